@@ -1,0 +1,80 @@
+// swift-tools-version: 6.0
+import PackageDescription
+
+/// One folder in Sources is one target, and arrows point down only: a target never imports one that is listed after it.
+/// `swift build -c release` makes two programs: `tuneboard` and `tuneboard-bench`.
+
+let cKernelSettings: [CSetting] = [.unsafeFlags(["-O3", "-fno-math-errno"])]
+
+let package = Package(
+    name: "Tuneboard",
+    products: [
+        .executable(name: "tuneboard", targets: ["tuneboard"]),
+        .executable(name: "tuneboard-bench", targets: ["tuneboard-bench"]),
+    ],
+    targets: [
+        // The operating system and the libraries underneath.
+        .target(name: "CPlatform"),
+        .target(name: "CKernels", cSettings: cKernelSettings),
+        .target(
+            name: "CNcurses",
+            cSettings: [.define("NCURSES_WIDECHAR", to: "1"), .define("_XOPEN_SOURCE_EXTENDED"), .define("_GNU_SOURCE")],
+            linkerSettings: [.linkedLibrary("ncursesw"), .linkedLibrary("tinfo")]),
+        .systemLibrary(name: "COpenBLAS", providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(name: "CYAML", providers: [.apt(["libyaml-dev"])]),
+
+        // The bottom row: files and clocks, formats, arguments, what jobs say.
+        .target(name: "Platform", dependencies: ["CPlatform"]),
+        .target(name: "Formats", dependencies: ["Platform", "CYAML"]),
+        .target(name: "Events", dependencies: ["Platform"]),
+        .target(name: "Configuration", dependencies: ["Formats", "Platform"]),
+
+        // The engine.
+        .target(name: "Tensors", dependencies: ["CKernels", "COpenBLAS", "Platform"]),
+        .target(name: "Tokenizers", dependencies: ["Formats", "Platform"]),
+        .target(name: "Models", dependencies: ["Tensors", "Formats", "Platform"]),
+        .target(name: "Datasets", dependencies: ["Tokenizers", "Configuration", "Formats", "Platform"]),
+        .target(name: "Generation", dependencies: ["Models", "Tokenizers", "Tensors", "Configuration", "Platform"]),
+        .target(
+            name: "Training",
+            dependencies: ["Models", "Datasets", "Generation", "Tokenizers", "Tensors", "Configuration", "Events", "Formats", "Platform"]),
+        .target(
+            name: "Evaluation",
+            dependencies: ["Models", "Datasets", "Generation", "Tokenizers", "Tensors", "Configuration", "Events", "Formats", "Platform"]),
+        .target(
+            name: "Exporting",
+            dependencies: ["Models", "Tokenizers", "Tensors", "Configuration", "Events", "Formats", "Platform"]),
+        .target(
+            name: "Runs",
+            dependencies: [
+                "Training", "Evaluation", "Exporting", "Generation", "Datasets", "Models", "Tokenizers", "Tensors", "Configuration",
+                "Events", "Formats", "Platform",
+            ]),
+
+        // The dashboard.
+        .target(name: "Terminal", dependencies: ["CNcurses", "Platform"]),
+        .target(name: "Board", dependencies: ["Terminal", "Runs", "Configuration", "Events", "Formats", "Platform"]),
+
+        // The programs.
+        .executableTarget(
+            name: "tuneboard",
+            dependencies: ["Board", "Runs", "Tokenizers", "Datasets", "Terminal", "Configuration", "Events", "Formats", "Platform"]),
+        .executableTarget(
+            name: "tuneboard-bench",
+            dependencies: ["Board", "Terminal", "Training", "Generation", "Models", "Tokenizers", "Tensors", "Formats", "Platform"]),
+
+        // Tests.
+        .testTarget(name: "PlatformTests", dependencies: ["Platform"]),
+        .testTarget(name: "FormatsTests", dependencies: ["Formats"]),
+        .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
+        .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
+        .testTarget(name: "TokenizersTests", dependencies: ["Tokenizers"]),
+        .testTarget(name: "ModelsTests", dependencies: ["Models", "Generation", "Exporting"]),
+        .testTarget(name: "DatasetsTests", dependencies: ["Datasets"]),
+        .testTarget(name: "TrainingTests", dependencies: ["Training", "Evaluation"]),
+        .testTarget(name: "RunsTests", dependencies: ["Runs"]),
+        .testTarget(name: "TerminalTests", dependencies: ["Terminal"]),
+        .testTarget(name: "BoardTests", dependencies: ["Board"]),
+    ],
+    swiftLanguageModes: [.v6]
+)
