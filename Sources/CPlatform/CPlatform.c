@@ -1,1 +1,75 @@
+#define _GNU_SOURCE
 #include "CPlatform.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+extern char **environ;
+
+pid_t platform_fork(void) { return fork(); }
+
+char *const *platform_environment(void) { return environ; }
+
+// The reflected polynomial 0x82F63B78, one table entry per byte, built on first use. Building it twice from two threads writes
+// the same numbers, so no lock is needed.
+static uint32_t crc_table[256];
+static volatile int crc_table_ready;
+
+static void build_crc_table(void) {
+    for (uint32_t byte = 0; byte < 256; byte++) {
+        uint32_t value = byte;
+        for (int bit = 0; bit < 8; bit++) value = (value >> 1) ^ (0x82F63B78u & (0u - (value & 1u)));
+        crc_table[byte] = value;
+    }
+    crc_table_ready = 1;
+}
+
+uint32_t platform_crc32c(uint32_t crc, const uint8_t *bytes, size_t count) {
+    if (!crc_table_ready) build_crc_table();
+    crc = ~crc;
+    for (size_t index = 0; index < count; index++) crc = (crc >> 8) ^ crc_table[(crc ^ bytes[index]) & 0xFF];
+    return ~crc;
+}
+
+void platform_close_from(int first) {
+    // /proc/self/fd names exactly the open ones; without it, the plain range.
+    DIR *directory = opendir("/proc/self/fd");
+    if (directory == NULL) {
+        for (int descriptor = first; descriptor < 1024; descriptor++) close(descriptor);
+        return;
+    }
+    int own = dirfd(directory);
+    struct dirent *entry;
+    while ((entry = readdir(directory)) != NULL) {
+        int descriptor = atoi(entry->d_name);
+        if (descriptor >= first && descriptor != own) close(descriptor);
+    }
+    closedir(directory);
+}
+
+int platform_window_size(int descriptor, int *columns, int *rows) {
+    struct winsize size;
+    if (ioctl(descriptor, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 || size.ws_row == 0) return -1;
+    *columns = size.ws_col;
+    *rows = size.ws_row;
+    return 0;
+}
+
+int platform_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
+
+int platform_affinity_count(void) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 0;
+}
+
+void platform_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
+
+int platform_spawn_directory(posix_spawn_file_actions_t *actions, const char *directory) {
+    return posix_spawn_file_actions_addchdir_np(actions, directory);
+}

@@ -1,1 +1,34 @@
 #pragma once
+// What Swift cannot call or see directly: fork, the environment, crc32c and a few structures of the C library.
+
+#include <spawn.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/// fork(2), which the Swift importer hides. Call it only while the process has one thread.
+pid_t platform_fork(void);
+
+/// The environment as execve wants it.
+char *const *platform_environment(void);
+
+/// CRC-32C (Castagnoli) of `count` bytes, continuing from `crc` (0 to begin).
+uint32_t platform_crc32c(uint32_t crc, const uint8_t *bytes, size_t count);
+
+/// Closes every file descriptor from `first` on; for children between fork and exec.
+void platform_close_from(int first);
+
+/// ioctl(TIOCGWINSZ): fills columns and rows, returns 0 when `descriptor` is a terminal with a known size.
+int platform_window_size(int descriptor, int *columns, int *rows);
+
+/// pipe2(2) with O_CLOEXEC: ends[0] to read, ends[1] to write. 0 when it worked.
+int platform_pipe(int ends[2]);
+
+/// Processors in the calling thread's affinity mask, 0 when unknown.
+int platform_affinity_count(void);
+
+/// pthread_setname_np for the calling thread; at most 15 bytes count.
+void platform_name_thread(const char *name);
+
+/// posix_spawn_file_actions_addchdir_np.
+int platform_spawn_directory(posix_spawn_file_actions_t *actions, const char *directory);

@@ -1,0 +1,83 @@
+/// What other threads ask of a running job: one word that the engine reads at every micro-batch without taking a lock.
+
+import Platform
+import Synchronization
+
+/// What is asked of the job.
+public enum ControlRequest: UInt8, Sendable, Equatable, CaseIterable {
+    case none = 0
+    /// Hold between two micro-batches until `resume`.
+    case pause = 1
+    case resume = 2
+    /// Write a checkpoint, then go on.
+    case save = 3
+    case stopAndSave = 4
+    /// Stop at once, write nothing.
+    case abort = 5
+}
+
+/// The word between a job and those who steer it. Stronger requests are never overwritten by weaker ones:
+/// once an abort is posted, nothing takes it back.
+public final class JobControl: Sendable {
+    private let word = Atomic<UInt8>(ControlRequest.none.rawValue)
+    private let paused = Atomic<Bool>(false)
+    private let condition = Condition()
+
+    public init() {}
+
+    /// Asks for something. May be called on any thread, often.
+    public func post(_ request: ControlRequest) {
+        condition.lock()
+        defer { condition.unlock() }
+        let current = ControlRequest(rawValue: word.load(ordering: .acquiring)) ?? .none
+        switch request {
+        case .none:
+            return
+        case .pause:
+            if current == .stopAndSave || current == .abort { return }
+            paused.store(true, ordering: .releasing)
+        case .resume:
+            paused.store(false, ordering: .releasing)
+        case .save:
+            if current == .stopAndSave || current == .abort { return }
+            word.store(request.rawValue, ordering: .releasing)
+        case .stopAndSave:
+            if current == .abort { return }
+            paused.store(false, ordering: .releasing)
+            word.store(request.rawValue, ordering: .releasing)
+        case .abort:
+            paused.store(false, ordering: .releasing)
+            word.store(request.rawValue, ordering: .releasing)
+        }
+        condition.broadcast()
+    }
+
+    /// What the engine should do next. `pause` as long as the job is to hold.
+    public var pending: ControlRequest {
+        let request = ControlRequest(rawValue: word.load(ordering: .acquiring)) ?? .none
+        if request == .none, paused.load(ordering: .acquiring) { return .pause }
+        return request
+    }
+
+    public var isAborted: Bool { word.load(ordering: .acquiring) == ControlRequest.abort.rawValue }
+    /// True when the job was asked to end, either way.
+    public var isStopping: Bool { isAborted || word.load(ordering: .acquiring) == ControlRequest.stopAndSave.rawValue }
+    public var isPaused: Bool { paused.load(ordering: .acquiring) }
+
+    /// Takes a `save` request, so that it is carried out once. Pause, stop and abort stay.
+    public func takeSave() -> Bool {
+        word.compareExchange(
+            expected: ControlRequest.save.rawValue, desired: ControlRequest.none.rawValue, ordering: .acquiringAndReleasing
+        ).exchanged
+    }
+
+    /// Sleeps while the job is paused and nothing else is asked; returns at once when it is not.
+    public func waitWhilePaused() {
+        guard isPaused else { return }
+        condition.lock()
+        defer { condition.unlock() }
+        while paused.load(ordering: .acquiring), word.load(ordering: .acquiring) == ControlRequest.none.rawValue {
+            condition.wait()
+        }
+    }
+}

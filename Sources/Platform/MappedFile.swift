@@ -1,0 +1,52 @@
+/// A whole file as read-only memory: opening costs nothing, and pages come in when they are touched.
+
+import Glibc
+
+/// A file mapped privately and read-only; the mapping lives as long as the object. The bytes are immutable from this side; a
+/// file cut short by another process while mapped raises SIGBUS, as with every mapping.
+public final class MappedFile: @unchecked Sendable {
+    public let path: String
+    public let bytes: UnsafeRawBufferPointer
+    public var count: Int { bytes.count }
+
+    public init(path: String) throws(PlatformError) {
+        self.path = path
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            if errno == ENOENT { throw .notFound(path: path) }
+            throw .cannotOpen(path: path, reason: PlatformError.reason())
+        }
+        defer { close(descriptor) }
+        var found = stat()
+        guard fstat(descriptor, &found) == 0 else { throw .cannotRead(path: path, reason: PlatformError.reason()) }
+        guard found.st_mode & S_IFMT == S_IFREG else { throw .cannotMap(path: path, reason: "not a regular file") }
+        let size = Int(found.st_size)
+        guard size > 0 else {
+            bytes = UnsafeRawBufferPointer(start: nil, count: 0)
+            return
+        }
+        guard let start = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), start != MAP_FAILED else {
+            throw .cannotMap(path: path, reason: PlatformError.reason())
+        }
+        bytes = UnsafeRawBufferPointer(start: UnsafeRawPointer(start), count: size)
+    }
+
+    deinit {
+        if let start = bytes.baseAddress { munmap(UnsafeMutableRawPointer(mutating: start), bytes.count) }
+    }
+
+    /// Tells the system that the whole file will be read soon, from front to back.
+    public func willNeed() {
+        if let start = bytes.baseAddress { madvise(UnsafeMutableRawPointer(mutating: start), bytes.count, MADV_WILLNEED) }
+    }
+
+    /// How many bytes are in the page cache right now.
+    public var residentBytes: Int {
+        guard let start = bytes.baseAddress else { return 0 }
+        let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+        let pages = (bytes.count + page - 1) / page
+        var states = [UInt8](repeating: 0, count: pages)
+        guard mincore(UnsafeMutableRawPointer(mutating: start), bytes.count, &states) == 0 else { return 0 }
+        return states.reduce(0) { $0 + Int($1 & 1) } * page
+    }
+}
