@@ -121,6 +121,14 @@ public enum NumberText {
         var buffer = [CChar](repeating: 0, count: 400)
         let count = withVaList([Int32(max(0, min(digits, 60))), value]) { vsnprintf(&buffer, buffer.count, format, $0) }
         let length = max(0, min(Int(count), buffer.count - 1))
-        return String(decoding: buffer[..<length].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        // A locale may write another decimal point, even one of several bytes; ours is always a dot.
+        var text: [UInt8] = []
+        for byte in buffer[..<length].map({ UInt8(bitPattern: $0) }) {
+            switch byte {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "e"): text.append(byte)
+            default: if text.last != UInt8(ascii: ".") { text.append(UInt8(ascii: ".")) }
+            }
+        }
+        return String(decoding: text, as: UTF8.self)
     }
 }

@@ -1,29 +1,45 @@
-/// Finding the first byte that is not UTF-8, so that an error can name it.
+/// Checking that bytes are UTF-8 text, and finding the first that is not, so that an error can name it.
 
 public enum UTF8Check {
-    /// Index of the first byte that begins no valid UTF-8 sequence, or nil when all of it is text.
-    public static func firstInvalid(_ bytes: some Collection<UInt8>) -> Int? {
-        var decoder = UTF8()
-        var iterator = CountingIterator(base: bytes.makeIterator())
-        while true {
-            let before = iterator.consumed
-            switch decoder.decode(&iterator) {
-            case .scalarValue: continue
-            case .emptyInput: return nil
-            // The decoder reads ahead; the offset of the last good scalar plus what it consumed is close enough to point at.
-            case .error: return min(before, bytes.count)
+    /// Offset of the first byte that begins no valid UTF-8 sequence, or nil when all of it is text. Overlong forms, surrogates and
+    /// values beyond U+10FFFF are invalid.
+    public static func firstInvalid(_ bytes: UnsafeRawBufferPointer) -> Int? {
+        let count = bytes.count
+        var offset = 0
+        while offset < count {
+            // Eight ASCII bytes at a time.
+            while offset + 8 <= count,
+                bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self) & 0x8080_8080_8080_8080 == 0
+            {
+                offset += 8
             }
+            guard offset < count else { return nil }
+            let first = bytes[offset]
+            if first < 0x80 {
+                offset += 1
+                continue
+            }
+            guard let length = sequenceLength(first, second: offset + 1 < count ? bytes[offset + 1] : 0), offset + length <= count
+            else { return offset }
+            for next in (offset + 1)..<(offset + length) where bytes[next] & 0xC0 != 0x80 { return offset }
+            offset += length
         }
+        return nil
     }
 
-    private struct CountingIterator<Base: IteratorProtocol<UInt8>>: IteratorProtocol {
-        var base: Base
-        var consumed = 0
+    public static func firstInvalid(_ bytes: [UInt8]) -> Int? { bytes.withUnsafeBytes { firstInvalid($0) } }
 
-        mutating func next() -> UInt8? {
-            guard let byte = base.next() else { return nil }
-            consumed += 1
-            return byte
+    /// Bytes of the sequence that these two begin, by table 3-7 of the Unicode standard; nil where none may begin so.
+    private static func sequenceLength(_ first: UInt8, second: UInt8) -> Int? {
+        switch first {
+        case 0xC2...0xDF: 2
+        case 0xE0: second >= 0xA0 ? 3 : nil
+        case 0xED: second < 0xA0 ? 3 : nil
+        case 0xE1...0xEF: 3
+        case 0xF0: second >= 0x90 ? 4 : nil
+        case 0xF4: second < 0x90 ? 4 : nil
+        case 0xF1...0xF3: 4
+        default: nil
         }
     }
 }

@@ -1,0 +1,123 @@
+/// The typed names of all arguments that hold flags; what they mean is in the table.
+
+// MARK: Flags
+
+extension ArgumentKey where Value == Bool {
+    public static var useFastTokenizer: Self { Self("use_fast_tokenizer") }
+    public static var resizeVocab: Self { Self("resize_vocab") }
+    public static var splitSpecialTokens: Self { Self("split_special_tokens") }
+    public static var lowCpuMemUsage: Self { Self("low_cpu_mem_usage") }
+    public static var shiftAttn: Self { Self("shift_attn") }
+    public static var useUnsloth: Self { Self("use_unsloth") }
+    public static var useUnslothGc: Self { Self("use_unsloth_gc") }
+    public static var enableLigerKernel: Self { Self("enable_liger_kernel") }
+    public static var disableGradientCheckpointing: Self { Self("disable_gradient_checkpointing") }
+    public static var useReentrantGc: Self { Self("use_reentrant_gc") }
+    public static var upcastLayernorm: Self { Self("upcast_layernorm") }
+    public static var upcastLmheadOutput: Self { Self("upcast_lmhead_output") }
+    public static var trainFromScratch: Self { Self("train_from_scratch") }
+    public static var useKvCache: Self { Self("use_kv_cache") }
+    public static var printParamStatus: Self { Self("print_param_status") }
+    public static var trustRemoteCode: Self { Self("trust_remote_code") }
+    public static var doubleQuantization: Self { Self("double_quantization") }
+    public static var imageDoPanAndScan: Self { Self("image_do_pan_and_scan") }
+    public static var cropToPatches: Self { Self("crop_to_patches") }
+    public static var useAudioInVideo: Self { Self("use_audio_in_video") }
+    public static var exportLegacyFormat: Self { Self("export_legacy_format") }
+    public static var trainOnPrompt: Self { Self("train_on_prompt") }
+    public static var maskHistory: Self { Self("mask_history") }
+    public static var streaming: Self { Self("streaming") }
+    public static var overwriteCache: Self { Self("overwrite_cache") }
+    public static var ignorePadTokenForLoss: Self { Self("ignore_pad_token_for_loss") }
+    public static var evalOnEachDataset: Self { Self("eval_on_each_dataset") }
+    public static var neatPacking: Self { Self("neat_packing") }
+    public static var preserveThinking: Self { Self("preserve_thinking") }
+    public static var dataSharedFileSystem: Self { Self("data_shared_file_system") }
+    public static var useRslora: Self { Self("use_rslora") }
+    public static var useDora: Self { Self("use_dora") }
+    public static var pissaInit: Self { Self("pissa_init") }
+    public static var pissaConvert: Self { Self("pissa_convert") }
+    public static var createNewAdapter: Self { Self("create_new_adapter") }
+    public static var ppoScoreNorm: Self { Self("ppo_score_norm") }
+    public static var ppoWhitenRewards: Self { Self("ppo_whiten_rewards") }
+    public static var useGalore: Self { Self("use_galore") }
+    public static var galoreLayerwise: Self { Self("galore_layerwise") }
+    public static var useApollo: Self { Self("use_apollo") }
+    public static var apolloLayerwise: Self { Self("apollo_layerwise") }
+    public static var apolloScaleFront: Self { Self("apollo_scale_front") }
+    public static var useBadam: Self { Self("use_badam") }
+    public static var useSwanlab: Self { Self("use_swanlab") }
+    public static var pureBf16: Self { Self("pure_bf16") }
+    public static var useLlamaPro: Self { Self("use_llama_pro") }
+    public static var useAdamMini: Self { Self("use_adam_mini") }
+    public static var useMca: Self { Self("use_mca") }
+    public static var useMegatronBridge: Self { Self("use_megatron_bridge") }
+    public static var useHyperParallel: Self { Self("use_hyper_parallel") }
+    public static var useMuon: Self { Self("use_muon") }
+    public static var useDftLoss: Self { Self("use_dft_loss") }
+    public static var useAsftLoss: Self { Self("use_asft_loss") }
+    public static var useEaftLoss: Self { Self("use_eaft_loss") }
+    public static var freezeVisionTower: Self { Self("freeze_vision_tower") }
+    public static var freezeMultiModalProjector: Self { Self("freeze_multi_modal_projector") }
+    public static var freezeLanguageModel: Self { Self("freeze_language_model") }
+    public static var computeAccuracy: Self { Self("compute_accuracy") }
+    public static var disableShuffling: Self { Self("disable_shuffling") }
+    public static var plotLoss: Self { Self("plot_loss") }
+    public static var includeEffectiveTokensPerSecond: Self { Self("include_effective_tokens_per_second") }
+    public static var doSample: Self { Self("do_sample") }
+    public static var skipSpecialTokens: Self { Self("skip_special_tokens") }
+    public static var overwriteOutputDir: Self { Self("overwrite_output_dir") }
+    public static var averageTokensAcrossDevices: Self { Self("average_tokens_across_devices") }
+    public static var bf16: Self { Self("bf16") }
+    public static var fp16: Self { Self("fp16") }
+    public static var bf16FullEval: Self { Self("bf16_full_eval") }
+    public static var fp16FullEval: Self { Self("fp16_full_eval") }
+    public static var gradientCheckpointing: Self { Self("gradient_checkpointing") }
+    public static var torchCompile: Self { Self("torch_compile") }
+    public static var useLigerKernel: Self { Self("use_liger_kernel") }
+    public static var useCache: Self { Self("use_cache") }
+    public static var autoFindBatchSize: Self { Self("auto_find_batch_size") }
+    public static var loggingFirstStep: Self { Self("logging_first_step") }
+    public static var logOnEachNode: Self { Self("log_on_each_node") }
+    public static var loggingNanInfFilter: Self { Self("logging_nan_inf_filter") }
+    public static var predictionLossOnly: Self { Self("prediction_loss_only") }
+    public static var evalOnStart: Self { Self("eval_on_start") }
+    public static var evalDoConcatBatches: Self { Self("eval_do_concat_batches") }
+    public static var evalUseGatherObject: Self { Self("eval_use_gather_object") }
+    public static var batchEvalMetrics: Self { Self("batch_eval_metrics") }
+    public static var saveOnlyModel: Self { Self("save_only_model") }
+    public static var saveOnEachNode: Self { Self("save_on_each_node") }
+    public static var enableJitCheckpoint: Self { Self("enable_jit_checkpoint") }
+    public static var pushToHub: Self { Self("push_to_hub") }
+    public static var hubAlwaysPush: Self { Self("hub_always_push") }
+    public static var loadBestModelAtEnd: Self { Self("load_best_model_at_end") }
+    public static var ignoreDataSkip: Self { Self("ignore_data_skip") }
+    public static var restoreCallbackStatesFromCheckpoint: Self { Self("restore_callback_states_from_checkpoint") }
+    public static var fullDeterminism: Self { Self("full_determinism") }
+    public static var useCpu: Self { Self("use_cpu") }
+    public static var dataloaderDropLast: Self { Self("dataloader_drop_last") }
+    public static var dataloaderPinMemory: Self { Self("dataloader_pin_memory") }
+    public static var dataloaderPersistentWorkers: Self { Self("dataloader_persistent_workers") }
+    public static var removeUnusedColumns: Self { Self("remove_unused_columns") }
+    public static var skipMemoryMetrics: Self { Self("skip_memory_metrics") }
+    public static var doTrain: Self { Self("do_train") }
+    public static var doEval: Self { Self("do_eval") }
+    public static var doPredict: Self { Self("do_predict") }
+    public static var predictWithGenerate: Self { Self("predict_with_generate") }
+    public static var reportMemory: Self { Self("report_memory") }
+}
+
+// MARK: Flags that may be left open
+
+extension ArgumentKey where Value == Bool? {
+    public static var useV1Kernels: Self { Self("use_v1_kernels") }
+    public static var packing: Self { Self("packing") }
+    public static var enableThinking: Self { Self("enable_thinking") }
+    public static var tf32: Self { Self("tf32") }
+    public static var disableTqdm: Self { Self("disable_tqdm") }
+    public static var hubPrivateRepo: Self { Self("hub_private_repo") }
+    public static var greaterIsBetter: Self { Self("greater_is_better") }
+    public static var ddpFindUnusedParameters: Self { Self("ddp_find_unused_parameters") }
+    public static var ddpBroadcastBuffers: Self { Self("ddp_broadcast_buffers") }
+    public static var ddpStaticGraph: Self { Self("ddp_static_graph") }
+}
