@@ -1,0 +1,46 @@
+# Drives the real program in tmux. Sourced by the stories beside it; every wait ends when the screen shows what is awaited.
+
+set -u
+tmux_socket="tuneboard-test-$$"
+story_failures=0
+
+# open_terminal COLUMNS ROWS COMMAND: a fresh terminal that runs the command; closed when the script ends.
+open_terminal() {
+    tmux -L "$tmux_socket" -f /dev/null new-session -d -x "$1" -y "$2" "$3"
+    tmux -L "$tmux_socket" set-option -g remain-on-exit on >/dev/null
+}
+
+close_terminal() { tmux -L "$tmux_socket" kill-server 2>/dev/null || true; }
+trap close_terminal EXIT
+
+press() { tmux -L "$tmux_socket" send-keys "$@"; }
+type_text() { tmux -L "$tmux_socket" send-keys -l "$1"; }
+screen() { tmux -L "$tmux_socket" capture-pane -p; }
+
+# await PATTERN [SECONDS]: until a line of the screen matches the extended regular expression.
+await() {
+    local deadline=$((SECONDS + ${2:-20}))
+    until screen | grep -qE "$1"; do
+        if [ "$SECONDS" -ge "$deadline" ]; then
+            printf 'not seen within %s s: %s\n' "${2:-20}" "$1" >&2
+            screen >&2
+            story_failures=$((story_failures + 1))
+            return 1
+        fi
+        sleep 0.05
+    done
+}
+
+# expect NAME CONDITION...: counts a failed check and goes on.
+expect() {
+    local name=$1
+    shift
+    if "$@"; then
+        printf '  ok    %s\n' "$name"
+    else
+        printf '  FAIL  %s\n' "$name" >&2
+        story_failures=$((story_failures + 1))
+    fi
+}
+
+finish_story() { [ "$story_failures" -eq 0 ]; }
