@@ -1,0 +1,99 @@
+/// Follows a run that another process writes, by reading what it appends to its run directory.
+
+import Events
+import Platform
+
+/// What happened in a followed run since the last look.
+public struct RunUpdate: Sendable {
+    public var events: [JobEvent] = []
+    /// The files were begun anew: points and lines seen before belong to an earlier run.
+    public var startedOver = false
+    /// There is more to read at once; ask again soon.
+    public var hasMore = false
+}
+
+/// Reads the growing files of one run and gives the same events that the run's own process gives. Each call is short: at most
+/// a few megabytes are read, and nothing when nothing changed. Not for use from two threads at once.
+public final class RunFollower {
+    public let directory: RunDirectory
+    /// The state of the run at the last look.
+    public private(set) var record: RunRecord
+    private var trainerLog: GrowingFile
+    private var runningLog: GrowingFile
+    private var knownCheckpoints: Set<String> = []
+    private var lastStatus: RunStatus?
+    private var lastStep: StepMetrics?
+
+    /// Of a long running log only the end is read at first.
+    private static let logTailBytes = 256 * 1024
+
+    public init(_ directory: RunDirectory) {
+        self.directory = directory
+        record = RunRecord(directory: directory)
+        trainerLog = GrowingFile(path: directory.trainerLogPath)
+        runningLog = GrowingFile(path: directory.runningLogPath, tailBytes: Self.logTailBytes)
+    }
+
+    /// True while the run is at work and this process may steer it.
+    public var isControllable: Bool { record.isControllable }
+
+    /// Asks the run's process for something.
+    public func request(_ request: ControlRequest) throws(RunError) { try directory.request(request) }
+
+    /// Reads on.
+    public func poll() -> RunUpdate {
+        var update = RunUpdate()
+        readLog(&update)
+        readTrainerLog(&update)
+        readState(&update)
+        readCheckpoints(&update)
+        return update
+    }
+
+    private func readLog(_ update: inout RunUpdate) {
+        let batch = runningLog.read(limit: 1 << 20)
+        let time = Clock.unixTime()
+        update.events += batch.lines.map { .log(RunningLog.record(line: $0, time: time)) }
+        update.hasMore = update.hasMore || batch.hasMore
+    }
+
+    private func readTrainerLog(_ update: inout RunUpdate) {
+        let batch = trainerLog.read()
+        update.startedOver = batch.startedOver
+        if batch.startedOver {
+            knownCheckpoints = []
+            lastStep = nil
+        }
+        for line in batch.lines {
+            guard let event = TrainerLog.event(line: line) else { continue }
+            if case .step(let metrics) = event { lastStep = metrics }
+            update.events.append(event)
+        }
+        update.hasMore = update.hasMore || batch.hasMore
+    }
+
+    /// The run's own state.json is newer than its last logged line: it gives the ticks between two of them.
+    private func readState(_ update: inout RunUpdate) {
+        record = RunRecord(directory: directory)
+        if let state = directory.state(), state.kind == .train, state.step > lastStep?.step ?? 0 {
+            var tick = lastStep ?? StepMetrics(step: 0, totalSteps: state.totalSteps)
+            tick.step = state.step
+            tick.totalSteps = state.totalSteps
+            tick.epoch = state.epoch
+            tick.tokensPerSecond = state.tokensPerSecond ?? tick.tokensPerSecond
+            tick.remainingSeconds = state.remainingSeconds ?? tick.remainingSeconds
+            tick.isLogged = false
+            update.events.append(.step(tick))
+            lastStep = tick
+        }
+        guard record.status != lastStatus else { return }
+        lastStatus = record.status
+        if let state = record.status.jobState { update.events.append(.state(state)) }
+    }
+
+    private func readCheckpoints(_ update: inout RunUpdate) {
+        for checkpoint in record.checkpoints where knownCheckpoints.insert(checkpoint.path).inserted {
+            update.events.append(.checkpoint(checkpoint))
+        }
+    }
+}

@@ -1,0 +1,193 @@
+/// Writes what a job says into its run directory before anybody else hears of it.
+
+import Events
+import Glibc
+import Platform
+
+/// The first listener of every job. On the engine's thread it appends log lines to running_log.txt and hands the event on; a
+/// keeper thread beside it rewrites state.json about once a second and looks for a `control` file four times a second, also
+/// while the engine is paused or deep in a long step.
+final class RunRecorder: EventSink {
+    private struct Contents {
+        var state: RunState
+        var isStale = true
+        var lastWrite = 0.0
+        var hasEnded = false
+        var hasWarned = false
+        var readers: [any EventSink]
+    }
+
+    private static let pollSeconds = 0.25
+    private static let writeSeconds = 1.0
+    /// How often an unchanged state.json is written again, so that readers on other machines see a sign of life.
+    private static let heartbeatSeconds = 10.0
+
+    private let directory: RunDirectory?
+    private let statePath: String
+    private let control: JobControl
+    private let log: AppendFile?
+    /// Open with a lock for as long as the job lives: two processes never write one run. -1 without a directory.
+    private let lockDescriptor: Int32
+    private let contents: Mutex<Contents>
+    private let ended = Condition()
+    /// Held while state.json is replaced: the engine's thread and the keeper both write it.
+    private let writing = Mutex(())
+    private let keeper = Mutex<EngineThread?>(nil)
+
+    /// - Parameter directory: nil for jobs that leave nothing behind (exports, chats): then events are only handed on.
+    init(directory: RunDirectory?, state: RunState, control: JobControl, readers: [any EventSink]) throws(RunError) {
+        self.directory = directory
+        self.control = control
+        contents = Mutex(Contents(state: state, readers: readers))
+        guard let directory else {
+            statePath = ""
+            log = nil
+            lockDescriptor = -1
+            return
+        }
+        statePath = state.kind == .train ? directory.statePath : directory.evaluationStatePath
+        do {
+            try FileSystem.createDirectory(directory.path)
+        } catch {
+            throw .cannotPrepare(path: directory.path, reason: String(describing: error))
+        }
+        lockDescriptor = try Self.lock(directory)
+        do {
+            log = try AppendFile(path: directory.runningLogPath)
+        } catch {
+            close(lockDescriptor)
+            throw .cannotPrepare(path: directory.path, reason: String(describing: error))
+        }
+        try? FileSystem.remove(directory.controlPath)
+        writeState(at: Clock.monotonicSeconds())
+    }
+
+    private static func lock(_ directory: RunDirectory) throws(RunError) -> Int32 {
+        let descriptor = open(directory.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            throw .cannotPrepare(path: directory.path, reason: String(cString: strerror(errno)))
+        }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK else {
+            close(descriptor)
+            throw .directoryInUse(path: directory.path, processIdentifier: directory.liveState()?.process.processIdentifier ?? 0)
+        }
+        return descriptor
+    }
+
+    /// Starts the keeper thread. Separate from `init` because the thread needs the finished object.
+    func start() {
+        guard directory != nil else { return }
+        keeper.withLock { $0 = EngineThread(name: "run-keeper", stackSize: 256 * 1024) { [self] in keep() } }
+    }
+
+    func emit(_ event: JobEvent) {
+        if case .log(let record) = event { append(record) }
+        let (readers, mustWrite) = contents.withLock { contents in
+            contents.isStale = true
+            var mustWrite = false
+            if case .state(let state) = event {
+                guard contents.state.status != state else { return ([any EventSink](), false) }
+                if state.isFinal { contents.state.endTime = Clock.unixTime() }
+                mustWrite = true
+            }
+            contents.state.apply(event)
+            return (contents.readers, mustWrite)
+        }
+        if mustWrite { writeState(at: Clock.monotonicSeconds()) }
+        for reader in readers { reader.emit(event) }
+    }
+
+    /// Asks the engine for something and shows at once that it was asked.
+    func request(_ request: ControlRequest) {
+        guard !state.status.isFinal else { return }
+        control.post(request)
+        switch request {
+        case .pause: if control.isPaused { emit(.state(.paused)) }
+        case .resume: if state.status == .paused { emit(.state(.running)) }
+        case .stopAndSave, .abort: emit(.state(.stopping))
+        case .none, .save: break
+        }
+    }
+
+    func addReader(_ reader: any EventSink) {
+        contents.withLock { $0.readers.append(reader) }
+    }
+
+    var state: RunState { contents.withLock { $0.state } }
+
+    /// Writes the last state and lets go of the directory. Nothing may be emitted afterwards.
+    func finish() {
+        contents.withLock { $0.hasEnded = true }
+        ended.lock()
+        ended.broadcast()
+        ended.unlock()
+        keeper.withLock { $0 }?.join()
+        guard let directory else { return }
+        writeState(at: Clock.monotonicSeconds())
+        try? FileSystem.remove(directory.controlPath)
+        log?.close()
+        close(lockDescriptor)
+    }
+
+    private func append(_ record: LogRecord) {
+        guard let log else { return }
+        do {
+            try log.write(RunningLog.line(record) + "\n")
+        } catch {
+            warnOnce("running_log.txt can no longer be written: \(error)")
+        }
+    }
+
+    private func warnOnce(_ text: String) {
+        let readers: [any EventSink] = contents.withLock { contents in
+            guard !contents.hasWarned else { return [] }
+            contents.hasWarned = true
+            return contents.readers
+        }
+        for reader in readers { reader.emit(.log(LogRecord(time: Clock.unixTime(), level: .warning, text: text))) }
+    }
+
+    private func keep() {
+        guard let directory else { return }
+        while !contents.withLock({ $0.hasEnded }) {
+            if let request = directory.takeRequest() { self.request(request) }
+            let now = Clock.monotonicSeconds()
+            let mustWrite = contents.withLock { contents in
+                now - contents.lastWrite >= (contents.isStale ? Self.writeSeconds : Self.heartbeatSeconds)
+            }
+            if mustWrite { writeState(at: now) }
+            ended.lock()
+            if !contents.withLock({ $0.hasEnded }) { _ = ended.wait(seconds: Self.pollSeconds) }
+            ended.unlock()
+        }
+    }
+
+    /// Writes beside and renames, without waiting for the disk: state.json is a sign of life, not a result.
+    private func writeState(at now: Double) {
+        guard directory != nil else { return }
+        let isWritten = writing.withLock { _ in
+            let text = contents.withLock { contents in
+                contents.state.updateTime = Clock.unixTime()
+                contents.isStale = false
+                contents.lastWrite = now
+                return contents.state.text()
+            }
+            return Self.replace(statePath, with: text)
+        }
+        if !isWritten { warnOnce("state.json can no longer be written: \(String(cString: strerror(errno)))") }
+    }
+
+    private static func replace(_ path: String, with text: String) -> Bool {
+        let beside = path + ".new"
+        let descriptor = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { return false }
+        let bytes = Array(text.utf8)
+        let isWritten = write(descriptor, bytes, bytes.count) == bytes.count
+        close(descriptor)
+        guard isWritten, rename(beside, path) == 0 else {
+            unlink(beside)
+            return false
+        }
+        return true
+    }
+}

@@ -1,0 +1,63 @@
+/// What the catalog needs of a trainer_log.jsonl or a trainer_state.json, without reading all of it.
+
+import Events
+import Formats
+import Glibc
+import Platform
+
+/// The newest step and the best evaluation of a trainer_log.jsonl.
+struct TrainerLogEnd {
+    private(set) var lastStep: StepMetrics?
+    private(set) var lastLoss: Double?
+    private(set) var bestEvaluationLoss: Double?
+    private(set) var modificationTime = 0.0
+
+    /// Evaluations are looked for in this much of the file's end; only their lines are parsed.
+    private static let searchedBytes = 8 << 20
+    private static let evaluationMark = Array("\"eval_loss\"".utf8)
+
+    init(path: String) {
+        guard let time = FileSystem.modificationTime(path) else { return }
+        modificationTime = time
+        var file = GrowingFile(path: path, tailBytes: Self.searchedBytes)
+        let lines = file.read(limit: Self.searchedBytes + 1).lines
+        for line in lines.reversed() where lastStep == nil || lastLoss == nil {
+            guard case .step(let metrics)? = TrainerLog.event(line: line) else { continue }
+            if lastStep == nil { lastStep = metrics }
+            lastLoss = metrics.loss
+        }
+        for line in lines where Self.holdsEvaluation(line) {
+            guard case .evaluation(let metrics)? = TrainerLog.event(line: line), let loss = metrics.loss, loss.isFinite else { continue }
+            bestEvaluationLoss = min(bestEvaluationLoss ?? loss, loss)
+        }
+    }
+
+    private static func holdsEvaluation(_ line: String) -> Bool {
+        var line = line
+        return line.withUTF8 { bytes in
+            evaluationMark.withUnsafeBufferPointer { mark in
+                memmem(bytes.baseAddress!, bytes.count, mark.baseAddress!, mark.count) != nil
+            }
+        }
+    }
+}
+
+/// The few numbers of a trainer_state.json. Its log history can be megabytes long; files beyond a bound are not read.
+struct TrainerStateHead {
+    private(set) var step = 0
+    private(set) var totalSteps = 0
+    private(set) var epoch = 0.0
+    private(set) var bestMetric: Double?
+
+    private static let largestFile: Int64 = 16 << 20
+
+    init(path: String) {
+        guard let size = FileSystem.size(path), size <= Self.largestFile, let text = try? FileSystem.readText(path),
+            let object = (try? JSONValue.parse(text, name: "trainer_state.json"))?.objectValue
+        else { return }
+        step = object["global_step"]?.intValue ?? 0
+        totalSteps = object["max_steps"]?.intValue ?? 0
+        epoch = object["epoch"]?.doubleValue ?? 0
+        bestMetric = object["best_metric"]?.doubleValue
+    }
+}
