@@ -48,7 +48,7 @@ let package = Package(
             name: "Runs",
             dependencies: [
                 "Training", "Evaluation", "Exporting", "Generation", "Datasets", "Models", "Tokenizers", "Tensors", "Configuration",
-                "Events", "Formats", "Platform",
+                "Events", "Formats", "Platform", "CPlatform",
             ]),
 
         // The dashboard.
@@ -58,7 +58,9 @@ let package = Package(
         // The programs.
         .executableTarget(
             name: "tuneboard",
-            dependencies: ["Board", "Runs", "Tokenizers", "Datasets", "Terminal", "Configuration", "Events", "Formats", "Platform"]),
+            dependencies: [
+                "Board", "Runs", "Tokenizers", "Datasets", "Terminal", "Configuration", "Events", "Formats", "Platform", "CPlatform",
+            ]),
         .executableTarget(
             name: "tuneboard-bench",
             dependencies: ["Board", "Terminal", "Training", "Generation", "Models", "Tokenizers", "Tensors", "Formats", "Platform"]),

@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -73,3 +74,5 @@ void platform_name_thread(const char *name) { pthread_setname_np(pthread_self(),
 int platform_spawn_directory(posix_spawn_file_actions_t *actions, const char *directory) {
     return posix_spawn_file_actions_addchdir_np(actions, directory);
 }
+
+void platform_signal_on_parent_death(int signal) { prctl(PR_SET_PDEATHSIG, signal); }

@@ -32,3 +32,6 @@ void platform_name_thread(const char *name);
 
 /// posix_spawn_file_actions_addchdir_np.
 int platform_spawn_directory(posix_spawn_file_actions_t *actions, const char *directory);
+
+/// prctl(PR_SET_PDEATHSIG): the signal this process gets when its parent ends; 0 for none.
+void platform_signal_on_parent_death(int signal);

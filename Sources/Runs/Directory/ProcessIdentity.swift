@@ -22,14 +22,14 @@ public struct ProcessIdentity: Sendable, Equatable {
     /// The calling process.
     public static func current() -> ProcessIdentity {
         ProcessIdentity(
-            processIdentifier: getpid(), startTicks: ownStartTicks(), host: hostName(),
+            processIdentifier: getpid(), startTicks: ownStartTicks(), host: SystemInfo.hostName,
             bootIdentifier: bootIdentifier())
     }
 
     /// Whether this process still lives. Nil when it ran on another machine, of which nothing can be said from here.
     public var isAlive: Bool? {
         guard processIdentifier > 0 else { return false }
-        guard host == Self.hostName() else { return nil }
+        guard host == SystemInfo.hostName else { return nil }
         guard bootIdentifier == Self.bootIdentifier() else { return false }
         switch Self.look(at: processIdentifier) {
         case .living(let ticks): return startTicks == 0 || startTicks == ticks
@@ -60,12 +60,6 @@ public struct ProcessIdentity: Sendable, Equatable {
     private static func ownStartTicks() -> Int {
         guard case .living(let ticks) = look(at: getpid()) else { return 0 }
         return ticks
-    }
-
-    static func hostName() -> String {
-        var buffer = [CChar](repeating: 0, count: 256)
-        guard gethostname(&buffer, buffer.count - 1) == 0 else { return "" }
-        return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
     static func bootIdentifier() -> String {

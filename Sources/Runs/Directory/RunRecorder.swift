@@ -132,7 +132,7 @@ final class RunRecorder: EventSink {
     private func append(_ record: LogRecord) {
         guard let log else { return }
         do {
-            try log.write(RunningLog.line(record) + "\n")
+            try log.write(RunningLog.line(record))
         } catch {
             warnOnce("running_log.txt can no longer be written: \(error)")
         }

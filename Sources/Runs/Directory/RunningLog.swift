@@ -1,6 +1,7 @@
 /// The lines of running_log.txt: written as LLaMA-Factory writes them, read from either program.
 
 import Events
+import Glibc
 import Platform
 
 /// One line is `[INFO|2026-11-21 04:05:06] text`; further lines of one record follow indented by two blanks.
@@ -19,7 +20,19 @@ public enum RunningLog {
         var text = line[line.index(after: end)...]
         if text.hasPrefix(" ") { text.removeFirst() }
         let date = line[line.index(after: bar)..<end]
-        return LogRecord(time: Clock.unixTime(isoText: String(date)) ?? time, level: level, text: String(text))
+        return LogRecord(time: unixTime(date) ?? time, level: level, text: String(text))
+    }
+
+    /// Seconds since 1970 of `2026-11-21 04:05:06` in this machine's time zone.
+    private static func unixTime(_ text: Substring) -> Double? {
+        let numbers = text.split(whereSeparator: { "-: ".contains($0) }).compactMap { Int32($0) }
+        guard numbers.count == 6 else { return nil }
+        var parts = tm()
+        (parts.tm_year, parts.tm_mon, parts.tm_mday) = (numbers[0] - 1900, numbers[1] - 1, numbers[2])
+        (parts.tm_hour, parts.tm_min, parts.tm_sec) = (numbers[3], numbers[4], numbers[5])
+        parts.tm_isdst = -1
+        let time = mktime(&parts)
+        return time == -1 ? nil : Double(time)
     }
 
     private static func label(_ level: LogLevel) -> String {

@@ -36,7 +36,8 @@ struct TrainerLogEnd {
         var line = line
         return line.withUTF8 { bytes in
             evaluationMark.withUnsafeBufferPointer { mark in
-                memmem(bytes.baseAddress!, bytes.count, mark.baseAddress!, mark.count) != nil
+                guard let start = bytes.baseAddress, let markStart = mark.baseAddress else { return false }
+                return memmem(start, bytes.count, markStart, mark.count) != nil
             }
         }
     }
@@ -52,7 +53,7 @@ struct TrainerStateHead {
     private static let largestFile: Int64 = 16 << 20
 
     init(path: String) {
-        guard let size = FileSystem.size(path), size <= Self.largestFile, let text = try? FileSystem.readText(path),
+        guard let size = try? FileSystem.size(path), size <= Self.largestFile, let text = try? FileSystem.readText(path),
             let object = (try? JSONValue.parse(text, name: "trainer_state.json"))?.objectValue
         else { return }
         step = object["global_step"]?.intValue ?? 0

@@ -8,4 +8,8 @@ public enum EngineJobs {
     public static let run: JobBody = { kind, configuration, sink, control in
         throw RunError.cannotStart(reason: "no engine")
     }
+
+    public static let plan: Planner.Body = { configuration, control in
+        throw RunError.cannotStart(reason: "no engine")
+    }
 }
