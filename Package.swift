@@ -74,7 +74,7 @@ let package = Package(
         .testTarget(name: "ModelsTests", dependencies: ["Models", "Generation", "Exporting"]),
         .testTarget(name: "DatasetsTests", dependencies: ["Datasets"]),
         .testTarget(name: "TrainingTests", dependencies: ["Training", "Evaluation"]),
-        .testTarget(name: "RunsTests", dependencies: ["Runs"]),
+        .testTarget(name: "RunsTests", dependencies: ["Runs", "Configuration", "Events", "Formats", "Platform"]),
         .testTarget(name: "TerminalTests", dependencies: ["Terminal"]),
         .testTarget(name: "BoardTests", dependencies: ["Board"]),
     ],

@@ -16,7 +16,7 @@ public protocol ChatModel: AnyObject {
 
 /// Makes a model ready. Gets what is loaded already, so that a base that stays the same is not read again.
 public typealias ChatLoader =
-    (_ configuration: Configuration, _ loaded: (any ChatModel)?, _ report: (String) -> Void) throws -> any ChatModel
+    @Sendable (_ configuration: Configuration, _ loaded: (any ChatModel)?, _ report: (String) -> Void) throws -> any ChatModel
 
 /// Loads a base and its adapters once, keeps them mapped, and streams answers. All calls return at once; what happens comes as
 /// `ChatEvent`s. The queue of events joins pieces that were not fetched yet, so it stays short whatever the reader does.
@@ -37,7 +37,7 @@ public final class ChatService: Sendable {
     }
 
     private let contents = Mutex(Contents())
-    private let loader: @Sendable () -> ChatLoader
+    private let loader: ChatLoader
     private let wake: @Sendable () -> Void
     /// Sends up to this ticket are cancelled.
     private let cancelledTicket = Atomic<Int>(0)
@@ -48,7 +48,7 @@ public final class ChatService: Sendable {
     ///   - loader: how models are made ready; tests give their own.
     ///   - wake: called on another thread when events wait in an empty queue; must return at once.
     public init(
-        loader: @escaping @Sendable () -> ChatLoader = { EngineChatModel.load }, wake: @escaping @Sendable () -> Void = {}
+        loader: @escaping ChatLoader = EngineChat.load, wake: @escaping @Sendable () -> Void = {}
     ) {
         self.loader = loader
         self.wake = wake
@@ -129,14 +129,13 @@ public final class ChatService: Sendable {
     }
 
     private func work() {
-        let load = loader()
         var model: (any ChatModel)?
         while true {
             let request = contents.waitUntil({ !$0.requests.isEmpty }) { $0.requests.removeFirst() }
             switch request {
             case .load(let configuration):
                 do {
-                    let loaded = try load(configuration, model) { emit(.loading($0)) }
+                    let loaded = try loader(configuration, model) { emit(.loading($0)) }
                     model = loaded
                     emit(.ready(loaded.info))
                 } catch {

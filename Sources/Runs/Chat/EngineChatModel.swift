@@ -3,8 +3,8 @@
 import Configuration
 import Events
 
-final class EngineChatModel {
-    static let load: @Sendable (Configuration, (any ChatModel)?, (String) -> Void) throws -> any ChatModel = { _, _, _ in
+public enum EngineChat {
+    public static let load: ChatLoader = { _, _, _ in
         throw RunError.cannotStart(reason: "no engine")
     }
 }

@@ -25,7 +25,7 @@ final class RunRecorder: EventSink {
     private let directory: RunDirectory?
     private let statePath: String
     private let control: JobControl
-    private let log: AppendFile?
+    private let log: Mutex<AppendFile?>
     /// Open with a lock for as long as the job lives: two processes never write one run. -1 without a directory.
     private let lockDescriptor: Int32
     private let contents: Mutex<Contents>
@@ -41,7 +41,7 @@ final class RunRecorder: EventSink {
         contents = Mutex(Contents(state: state, readers: readers))
         guard let directory else {
             statePath = ""
-            log = nil
+            log = Mutex(nil)
             lockDescriptor = -1
             return
         }
@@ -53,7 +53,7 @@ final class RunRecorder: EventSink {
         }
         lockDescriptor = try Self.lock(directory)
         do {
-            log = try AppendFile(path: directory.runningLogPath)
+            log = Mutex(try AppendFile(path: directory.runningLogPath))
         } catch {
             close(lockDescriptor)
             throw .cannotPrepare(path: directory.path, reason: String(describing: error))
@@ -125,14 +125,13 @@ final class RunRecorder: EventSink {
         guard let directory else { return }
         writeState(at: Clock.monotonicSeconds())
         try? FileSystem.remove(directory.controlPath)
-        log?.close()
+        log.withLock { $0?.close() }
         close(lockDescriptor)
     }
 
     private func append(_ record: LogRecord) {
-        guard let log else { return }
         do {
-            try log.write(RunningLog.line(record))
+            try log.withLock { log in try log?.write(RunningLog.line(record)) }
         } catch {
             warnOnce("running_log.txt can no longer be written: \(error)")
         }

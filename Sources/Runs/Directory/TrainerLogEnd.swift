@@ -32,15 +32,7 @@ struct TrainerLogEnd {
         }
     }
 
-    private static func holdsEvaluation(_ line: String) -> Bool {
-        var line = line
-        return line.withUTF8 { bytes in
-            evaluationMark.withUnsafeBufferPointer { mark in
-                guard let start = bytes.baseAddress, let markStart = mark.baseAddress else { return false }
-                return memmem(start, bytes.count, markStart, mark.count) != nil
-            }
-        }
-    }
+    private static func holdsEvaluation(_ line: String) -> Bool { line.utf8.contains(evaluationMark) }
 }
 
 /// The few numbers of a trainer_state.json. Its log history can be megabytes long; files beyond a bound are not read.
