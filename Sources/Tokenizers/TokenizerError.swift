@@ -6,6 +6,8 @@ public enum TokenizerError: Error, Equatable, CustomStringConvertible {
     case unreadable(path: String, reason: String)
     /// The file is not JSON, or not of the expected shape: `part` names the place inside it, like `model.vocab`.
     case malformed(path: String, part: String, expected: String, found: String)
+    /// The file is not JSON; the sentence says where.
+    case notJSON(sentence: String)
     /// A part of the file asks for something that is not built: `part` is like `normalizer.type`, `found` like `"Precompiled"`.
     case unsupported(path: String, part: String, found: String)
     /// Merge number `index` (from 0) joins tokens that are not in the vocabulary.
@@ -27,6 +29,8 @@ public enum TokenizerError: Error, Equatable, CustomStringConvertible {
             return "\(path) cannot be read: \(reason)."
         case .malformed(let path, let part, let expected, let found):
             return "\(path): \(part) should be \(expected), found \(found)."
+        case .notJSON(let sentence):
+            return sentence
         case .unsupported(let path, let part, let found):
             return "\(path): \(part) is \(found), which this program does not know. Byte-level and byte-fallback BPE tokenizers work."
         case .mergeOutOfVocabulary(let path, let index, let text):

@@ -19,7 +19,6 @@ def members(pattern):
     splitter = pre_tokenizers.Split(Regex(pattern), "removed", invert=True)
     for start in range(0, len(SCALARS), 20000):
         chunk = SCALARS[start:start + 20000]
-        # A separator that no class of interest shares a piece with: every match is one character long.
         text = "".join(map(chr, chunk))
         for piece, _ in splitter.pre_tokenize_str(text):
             found.update(map(ord, piece))
@@ -53,8 +52,6 @@ def main():
             runs[-1][1] += 1
         else:
             runs.append([value, 1])
-    # One run = one character for the value (offset 35, '"' and '\\' avoided) and the length in base 64 digits, low first;
-    # a digit is 48...111 with bit 6 telling "more follows" as 48+32... kept printable by using two ranges.
     text = []
     for value, length in runs:
         text.append("%02x%x" % (value, length))
@@ -71,8 +68,9 @@ def main():
         out.write("/// General category and flags of all code points: runs of `vvL`, vv two hex digits (category, 32 white space, 64 word\n")
         out.write("/// character), L the run's length in hex digits; runs are separated by a space and follow each other from U+0000.\n")
         out.write('let unicodeClassRuns: StaticString = """\n')
-        for line in lines:
+        for line in lines[:-1]:
             out.write("    " + line.rstrip() + " \\\n")
+        out.write("    " + lines[-1].rstrip() + "\n")
         out.write('    """\n')
     print(len(runs), "runs,", differing, "code points differ from unicodedata", unicodedata.unidata_version)
 

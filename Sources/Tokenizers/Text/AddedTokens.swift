@@ -1,0 +1,139 @@
+/// A token that is found in the text before anything else: special tokens and words added after training.
+public struct AddedToken: Sendable, Equatable {
+    public var id: Int32
+    public var content: String
+    /// Found only where no word character touches it.
+    public var isSingleWord = false
+    /// Swallows white space on its left.
+    public var stripsLeft = false
+    /// Swallows white space on its right.
+    public var stripsRight = false
+    /// Looked for in normalised text (otherwise in the text as it is given).
+    public var isNormalized = false
+    /// Left out of decoded text when special tokens are skipped.
+    public var isSpecial = false
+
+    public init(id: Int32, content: String, isNormalized: Bool = false, isSpecial: Bool = false) {
+        self.id = id
+        self.content = content
+        self.isNormalized = isNormalized
+        self.isSpecial = isSpecial
+    }
+}
+
+/// Finds added tokens in text: at each place the longest one, from left to right.
+///
+/// A byte trie in arrays: node n has its children in `children[n]` sorted by byte; `token[n]` is the token that ends there.
+struct AddedTokenMatcher: Sendable {
+    private var children: [[(byte: UInt8, node: Int32)]] = [[]]
+    private var ends: [Int32] = [-1]
+    private var starts = [Bool](repeating: false, count: 256)
+    private let tokens: [AddedToken]
+    var isEmpty: Bool { tokens.isEmpty }
+
+    /// `contents`: what is looked for, when that is not the token's own text (normalised tokens).
+    init(_ tokens: [AddedToken], contents: [[UInt8]]) {
+        self.tokens = tokens
+        for (index, content) in contents.enumerated() where !content.isEmpty {
+            starts[Int(content[0])] = true
+            var node = 0
+            for byte in content {
+                if let next = children[node].first(where: { $0.byte == byte }) {
+                    node = Int(next.node)
+                } else {
+                    children.append([])
+                    ends.append(-1)
+                    children[node].append((byte, Int32(children.count - 1)))
+                    node = children.count - 1
+                }
+            }
+            ends[node] = Int32(index)
+        }
+    }
+
+    /// A stretch of text, or a token found in it.
+    struct Part {
+        var range: Range<Int>
+        var token: Int32?
+    }
+
+    /// Cuts `text` into tokens and what lies between. The logic of stripping and of whole words is the reference's.
+    func parts(_ text: UnsafeBufferPointer<UInt8>) -> [Part] {
+        var result: [Part] = []
+        var written = 0
+        var position = 0
+        while position < text.count {
+            guard starts[Int(text[position])], let match = longest(text, position) else {
+                position += 1
+                continue
+            }
+            var start = position
+            var stop = match.end
+            position = stop
+            let token = tokens[match.index]
+            if token.isSingleWord {
+                let touchesLeft = start > 0 && AddedTokenMatcher.endsWithWord(text, start)
+                let touchesRight = stop < text.count && UnicodeClasses.shared.isWord(AddedTokenMatcher.scalar(text, stop).value)
+                if touchesLeft || touchesRight { continue }
+            }
+            if token.stripsLeft { start = max(AddedTokenMatcher.spacesBefore(text, start), written) }
+            if token.stripsRight { stop = AddedTokenMatcher.spacesAfter(text, stop) }
+            if written < start { result.append(Part(range: written..<start, token: nil)) }
+            result.append(Part(range: start..<max(stop, start), token: token.id))
+            written = stop
+        }
+        if written < text.count { result.append(Part(range: written..<text.count, token: nil)) }
+        return result
+    }
+
+    private func longest(_ text: UnsafeBufferPointer<UInt8>, _ start: Int) -> (index: Int, end: Int)? {
+        var node = 0
+        var position = start
+        var best: (index: Int, end: Int)?
+        while position < text.count, let next = children[node].first(where: { $0.byte == text[position] }) {
+            node = Int(next.node)
+            position += 1
+            if ends[node] >= 0 { best = (Int(ends[node]), position) }
+        }
+        return best
+    }
+
+    private static func scalar(_ text: UnsafeBufferPointer<UInt8>, _ position: Int) -> (value: UInt32, length: Int) {
+        let first = text[position]
+        let length = first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4
+        guard length > 1, position + length <= text.count else { return (UInt32(first), 1) }
+        var value = UInt32(first) & (0x7F >> UInt32(length))
+        for index in 1..<length { value = value << 6 | UInt32(text[position + index] & 0x3F) }
+        return (value, length)
+    }
+
+    private static func startOfPrevious(_ text: UnsafeBufferPointer<UInt8>, _ position: Int) -> Int {
+        var start = position - 1
+        while start > 0, text[start] & 0xC0 == 0x80 { start -= 1 }
+        return start
+    }
+
+    private static func endsWithWord(_ text: UnsafeBufferPointer<UInt8>, _ end: Int) -> Bool {
+        UnicodeClasses.shared.isWord(scalar(text, startOfPrevious(text, end)).value)
+    }
+
+    private static func spacesBefore(_ text: UnsafeBufferPointer<UInt8>, _ end: Int) -> Int {
+        var position = end
+        while position > 0 {
+            let start = startOfPrevious(text, position)
+            if !UnicodeClasses.shared.isSpace(scalar(text, start).value) { break }
+            position = start
+        }
+        return position
+    }
+
+    private static func spacesAfter(_ text: UnsafeBufferPointer<UInt8>, _ start: Int) -> Int {
+        var position = start
+        while position < text.count {
+            let next = scalar(text, position)
+            if !UnicodeClasses.shared.isSpace(next.value) { break }
+            position += next.length
+        }
+        return position
+    }
+}
