@@ -73,7 +73,7 @@ struct BytePairModelReader {
         try reader.beginObject()
         let asBytes = isByteLevel
         while
-            (try reader.nextKey { text in
+            (try reader.nextKey { (text: UnsafeRawBufferPointer) -> Void in
                 token.removeAll(keepingCapacity: true)
                 isLiteral = asBytes && !ByteAlphabet.appendBytes(ofText: text, to: &token)
                 if isLiteral || !asBytes { token.append(contentsOf: text) }
