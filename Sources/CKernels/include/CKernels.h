@@ -1,1 +1,90 @@
+// Vector kernels of the CPU backend. Each is one loop over contiguous rows, run by one thread on its share of the work; the
+// callers in Tensors split the work. On x86 every kernel is built for plain x86-64, AVX2 and AVX-512 and chosen at run time;
+// elsewhere the plain loop is what the compiler makes of it.
 #pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// casts.c: storage types to f32 and back. Rounding to bf16 and f16 is to nearest, ties to even.
+void tb_widen_bf16(const uint16_t *from, float *to, long count);
+void tb_widen_f16(const uint16_t *from, float *to, long count);
+void tb_narrow_bf16(const float *from, uint16_t *to, long count);
+void tb_narrow_f16(const float *from, uint16_t *to, long count);
+
+// elementwise.c
+void tb_fill(float *to, float value, long count);
+void tb_add(const float *a, const float *b, float *to, long count);
+void tb_accumulate(const float *from, float *to, float factor, long count);  // to += factor * from
+void tb_scale(const float *from, float *to, float factor, long count);       // to = factor * from
+double tb_sum_of_squares(const float *from, long count);
+double tb_dot(const float *a, const float *b, long count);
+// to = from * mask / (1 - probability); the mask of element i is a hash of (seed, first + i), so it can be made again.
+void tb_dropout(const float *from, float *to, long count, uint64_t seed, uint64_t first, float probability);
+// Column sums of rows x columns added to `to`.
+void tb_add_column_sums(const float *from, long rows, long columns, long stride, float *to);
+
+// norms.c: y = x / rms(x) * (weight + offset), one row after the other.
+void tb_rms_norm(const float *x, const float *weight, float offset, float epsilon, long rows, long columns,
+                 float *y, float *inverse_rms);
+void tb_rms_norm_apply(const float *x, const float *weight, float offset, const float *inverse_rms, long rows, long columns,
+                       float *y);
+// dx (+)= gradient through the norm; weight_gradient += sum over rows when it is not null.
+void tb_rms_norm_backward(const float *gradient, const float *x, const float *weight, float offset, const float *inverse_rms,
+                          long rows, long columns, int accumulate, float *dx, float *weight_gradient);
+
+// rotary.c: rotates pairs of each head's first 2 * half elements by the angle of the row's position. sign -1 turns back.
+void tb_rotary(const float *x, float *y, long rows, long heads, long head_dimension, long half, int interleaved,
+               const float *cosines, const float *sines, const int32_t *positions, float sign);
+
+// gated.c: y = activation(gate) * up. kind: 0 silu, 1 gelu with tanh, 2 gelu.
+void tb_gated(const float *gate, const float *up, float *y, long count, int kind);
+// dgate and dup may be gate and up themselves.
+void tb_gated_backward(const float *gradient, const float *gate, const float *up, float *dgate, float *dup, long count, int kind);
+
+// softmax.c
+// One row of logits: its log-sum-exp, and in `best` the index of the largest.
+float tb_log_sum_exp(const float *logits, long count, int32_t *best, float *sum);
+// logits = weight * (softmax(logits) - (1 - smoothing) * onehot(target) - smoothing / count), given the row's log-sum-exp.
+void tb_cross_entropy_gradient(float *logits, long count, float log_sum_exp, int32_t target, float weight, float smoothing);
+
+// optimizers.c: one AdamW step. step_size = rate / (1 - beta1^t); root_correction = 1 / sqrt(1 - beta2^t);
+// decay = 1 - rate * weight_decay. gradient_scale multiplies the gradient first (clipping).
+typedef struct {
+    float beta1, beta2, epsilon, step_size, root_correction, decay, gradient_scale;
+} tb_adamw_step;
+void tb_adamw(float *parameter, const float *gradient, float *first, float *second, long count, tb_adamw_step step);
+void tb_adamw_bf16(uint16_t *parameter, const float *gradient, float *first, float *second, long count, tb_adamw_step step);
+
+// gemv.c: y[m, rows] = x[m, columns] . weight[rows, columns]^T for a few rows of x (m up to 8). y_stride: distance of y's rows.
+void tb_gemv_f32(const float *x, long m, long x_stride, const float *weight, long rows, long columns, float *y, long y_stride);
+void tb_gemv_bf16(const float *x, long m, long x_stride, const uint16_t *weight, long rows, long columns, float *y, long y_stride);
+// y[m, columns] += x[m, rows] . weight[rows, columns], for a few rows of x.
+void tb_gevm_f32(const float *x, long m, long x_stride, const float *weight, long rows, long columns, long stride, float *y, long y_stride);
+void tb_gevm_bf16(const float *x, long m, long x_stride, const uint16_t *weight, long rows, long columns, long stride, float *y, long y_stride);
+
+// tiles.c: what tiled attention needs between its products.
+// One row of scores for `count` visible keys out of `width`: soft cap, running maximum and sum (online softmax); the row becomes
+// exp(score - maximum), masked columns 0. Returns the factor by which earlier results of the row shrink.
+float tb_online_softmax(float *scores, long first, long count, long width, float soft_cap, float *maximum, float *sum);
+// Scores to probabilities again: p = exp(cap(score) - log_sum_exp), columns outside [first, first + count) 0. When slopes is not
+// null it gets the derivative of the soft cap.
+void tb_attention_probabilities(float *scores, long first, long count, long width, float soft_cap, float log_sum_exp, float *slopes);
+// d = p * (d - delta) (* slope): the gradient of the scores.
+void tb_attention_score_gradient(const float *probabilities, float *d, const float *slopes, long width, float delta);
+
+// c[m, n] (+)= a[m, k] . b[k, n] with a's element (i, p) at a[i * a_row + p * a_column]; b and c are row-major.
+void tb_small_product(long m, long n, long k, const float *a, long a_row, long a_column, const float *b, long b_stride,
+                      float *c, long c_stride, int accumulate);
+void tb_transpose(const float *from, long from_stride, long rows, long columns, float *to, long to_stride);
+
+// cpu.c
+void tb_cpu_relax(void);
+const char *tb_instruction_set(void);
+
+#ifdef __cplusplus
+}
+#endif
