@@ -1,0 +1,186 @@
+/// Where a tape's operations are computed. An operation takes tensors whose shapes the tape has checked, and writes its results
+/// into tensors it is given. `CPUBackend` is the reference; `PlanningBackend` only counts bytes; a GPU is a third.
+///
+/// Letters in the shapes: T rows (tokens), H hidden size, O outputs, R adapter ranks side by side, V vocabulary. Everything is f32
+/// but weights, tables and caches, which may be stored in bf16 or f16. "Adds to" means +=.
+public protocol Backend: AnyObject, Sendable {
+    /// For people: "CPU, AVX-512, 2 threads".
+    var summary: String { get }
+    /// True when no values exist: shapes and bytes only.
+    var isPlanning: Bool { get }
+    var memory: MemoryStatistics { get }
+    func resetPeakMemory()
+    /// Gives free pooled memory back to the system.
+    func trimMemory()
+
+    // Tensors
+    /// Uninitialised memory from the pool.
+    func empty(_ shape: [Int], _ dtype: DType) -> Tensor
+    func upload(_ values: [Int32]) -> Tensor
+    func fill(_ tensor: Tensor, with value: Float)
+    /// Converts between floating types, or copies.
+    func convert(_ source: Tensor, into result: Tensor)
+    /// result = factor * source; the two may be one.
+    func scale(_ source: Tensor, by factor: Float, into result: Tensor)
+    func add(_ a: Tensor, _ b: Tensor, into result: Tensor)
+    /// Adds factor * source to result.
+    func accumulate(_ source: Tensor, factor: Float, into result: Tensor)
+    func sumOfSquares(_ tensor: Tensor) -> Double
+    func dot(_ a: Tensor, _ b: Tensor) -> Double
+    /// result = source * mask / (1 - probability), the mask being a function of seed and element.
+    func dropout(_ source: Tensor, probability: Float, seed: UInt64, into result: Tensor)
+
+    // Rows
+    /// result[t] = scale * table[tokens[t]]
+    func embedding(table: Tensor, tokens: Tensor, scale: Float, into result: Tensor)
+    /// Adds scale * gradient[t] to tableGradient[tokens[t]], in the order of t.
+    func embeddingBackward(gradient: Tensor, tokens: Tensor, scale: Float, tableGradient: Tensor)
+    /// result[i] = source[rows[i]]
+    func selectRows(_ source: Tensor, rows: Tensor, into result: Tensor)
+    /// Adds gradient[i] to result[rows[i]].
+    func scatterAddRows(_ gradient: Tensor, rows: Tensor, into result: Tensor)
+
+    // Normalisation
+    func rmsNorm(_ x: Tensor, weight: Tensor, epsilon: Float, weightOffset: Float, into result: Tensor, inverseRMS: Tensor)
+    /// The same result again from the saved inverse root mean squares.
+    func rmsNormAgain(_ x: Tensor, weight: Tensor, weightOffset: Float, inverseRMS: Tensor, into result: Tensor)
+    /// Writes (or adds to) inputGradient; adds to weightGradient.
+    func rmsNormBackward(
+        gradient: Tensor, x: Tensor, weight: Tensor, weightOffset: Float, inverseRMS: Tensor,
+        inputGradient: GradientTarget?, weightGradient: GradientTarget?)
+
+    // Products
+    /// result [T, O] = x [T, H] Wᵀ + bias + low [T, r] upᵀ, with up an adapter's B [O, r].
+    func linear(_ x: Tensor, weight: WeightStore, bias: Tensor?, low: MatrixView?, up: Tensor?, into result: Tensor)
+    /// result [T, H] (+)= gradient [T, O] W + lowGradient [T, R] down, with down the adapters' A [R, H].
+    func linearInputGradient(
+        gradient: Tensor, weight: WeightStore, lowGradient: MatrixView?, down: Tensor?, into result: GradientTarget)
+    /// result [O, H] (+)= gradientᵀ [O, T] x [T, H]
+    func weightGradient(gradient: Tensor, x: Tensor, into result: GradientTarget)
+    /// result [O] (+)= column sums of gradient [T, O]
+    func biasGradient(gradient: Tensor, into result: GradientTarget)
+    /// c = alpha op(a) op(b) + beta c, for the thin matrices of adapters. Each factor is f32.
+    func product(_ a: MatrixView, _ b: MatrixView, alpha: Float, beta: Float, into c: MatrixView)
+
+    // Attention
+    /// Rotates each head of x [T, heads * headDimension]; `isInverse` turns back, which is the gradient.
+    func rotary(_ x: Tensor, headDimension: Int, table: RotaryTable, positions: Tensor, isInverse: Bool, into result: Tensor)
+    /// Attention inside each sequence. logSumExp [heads, T] is saved for the way back.
+    func attention(
+        query: Tensor, key: Tensor, value: Tensor, shape: AttentionShape, layout: SequenceLayout, into result: Tensor,
+        logSumExp: Tensor?)
+    /// Appends key and value to the layout's caches and attends to everything in them.
+    func attentionWithCaches(
+        query: Tensor, key: Tensor, value: Tensor, shape: AttentionShape, layout: SequenceLayout, layer: Int, into result: Tensor)
+    /// Gradients of query, key and value; each may share memory with the input it belongs to.
+    func attentionBackward(
+        gradient: Tensor, query: Tensor, key: Tensor, value: Tensor, result: Tensor, logSumExp: Tensor, shape: AttentionShape,
+        layout: SequenceLayout, queryGradient: Tensor, keyGradient: Tensor, valueGradient: Tensor)
+
+    // Activations
+    func gatedActivation(gate: Tensor, up: Tensor, kind: GatedActivation, into result: Tensor)
+    /// gateGradient and upGradient may be gate and up.
+    func gatedActivationBackward(
+        gradient: Tensor, gate: Tensor, up: Tensor, kind: GatedActivation, gateGradient: Tensor, upGradient: Tensor)
+
+    // Losses
+    /// Cross-entropy of each row of logits [n, V] with its target. `logits` become their gradient, times rowWeights' entry or
+    /// `weight`, unless `weight` is nil. losses [n] and logSumExp [n] are written where given.
+    /// - Returns: the sum of the losses in f64 and how often the largest logit was the target's.
+    func crossEntropy(
+        logits: Tensor, targets: Tensor, weight: CrossEntropyWeight?, labelSmoothing: Float, losses: Tensor?
+    ) -> CrossEntropySums
+
+    // Optimizers
+    /// One AdamW step; parameter is f32 or bf16, the rest f32.
+    func adamW(parameter: Tensor, gradient: Tensor, firstMoment: Tensor, secondMoment: Tensor, step: AdamWStep)
+}
+
+/// A gradient's tensor, and whether something is there already that must be added to.
+public struct GradientTarget: Sendable {
+    public let tensor: Tensor
+    public let isAccumulating: Bool
+
+    public init(_ tensor: Tensor, isAccumulating: Bool) {
+        self.tensor = tensor
+        self.isAccumulating = isAccumulating
+    }
+}
+
+/// A matrix inside an f32 tensor: rows of `columnCount` elements, `stride` apart, from element `offset` on; seen transposed or not.
+public struct MatrixView: Sendable {
+    public let tensor: Tensor
+    public let offset: Int
+    public let rowCount: Int
+    public let columnCount: Int
+    public let stride: Int
+    public let isTransposed: Bool
+
+    /// The whole of a tensor with two axes.
+    public init(_ tensor: Tensor, transposed: Bool = false) {
+        self.tensor = tensor
+        offset = 0
+        rowCount = tensor.rowCount
+        columnCount = tensor.columnCount
+        stride = tensor.columnCount
+        isTransposed = transposed
+    }
+
+    /// Some columns of a tensor with two axes.
+    public init(_ tensor: Tensor, columns: Range<Int>, transposed: Bool = false) {
+        precondition(columns.upperBound <= tensor.columnCount, "columns \(columns) of \(tensor.shape)")
+        self.tensor = tensor
+        offset = columns.lowerBound
+        rowCount = tensor.rowCount
+        columnCount = columns.count
+        stride = tensor.columnCount
+        isTransposed = transposed
+    }
+
+    var pointer: UnsafeMutablePointer<Float> { tensor.floatPointer + offset }
+    /// The shape as the product sees it.
+    var height: Int { isTransposed ? columnCount : rowCount }
+    var width: Int { isTransposed ? rowCount : columnCount }
+}
+
+public enum GatedActivation: Int32, Sendable {
+    case silu = 0
+    /// GELU by its tanh formula (Gemma's gelu_pytorch_tanh).
+    case geluTanh = 1
+    case gelu = 2
+}
+
+/// What a row's cross-entropy counts in the gradient.
+public enum CrossEntropyWeight: Sendable {
+    case uniform(Float)
+    /// f32 [n]
+    case perRow(Tensor)
+}
+
+public struct CrossEntropySums: Sendable {
+    public var loss = 0.0
+    public var correctCount = 0
+    public init() {}
+}
+
+/// The numbers of one AdamW step (torch.optim.AdamW's formula).
+public struct AdamWStep: Sendable {
+    public var learningRate, beta1, beta2, epsilon, weightDecay: Double
+    /// Counts from 1.
+    public var step: Int
+    /// Multiplies the gradient first: clipping.
+    public var gradientScale: Double
+
+    public init(
+        learningRate: Double, beta1: Double = 0.9, beta2: Double = 0.999, epsilon: Double = 1e-8, weightDecay: Double = 0, step: Int,
+        gradientScale: Double = 1
+    ) {
+        self.learningRate = learningRate
+        self.beta1 = beta1
+        self.beta2 = beta2
+        self.epsilon = epsilon
+        self.weightDecay = weightDecay
+        self.step = step
+        self.gradientScale = gradientScale
+    }
+}

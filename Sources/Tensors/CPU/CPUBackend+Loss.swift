@@ -1,0 +1,34 @@
+import CKernels
+
+extension CPUBackend {
+    public func crossEntropy(
+        logits: Tensor, targets: Tensor, weight: CrossEntropyWeight?, labelSmoothing: Float, losses: Tensor?
+    ) -> CrossEntropySums {
+        let rows = logits.rowCount, width = logits.columnCount
+        let values = logits.floatPointer, wanted = targets.integerPointer
+        let each = losses ?? empty([rows], .float32)
+        let hits = empty([rows], .int32)
+        let loss = each.floatPointer, hit = hits.integerPointer
+        threads.run(rows) { row in
+            let line = values + row * width, target = wanted[row]
+            precondition(target >= 0 && Int(target) < width, "target \(target) outside \(width) logits")
+            var best: Int32 = 0, sum: Float = 0
+            let logSumExp = tb_log_sum_exp(line, width, &best, &sum)
+            let mean = labelSmoothing == 0 ? 0 : labelSmoothing * sum / Float(width)
+            loss[row] = logSumExp - (1 - labelSmoothing) * line[Int(target)] - mean
+            hit[row] = best == target ? 1 : 0
+            switch weight {
+            case nil: break
+            case .uniform(let factor): tb_cross_entropy_gradient(line, width, logSumExp, target, factor, labelSmoothing)
+            case .perRow(let factors):
+                tb_cross_entropy_gradient(line, width, logSumExp, target, factors.floatPointer[row], labelSmoothing)
+            }
+        }
+        var sums = CrossEntropySums()
+        for row in 0..<rows {
+            sums.loss += Double(loss[row])
+            sums.correctCount += Int(hit[row])
+        }
+        return sums
+    }
+}

@@ -1,0 +1,217 @@
+import CKernels
+import COpenBLAS
+
+/// Products. A product is cut into panels of its result; each is one single-threaded sgemm.
+extension CPUBackend {
+    /// Rows of x up to which a product runs at the speed of reading the weight.
+    private static let fewRows = 4
+
+    public func linear(_ x: Tensor, weight: WeightStore, bias: Tensor?, low: MatrixView?, up: Tensor?, into result: Tensor) {
+        switch weight {
+        case .dense(let parameter):
+            denseLinear(x, weight: parameter.value, bias: bias.map(asFloats), low: low, up: up, into: result)
+        }
+    }
+
+    private func denseLinear(_ x: Tensor, weight: Tensor, bias: Tensor?, low: MatrixView?, up: Tensor?, into result: Tensor) {
+        let rows = x.rowCount, inputs = weight.shape[1], outputs = weight.shape[0]
+        let from = x.floatPointer, to = result.floatPointer
+        let isThin = rows <= CPUBackend.fewRows
+        let grid = PanelGrid(
+            rows: rows, columns: outputs, depth: inputs, isWidened: weight.dtype != .float32, isThin: isThin)
+        threads.run(grid.count) { chunk in
+            let panel = grid.panel(chunk)
+            let corner = to + panel.firstRow * outputs + panel.firstColumn
+            let input = from + panel.firstRow * inputs
+            if isThin {
+                self.thinLinear(input, rows: panel.rowCount, weight, panel, corner, stride: outputs)
+                if let bias { addBias(bias.floatPointer + panel.firstColumn, panel, corner, stride: outputs) }
+            } else {
+                if let bias { setBias(bias.floatPointer + panel.firstColumn, panel, corner, stride: outputs) }
+                self.withPanel(weight, rows: panel.firstColumn..<panel.firstColumn + panel.columnCount) { part in
+                    sgemm(
+                        false, true, panel.rowCount, panel.columnCount, inputs, 1, input, inputs, part, inputs, bias == nil ? 0 : 1,
+                        corner, outputs)
+                }
+            }
+            guard let low, let up else { return }
+            let rank = up.shape[1]
+            sgemm(
+                false, true, panel.rowCount, panel.columnCount, rank, 1, low.pointer + panel.firstRow * low.stride, low.stride,
+                up.floatPointer + panel.firstColumn * rank, rank, 1, corner, outputs)
+        }
+    }
+
+    private func thinLinear(
+        _ x: UnsafePointer<Float>, rows: Int, _ weight: Tensor, _ panel: PanelGrid.Panel, _ to: UnsafeMutablePointer<Float>, stride: Int
+    ) {
+        let inputs = weight.shape[1], first = panel.firstColumn * inputs
+        switch weight.dtype {
+        case .float32:
+            tb_gemv_f32(x, rows, inputs, weight.floatPointer + first, panel.columnCount, inputs, to, stride)
+        case .bfloat16:
+            tb_gemv_bf16(x, rows, inputs, weight.halfPointer + first, panel.columnCount, inputs, to, stride)
+        case .float16, .int32, .int64, .uint8:
+            withPanel(weight, rows: panel.firstColumn..<panel.firstColumn + panel.columnCount) { part in
+                tb_gemv_f32(x, rows, inputs, part, panel.columnCount, inputs, to, stride)
+            }
+        }
+    }
+
+    /// Rows of a weight as f32: in place, or widened into scratch memory.
+    private func withPanel(_ weight: Tensor, rows: Range<Int>, _ body: (UnsafePointer<Float>) -> Void) {
+        let width = weight.shape[1]
+        if weight.dtype == .float32 { return body(weight.floatPointer + rows.lowerBound * width) }
+        scratch.withFloats(rows.count * width) { buffer in
+            self.widen(weight, from: rows.lowerBound * width, count: rows.count * width, into: buffer)
+            body(buffer)
+        }
+    }
+
+    public func linearInputGradient(
+        gradient: Tensor, weight: WeightStore, lowGradient: MatrixView?, down: Tensor?, into result: GradientTarget
+    ) {
+        switch weight {
+        case .dense(let parameter):
+            denseInputGradient(gradient, weight: parameter.value, lowGradient: lowGradient, down: down, into: result)
+        }
+    }
+
+    private func denseInputGradient(
+        _ gradient: Tensor, weight: Tensor, lowGradient: MatrixView?, down: Tensor?, into result: GradientTarget
+    ) {
+        let rows = gradient.rowCount, inputs = weight.shape[1], outputs = weight.shape[0]
+        let from = gradient.floatPointer, to = result.tensor.floatPointer
+        let beta: Float = result.isAccumulating ? 1 : 0
+        let isWidened = weight.dtype != .float32
+        let grid = PanelGrid(rows: rows, columns: inputs, depth: outputs, isWidened: isWidened, isThin: false)
+        threads.run(grid.count) { chunk in
+            let panel = grid.panel(chunk)
+            let corner = to + panel.firstRow * inputs + panel.firstColumn
+            let d = from + panel.firstRow * outputs
+            if isWidened {
+                self.scratch.withFloats(outputs * panel.columnCount) { buffer in
+                    for row in 0..<outputs {
+                        self.widen(
+                            weight, from: row * inputs + panel.firstColumn, count: panel.columnCount, into: buffer + row * panel.columnCount)
+                    }
+                    sgemm(
+                        false, false, panel.rowCount, panel.columnCount, outputs, 1, d, outputs, buffer, panel.columnCount, beta,
+                        corner, inputs)
+                }
+            } else {
+                sgemm(
+                    false, false, panel.rowCount, panel.columnCount, outputs, 1, d, outputs, weight.floatPointer + panel.firstColumn,
+                    inputs, beta, corner, inputs)
+            }
+            guard let lowGradient, let down else { return }
+            sgemm(
+                false, false, panel.rowCount, panel.columnCount, lowGradient.columnCount, 1,
+                lowGradient.pointer + panel.firstRow * lowGradient.stride, lowGradient.stride, down.floatPointer + panel.firstColumn, inputs,
+                1, corner, inputs)
+        }
+    }
+
+    public func weightGradient(gradient: Tensor, x: Tensor, into result: GradientTarget) {
+        let rows = gradient.rowCount, outputs = gradient.columnCount, inputs = x.columnCount
+        let d = gradient.floatPointer, from = x.floatPointer, to = result.tensor.floatPointer
+        let grid = PanelGrid(rows: outputs, columns: inputs, depth: rows, isWidened: false, isThin: false)
+        threads.run(grid.count) { chunk in
+            let panel = grid.panel(chunk)
+            sgemm(
+                true, false, panel.rowCount, panel.columnCount, rows, 1, d + panel.firstRow, outputs, from + panel.firstColumn, inputs,
+                result.isAccumulating ? 1 : 0, to + panel.firstRow * inputs + panel.firstColumn, inputs)
+        }
+    }
+
+    public func biasGradient(gradient: Tensor, into result: GradientTarget) {
+        let rows = gradient.rowCount, width = gradient.columnCount
+        let from = gradient.floatPointer, to = result.tensor.floatPointer
+        forEachChunk(of: width, size: 256) { start, count in
+            if !result.isAccumulating { tb_fill(to + start, 0, count) }
+            tb_add_column_sums(from + start, rows, count, width, to + start)
+        }
+    }
+
+    public func product(_ a: MatrixView, _ b: MatrixView, alpha: Float, beta: Float, into c: MatrixView) {
+        precondition(
+            a.width == b.height && a.height == c.rowCount && b.width == c.columnCount && !c.isTransposed,
+            "product of [\(a.height), \(a.width)] and [\(b.height), \(b.width)] into [\(c.rowCount), \(c.columnCount)]")
+        let left = a.pointer, right = b.pointer, to = c.pointer
+        let grid = PanelGrid(rows: c.rowCount, columns: c.columnCount, depth: a.width, isWidened: false, isThin: false)
+        threads.run(grid.count) { chunk in
+            let panel = grid.panel(chunk)
+            sgemm(
+                a.isTransposed, b.isTransposed, panel.rowCount, panel.columnCount, a.width, alpha,
+                left + panel.firstRow * (a.isTransposed ? 1 : a.stride), a.stride,
+                right + panel.firstColumn * (b.isTransposed ? b.stride : 1), b.stride, beta,
+                to + panel.firstRow * c.stride + panel.firstColumn, c.stride)
+        }
+    }
+}
+
+/// How a product's result [rows, columns] is cut into panels. It depends on the shape alone, so that results are the same for any
+/// number of threads.
+struct PanelGrid {
+    struct Panel {
+        let firstRow, rowCount, firstColumn, columnCount: Int
+    }
+
+    private let rows, columns, rowsPerPanel, columnsPerPanel, panelsAcross: Int
+    let count: Int
+
+    /// - Parameters:
+    ///   - depth: the length of the sums
+    ///   - isWidened: a panel of the second factor is made in scratch memory, and should fit the second-level cache
+    ///   - isThin: a few rows, for the kernels that read the weight once
+    init(rows: Int, columns: Int, depth: Int, isWidened: Bool, isThin: Bool) {
+        self.rows = rows
+        self.columns = columns
+        var across: Int, down: Int
+        if isThin {
+            down = rows
+            across = max(1, (1 << 16) / max(1, depth))
+        } else {
+            // A chunk of some tens of MFLOP costs about half a millisecond: long against handing it out, short against a step.
+            down = min(rows, 1024)
+            across = 256
+            if isWidened { across = min(256, max(64, (3 << 16) / max(1, depth) / 32 * 32)) }
+            while across > 128, columns < 4 * across { across /= 2 }
+            if columns < 64 {
+                across = columns
+                down = min(rows, max(64, (1 << 24) / max(1, depth * columns) / 64 * 64))
+            } else if rows < 64 {
+                across = min(columns, max(64, (1 << 24) / max(1, depth * rows) / 64 * 64))
+            }
+        }
+        rowsPerPanel = max(1, down)
+        columnsPerPanel = max(1, across)
+        panelsAcross = max(1, (columns + columnsPerPanel - 1) / columnsPerPanel)
+        count = rows == 0 || columns == 0 ? 0 : panelsAcross * ((rows + rowsPerPanel - 1) / rowsPerPanel)
+    }
+
+    func panel(_ number: Int) -> Panel {
+        let row = number / panelsAcross * rowsPerPanel, column = number % panelsAcross * columnsPerPanel
+        return Panel(
+            firstRow: row, rowCount: min(rowsPerPanel, rows - row), firstColumn: column,
+            columnCount: min(columnsPerPanel, columns - column))
+    }
+}
+
+private func setBias(_ bias: UnsafePointer<Float>, _ panel: PanelGrid.Panel, _ to: UnsafeMutablePointer<Float>, stride: Int) {
+    for row in 0..<panel.rowCount { (to + row * stride).update(from: bias, count: panel.columnCount) }
+}
+
+private func addBias(_ bias: UnsafePointer<Float>, _ panel: PanelGrid.Panel, _ to: UnsafeMutablePointer<Float>, stride: Int) {
+    for row in 0..<panel.rowCount { tb_accumulate(bias, to + row * stride, 1, panel.columnCount) }
+}
+
+/// c [m, n] = alpha op(a) op(b) + beta c, row-major, on this thread.
+func sgemm(
+    _ aIsTransposed: Bool, _ bIsTransposed: Bool, _ m: Int, _ n: Int, _ k: Int, _ alpha: Float, _ a: UnsafePointer<Float>, _ aStride: Int,
+    _ b: UnsafePointer<Float>, _ bStride: Int, _ beta: Float, _ c: UnsafeMutablePointer<Float>, _ cStride: Int
+) {
+    cblas_sgemm(
+        CblasRowMajor, aIsTransposed ? CblasTrans : CblasNoTrans, bIsTransposed ? CblasTrans : CblasNoTrans, Int32(m), Int32(n), Int32(k),
+        alpha, a, Int32(aStride), b, Int32(bStride), beta, c, Int32(cStride))
+}

@@ -1,0 +1,69 @@
+import Glibc
+
+/// A run of bytes that tensors look into: 64-byte aligned and owned (a pool's block goes back to its pool), or borrowed from
+/// somebody who is kept alive, such as a mapped checkpoint.
+public final class Storage: @unchecked Sendable {
+    /// Where the bytes are. A planning backend's storage points nowhere and must not be read.
+    public let address: UnsafeMutableRawPointer
+    public let byteCount: Int
+    private let origin: Origin
+
+    private enum Origin {
+        case allocated
+        case mapped(Int)
+        case pooled(MemoryPool, blockBytes: Int)
+        case borrowed(AnyObject)
+        case planned(MemoryLedger, bytes: Int)
+    }
+
+    /// Zeroed memory of its own, outside any pool: for what lives as long as a model. Large runs are mapped, so that pages that
+    /// are never written (a cache's far end) cost nothing.
+    public init(zeroedByteCount byteCount: Int) {
+        self.byteCount = byteCount
+        let rounded = max(64, (byteCount + 63) / 64 * 64)
+        if rounded >= 1 << 20 {
+            let mapping = mmap(nil, rounded, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+            guard let mapping, mapping != MAP_FAILED else { MemoryExhaustion.stop(requested: rounded) }
+            self.address = mapping
+            self.origin = .mapped(rounded)
+            return
+        }
+        self.address = MemoryPool.allocate(rounded)
+        self.origin = .allocated
+        memset(address, 0, rounded)
+    }
+
+    init(pool: MemoryPool, address: UnsafeMutableRawPointer, byteCount: Int, blockBytes: Int) {
+        self.address = address
+        self.byteCount = byteCount
+        self.origin = .pooled(pool, blockBytes: blockBytes)
+    }
+
+    init(plannedBytes: Int, ledger: MemoryLedger) {
+        self.address = UnsafeMutableRawPointer(bitPattern: 64)!
+        self.byteCount = plannedBytes
+        self.origin = .planned(ledger, bytes: plannedBytes)
+    }
+
+    /// Bytes that belong to `owner`, which stays alive as long as this does. They must not be written when they are mapped read-only.
+    public init(borrowing address: UnsafeRawPointer, byteCount: Int, owner: AnyObject) {
+        self.address = UnsafeMutableRawPointer(mutating: address)
+        self.byteCount = byteCount
+        self.origin = .borrowed(owner)
+    }
+
+    public var isBorrowed: Bool {
+        if case .borrowed = origin { return true }
+        return false
+    }
+
+    deinit {
+        switch origin {
+        case .allocated: free(address)
+        case .mapped(let bytes): munmap(address, bytes)
+        case .pooled(let pool, let blockBytes): pool.giveBack(address, blockBytes: blockBytes)
+        case .borrowed: break
+        case .planned(let ledger, let bytes): ledger.release(bytes)
+        }
+    }
+}

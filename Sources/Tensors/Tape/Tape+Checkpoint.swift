@@ -1,0 +1,51 @@
+import Platform
+
+/// Recomputation instead of memory (Chen et al., 2016).
+extension Tape {
+    /// Runs `body` without recording and keeps only its inputs; on the way back the body runs again, recorded.
+    /// `body` must compute the same from the same inputs: it draws random numbers only from the tape that it is given.
+    public func checkpoint(_ inputs: [Value], _ body: @escaping (Tape, [Value]) -> [Value]) -> [Value] {
+        let before = random
+        let silent = Tape(backend: backend, isRecording: false, random: before)
+        silent.isTraining = isTraining
+        let outputs = body(silent, inputs.map { silent.constant($0.tensor) })
+        random = silent.random
+        let values = outputs.map { newValue($0.tensor, requiresGradient: true) }
+        if isRecording {
+            record(
+                CheckpointOperation(
+                    inputs: inputs.map { ($0.id, $0.tensor) }, results: values.map(\.id), random: before, isTraining: isTraining,
+                    body: body))
+        }
+        return values
+    }
+}
+
+/// Saves its inputs and the state of the random generator.
+private struct CheckpointOperation: Operation {
+    static let name = "checkpoint"
+    let inputs: [(id: Int32, tensor: Tensor)]
+    let results: [Int32]
+    let random: RandomGenerator
+    let isTraining: Bool
+    let body: (Tape, [Value]) -> [Value]
+
+    func backward(on tape: Tape) {
+        let gradients = results.map { tape.takeGradient(of: $0) }
+        guard gradients.contains(where: { $0 != nil }) else { return }
+        let again = Tape(backend: tape.backend, isRecording: true, random: random)
+        again.isTraining = isTraining
+        let values = inputs.map { input in
+            tape.needsGradient(input.id) ? again.variable(input.tensor) : again.constant(input.tensor)
+        }
+        let outputs = body(again, values)
+        var arrived: [(value: Value, gradient: Tensor)] = []
+        for (output, gradient) in zip(outputs, gradients) {
+            if let gradient { arrived.append((output, gradient)) }
+        }
+        again.backward(from: arrived)
+        for (input, value) in zip(inputs, values) {
+            if let gradient = again.gradient(of: value) { tape.addGradient(gradient, to: input.id) }
+        }
+    }
+}

@@ -1,0 +1,207 @@
+import Glibc
+import Platform
+
+/// The head and the loss together, over the rows that carry loss only and a chunk of rows at a time: the logits of a whole batch
+/// never exist.
+extension Tape {
+    /// Label of a row without loss, as in PyTorch.
+    public static let ignoredTarget: Int32 = -100
+
+    /// Mean cross-entropy of head(hidden) with the targets: the sum over rows with a target, divided by `normalizer`.
+    ///
+    /// Gradients of hidden and of the head are computed on the way forward, for a loss whose own gradient is 1: put factors into
+    /// `normalizer`, not into `backward`'s seed, when the head is trained.
+    /// - Parameter targets: one per row of hidden; -100 for a row without loss
+    public func linearCrossEntropy(
+        _ hidden: Value, head: Linear, targets: [Int32], normalizer: Float, labelSmoothing: Float = 0
+    ) -> LossOutput {
+        let selection = RowSelection(hidden.tensor, targets: targets, backend: backend)
+        let flows = isRecording && (requiresGradient(hidden) || head.hasTrainableParts)
+        var sums = CrossEntropySums()
+        let gradient = flows && requiresGradient(hidden) ? backend.empty(selection.rows.shape, .float32) : nil
+        for range in selection.chunks(outputCount: head.outputCount) {
+            let piece = Tape(backend: backend, isRecording: flows, random: random)
+            piece.isTraining = isTraining
+            let input = selection.rows.slice(rows: range)
+            let x = gradient == nil ? piece.constant(input) : piece.variable(input)
+            let logits = piece.linear(x, head)
+            let part = backend.crossEntropy(
+                logits: logits.tensor, targets: selection.targets.slice(rows: range),
+                weight: flows ? .uniform(1 / normalizer) : nil, labelSmoothing: labelSmoothing, losses: nil)
+            sums.loss += part.loss
+            sums.correctCount += part.correctCount
+            random = piece.random
+            guard flows else { continue }
+            piece.backward(from: [(logits, logits.tensor)])
+            if let gradient, let arrived = piece.gradient(of: x) {
+                backend.convert(arrived, into: gradient.slice(rows: range))
+            }
+        }
+        let result = backend.empty([1], .float32)
+        backend.fill(result, with: Float(sums.loss / Double(normalizer)))
+        let loss = newValue(result, requiresGradient: flows)
+        if flows {
+            record(
+                CrossEntropyOperation(
+                    hidden: hidden.id, shape: hidden.tensor.shape, gradient: gradient, indices: selection.indices,
+                    isHeadTrained: head.hasTrainableParts, result: loss.id))
+        }
+        return LossOutput(loss: loss, lossSum: sums.loss, tokenCount: selection.rows.rowCount, correctCount: sums.correctCount)
+    }
+
+    /// log p(target) of each row, 0 for rows without a target: [rows]. The way back computes the logits again.
+    public func tokenLogProbabilities(_ hidden: Value, head: Linear, targets: [Int32]) -> Value {
+        let selection = RowSelection(hidden.tensor, targets: targets, backend: backend)
+        let losses = backend.empty([selection.rows.rowCount], .float32)
+        let before = random
+        for range in selection.chunks(outputCount: head.outputCount) {
+            let piece = Tape(backend: backend, isRecording: false, random: random)
+            piece.isTraining = isTraining
+            let logits = piece.linear(piece.constant(selection.rows.slice(rows: range)), head)
+            _ = backend.crossEntropy(
+                logits: logits.tensor, targets: selection.targets.slice(rows: range), weight: nil, labelSmoothing: 0,
+                losses: losses.slice(rows: range))
+            random = piece.random
+        }
+        let result = backend.empty([targets.count], .float32)
+        if let indices = selection.indices {
+            let negated = backend.empty([losses.count, 1], .float32)
+            backend.scale(losses, by: -1, into: negated.reshaped([losses.count]))
+            backend.fill(result, with: 0)
+            backend.scatterAddRows(negated, rows: indices, into: result.reshaped([targets.count, 1]))
+        } else {
+            backend.scale(losses, by: -1, into: result)
+        }
+        let flows = requiresGradient(hidden) || head.hasTrainableParts
+        let value = newValue(result, requiresGradient: flows)
+        if requiresGradient(value) {
+            record(
+                LogProbabilityOperation(
+                    hidden: hidden.id, shape: hidden.tensor.shape, selection: selection, head: head, random: before,
+                    isTraining: isTraining, result: value.id))
+        }
+        return value
+    }
+}
+
+/// What `linearCrossEntropy` found.
+public struct LossOutput {
+    /// lossSum / normalizer, to start `backward` from.
+    public let loss: Value
+    /// Sum over the rows with a target, in natural logarithms.
+    public let lossSum: Double
+    /// Rows with a target.
+    public let tokenCount: Int
+    /// Rows whose largest logit is the target's.
+    public let correctCount: Int
+}
+
+/// The rows of hidden that carry loss, packed together.
+private struct RowSelection {
+    /// [n, hidden]
+    let rows: Tensor
+    /// [n]
+    let targets: Tensor
+    /// Where the rows come from; nil when all are taken.
+    let indices: Tensor?
+
+    init(_ hidden: Tensor, targets: [Int32], backend: any Backend) {
+        precondition(hidden.rowCount == targets.count, "\(targets.count) targets for \(hidden.rowCount) rows")
+        let chosen = targets.indices.filter { targets[$0] != Tape.ignoredTarget }
+        if chosen.count == targets.count {
+            rows = hidden
+            indices = nil
+            self.targets = backend.upload(targets)
+            return
+        }
+        let indices = backend.upload(chosen.map { Int32($0) })
+        let rows = backend.empty([chosen.count, hidden.columnCount], .float32)
+        if !chosen.isEmpty { backend.selectRows(hidden, rows: indices, into: rows) }
+        self.rows = rows
+        self.indices = indices
+        self.targets = backend.upload(chosen.map { targets[$0] })
+    }
+
+    /// Ranges of rows whose logits take about 32 MiB, but never fewer than 64 rows: the head's weight is read once for each range.
+    func chunks(outputCount: Int) -> [Range<Int>] {
+        let total = indices?.count ?? rows.rowCount
+        let most = max(64, (1 << 23) / max(1, outputCount) / 64 * 64)
+        let pieces = max(1, (total + most - 1) / most)
+        // Equal pieces, so that the last one is not a sliver.
+        return (0..<pieces).map { total * $0 / pieces..<total * ($0 + 1) / pieces }.filter { !$0.isEmpty }
+    }
+}
+
+/// Saves the gradient itself: it was made while the logits were there.
+private struct CrossEntropyOperation: Operation {
+    static let name = "linearCrossEntropy"
+    let hidden: Int32
+    let shape: [Int]
+    let gradient: Tensor?
+    let indices: Tensor?
+    let isHeadTrained: Bool
+    let result: Int32
+
+    func backward(on tape: Tape) {
+        guard let seed = tape.takeGradient(of: result) else { return }
+        let factor = tape.backend.isPlanning ? 1 : seed.floats()[0]
+        precondition(factor == 1 || !isHeadTrained, "scale a loss with a trained head by its normalizer")
+        guard let gradient else { return }
+        if factor != 1 { tape.backend.scale(gradient, by: factor, into: gradient) }
+        scatter(gradient, indices, shape: shape, to: hidden, on: tape)
+    }
+}
+
+/// Saves the selected rows and the random generator's state.
+private struct LogProbabilityOperation: Operation {
+    static let name = "tokenLogProbabilities"
+    let hidden: Int32
+    let shape: [Int]
+    let selection: RowSelection
+    let head: Linear
+    let random: RandomGenerator
+    let isTraining: Bool
+    let result: Int32
+
+    func backward(on tape: Tape) {
+        guard let arrived = tape.takeGradient(of: result) else { return }
+        let backend = tape.backend
+        // d(-log p) is what cross-entropy knows, hence the sign.
+        let weights = backend.empty([selection.rows.rowCount, 1], .float32)
+        if let indices = selection.indices {
+            backend.selectRows(arrived.reshaped([arrived.count, 1]), rows: indices, into: weights)
+            backend.scale(weights, by: -1, into: weights)
+        } else {
+            backend.scale(arrived, by: -1, into: weights.reshaped([arrived.count]))
+        }
+        let needsHidden = tape.needsGradient(hidden)
+        let gradient = backend.empty(selection.rows.shape, .float32)
+        var generator = random
+        for range in selection.chunks(outputCount: head.outputCount) {
+            let piece = Tape(backend: backend, isRecording: true, random: generator)
+            piece.isTraining = isTraining
+            let input = selection.rows.slice(rows: range)
+            let x = needsHidden ? piece.variable(input) : piece.constant(input)
+            let logits = piece.linear(x, head)
+            generator = piece.random
+            _ = backend.crossEntropy(
+                logits: logits.tensor, targets: selection.targets.slice(rows: range),
+                weight: .perRow(weights.slice(rows: range).reshaped([range.count])), labelSmoothing: 0, losses: nil)
+            piece.backward(from: [(logits, logits.tensor)])
+            if let found = piece.gradient(of: x) { backend.convert(found, into: gradient.slice(rows: range)) }
+        }
+        if needsHidden { scatter(gradient, selection.indices, shape: shape, to: hidden, on: tape) }
+    }
+}
+
+/// Gives gradients of selected rows to the value they were selected from.
+private func scatter(_ gradient: Tensor, _ indices: Tensor?, shape: [Int], to hidden: Int32, on tape: Tape) {
+    guard tape.needsGradient(hidden) else { return }
+    guard let indices else {
+        tape.addGradient(gradient.reshaped(shape), to: hidden)
+        return
+    }
+    let target = tape.gradientTarget(for: hidden, shape: shape)
+    if !target.isAccumulating { tape.backend.fill(target.tensor, with: 0) }
+    tape.backend.scatterAddRows(gradient, rows: indices, into: target.tensor)
+}

@@ -1,0 +1,143 @@
+import Platform
+
+/// A record of coarse operations, in the order they ran, that is played backwards for gradients.
+///
+///     let tape = Tape(backend: backend, isRecording: true, random: random)
+///     let hidden = model.hidden(tape, tokens: tokens, layout: layout)
+///     let loss = tape.linearCrossEntropy(hidden, head: model.head, targets: targets, normalizer: 512)
+///     tape.backward(loss.loss)          // gradients are added to the parameters
+///
+/// Operations run at once. Only those are recorded that lie between something trainable and the loss: a frozen weight
+/// gets no gradient, and nothing below the first trainable part is passed on the way back. One thread uses a tape.
+public final class Tape {
+    public let backend: any Backend
+    public let isRecording: Bool
+    /// Dropout is on. Follows `isRecording` unless it is set.
+    public var isTraining: Bool
+    /// Drawn from by dropout only.
+    public internal(set) var random: RandomGenerator
+
+    private var operations: [(any Operation)?] = []
+    /// Gradients by value id, while they are waiting for the operation that made the value.
+    private var gradients: [Tensor?] = []
+    private var needsGradient: [Bool] = []
+    private var keptGradients: [Bool] = []
+
+    public init(backend: any Backend, isRecording: Bool, random: RandomGenerator = RandomGenerator(seed: 0)) {
+        self.backend = backend
+        self.isRecording = isRecording
+        self.isTraining = isRecording
+        self.random = random
+    }
+
+    // MARK: Values
+
+    public func tensor(_ value: Value) -> Tensor { value.tensor }
+
+    /// A tensor from outside, without a gradient.
+    public func constant(_ tensor: Tensor) -> Value { newValue(tensor, requiresGradient: false) }
+
+    /// A tensor from outside whose gradient can be read after `backward`.
+    public func variable(_ tensor: Tensor) -> Value {
+        let value = newValue(tensor, requiresGradient: true)
+        keptGradients[Int(value.id)] = isRecording
+        return value
+    }
+
+    /// The gradient of a `variable` after `backward`, nil when the loss does not depend on it.
+    public func gradient(of value: Value) -> Tensor? { gradients[Int(value.id)] }
+
+    /// Whether gradients flow to this value.
+    public func requiresGradient(_ value: Value) -> Bool { needsGradient[Int(value.id)] }
+
+    /// Recorded operations in order, for tests and for the curious.
+    public var operationNames: [String] { operations.compactMap { $0.map { type(of: $0).name } } }
+
+    /// Drops everything recorded.
+    public func reset() {
+        operations.removeAll(keepingCapacity: true)
+        gradients.removeAll(keepingCapacity: true)
+        needsGradient.removeAll(keepingCapacity: true)
+        keptGradients.removeAll(keepingCapacity: true)
+    }
+
+    func newValue(_ tensor: Tensor, requiresGradient: Bool, again: (() -> Tensor)? = nil) -> Value {
+        let value = Value(id: Int32(needsGradient.count), tensor: tensor, again: again)
+        needsGradient.append(requiresGradient && isRecording)
+        keptGradients.append(false)
+        gradients.append(nil)
+        return value
+    }
+
+    func record(_ operation: any Operation) { operations.append(operation) }
+
+    // MARK: Backward
+
+    /// Plays the tape backwards from `loss`, whose gradient is `seed`. Gradients are added to the parameters; the record is
+    /// used up on the way.
+    public func backward(_ loss: Value, seed: Float = 1) {
+        precondition(loss.tensor.count == 1, "backward starts from a single number")
+        let gradient = backend.empty(loss.tensor.shape, .float32)
+        backend.fill(gradient, with: seed)
+        addGradient(gradient, to: loss)
+        playBackward()
+    }
+
+    /// Plays the tape backwards from several values with given gradients.
+    func backward(from values: [(value: Value, gradient: Tensor)]) {
+        for (value, gradient) in values { addGradient(gradient, to: value) }
+        playBackward()
+    }
+
+    private func playBackward() {
+        while let last = operations.popLast() {
+            last?.backward(on: self)
+        }
+    }
+
+    /// The gradient that has arrived at a result, for the operation that made it; nil when none did.
+    func takeGradient(of id: Int32) -> Tensor? {
+        let gradient = gradients[Int(id)]
+        gradients[Int(id)] = nil
+        return gradient
+    }
+
+    func needsGradient(_ id: Int32) -> Bool { needsGradient[Int(id)] }
+
+    /// Gives `gradient` to a value: becomes its gradient, or is added to it. The tensor may be shared between several values.
+    func addGradient(_ gradient: Tensor, to value: Value) { addGradient(gradient, to: value.id) }
+
+    func addGradient(_ gradient: Tensor, to id: Int32) {
+        guard needsGradient[Int(id)] else { return }
+        guard gradients[Int(id)] != nil else {
+            gradients[Int(id)] = gradient
+            return
+        }
+        let target = gradientTarget(for: id, shape: gradient.shape)
+        backend.accumulate(gradient, factor: 1, into: target.tensor)
+    }
+
+    /// Where to write (or add) the gradient of a value. What is there already may be shared with others; then it is copied first.
+    func gradientTarget(for id: Int32, shape: [Int]) -> GradientTarget {
+        let index = Int(id)
+        if gradients[index] == nil {
+            let fresh = backend.empty(shape, .float32)
+            gradients[index] = fresh
+            return GradientTarget(fresh, isAccumulating: false)
+        }
+        if !gradients[index]!.ownsItsStorage() {
+            let copy = backend.empty(shape, .float32)
+            backend.convert(gradients[index]!, into: copy)
+            gradients[index] = copy
+        }
+        return GradientTarget(gradients[index]!, isAccumulating: true)
+    }
+
+    /// Where to write (or add) a parameter's gradient.
+    func gradientTarget(for parameter: Parameter) -> GradientTarget {
+        if let gradient = parameter.gradient { return GradientTarget(gradient, isAccumulating: true) }
+        let fresh = backend.empty(parameter.shape, .float32)
+        parameter.gradient = fresh
+        return GradientTarget(fresh, isAccumulating: false)
+    }
+}
