@@ -73,7 +73,7 @@ struct AddedTokenMatcher: Sendable {
             let token = tokens[match.index]
             if token.isSingleWord {
                 let touchesLeft = start > 0 && AddedTokenMatcher.endsWithWord(text, start)
-                let touchesRight = stop < text.count && UnicodeClasses.shared.isWord(AddedTokenMatcher.scalar(text, stop).value)
+                let touchesRight = stop < text.count && AddedTokenMatcher.isWord(AddedTokenMatcher.scalar(text, stop).value)
                 if touchesLeft || touchesRight { continue }
             }
             if token.stripsLeft { start = max(AddedTokenMatcher.spacesBefore(text, start), written) }
@@ -113,8 +113,14 @@ struct AddedTokenMatcher: Sendable {
         return start
     }
 
+    /// Word characters here include the two joiners and leave out numbers that are no digits, unlike in patterns.
+    private static func isWord(_ scalar: UInt32) -> Bool {
+        let classes = UnicodeClasses.shared
+        return (classes.isWord(scalar) && classes.category(scalar) != 10) || scalar == 0x200C || scalar == 0x200D
+    }
+
     private static func endsWithWord(_ text: UnsafeBufferPointer<UInt8>, _ end: Int) -> Bool {
-        UnicodeClasses.shared.isWord(scalar(text, startOfPrevious(text, end)).value)
+        isWord(scalar(text, startOfPrevious(text, end)).value)
     }
 
     private static func spacesBefore(_ text: UnsafeBufferPointer<UInt8>, _ end: Int) -> Int {
