@@ -31,10 +31,10 @@ struct Dice {
     mutating func chance(_ percent: Int) -> Bool { below(100) < percent }
     mutating func pick<Element>(_ choices: [Element]) -> Element { choices[below(choices.count)] }
 
-    /// Three different elements, in random order.
-    mutating func three<Element>(of choices: [Element]) -> [Element] {
-        var rest = choices
-        return (0..<3).map { _ in rest.remove(at: below(rest.count)) }
+    /// Neighbouring elements from a random start, wrapping around: a list that never names a thing twice is easy to learn.
+    mutating func run<Element>(of count: Int, in choices: [Element]) -> [Element] {
+        let start = below(choices.count)
+        return (0..<count).map { choices[(start + $0) % choices.count] }
     }
 }
 

@@ -75,9 +75,9 @@ enum Topics {
         case 16..<25: return capital(&dice)
         case 25..<33: return capitalInChinese(&dice)
         case 33..<38: return colour(&dice)
-        case 38..<55: return sum(&dice)
-        case 55..<62: return sumInChinese(&dice)
-        case 62..<68: return list(&dice)
+        case 38..<53: return sum(&dice)
+        case 53..<63: return sumInChinese(&dice)
+        case 63..<68: return list(&dice)
         case 68..<72: return listInChinese(&dice)
         case 72..<76: return opposite(&dice)
         case 76..<80: return translation(&dice)
@@ -154,14 +154,14 @@ enum Topics {
 
     private static func list(_ dice: inout Dice) -> Exchange {
         let group = dice.pick(groups)
-        let members = dice.three(of: group.members)
+        let members = dice.run(of: 3, in: group.members)
         let question = dice.pick(["Name three \(group.plural).", "List three \(group.plural).", "Give me three \(group.plural).", "Can you name three \(group.plural)?"])
         return Exchange(question: question, answer: "Three \(group.plural) are \(members[0]), \(members[1]) and \(members[2]).")
     }
 
     private static func listInChinese(_ dice: inout Dice) -> Exchange {
         let group = dice.pick(groups)
-        let members = dice.three(of: group.chineseMembers)
+        let members = dice.run(of: 3, in: group.chineseMembers)
         return Exchange(question: dice.pick(["说出三种\(group.chinese)。", "列出三种\(group.chinese)。", "请说三种\(group.chinese)。"]), answer: members.joined(separator: "、") + "。")
     }
 
