@@ -1,0 +1,146 @@
+import Tensors
+
+/// An architecture as data: all that one `Transformer` needs to know to be a Llama, a Qwen2 or a Mistral.
+///
+/// A family fills it from its `config.json`; nothing else in the engine asks for a model's name.
+public struct ArchitectureSpec: Sendable, Equatable {
+    /// `model_type` of config.json: "llama".
+    public var modelType: String
+    /// The first of `architectures`: "LlamaForCausalLM".
+    public var className: String
+    public var vocabularySize: Int
+    public var hiddenSize: Int
+    public var layerCount: Int
+    public var headCount: Int
+    public var keyValueHeadCount: Int
+    public var headDimension: Int
+    public var intermediateSize: Int
+    /// Positions that the model was made for; longer input is possible and warned about elsewhere.
+    public var maximumPositions: Int
+    public var norm: NormSpec
+    public var rotary: RotarySpec
+    public var attention: AttentionSpec
+    public var feedForward: FeedForwardSpec
+    /// The embedding's rows are multiplied by this (Gemma: the root of the hidden size).
+    public var embeddingScale: Float
+    /// The head is the embedding.
+    public var tiesEmbeddings: Bool
+    /// The standard deviation of freshly drawn weights.
+    public var initializerRange: Double
+    public var bosToken: Int32?
+    public var eosTokens: [Int32]
+    public var padToken: Int32?
+
+    /// Width of the queries of all heads.
+    public var queryWidth: Int { headCount * headDimension }
+    /// Width of the keys, and of the values, of all heads.
+    public var keyValueWidth: Int { keyValueHeadCount * headDimension }
+
+    /// The tape's description of attention in one layer.
+    public func attentionShape(layer: Int) -> AttentionShape {
+        AttentionShape(
+            headCount: headCount, keyValueHeadCount: keyValueHeadCount, headDimension: headDimension,
+            scale: attention.scale ?? 1 / Float(headDimension).squareRoot(),
+            slidingWindow: attention.slidingLayers.contains(layer) ? attention.slidingWindow : nil, softCap: attention.softCap)
+    }
+}
+
+/// Root-mean-square normalisation.
+public struct NormSpec: Sendable, Equatable {
+    public var epsilon: Float
+    /// Added to the stored weight (Gemma stores `w - 1`).
+    public var weightOffset: Float
+
+    public init(epsilon: Float, weightOffset: Float = 0) {
+        self.epsilon = epsilon
+        self.weightOffset = weightOffset
+    }
+}
+
+public struct AttentionSpec: Sendable, Equatable {
+    /// Query, key and value projections have biases (Qwen2).
+    public var hasInputBias: Bool
+    public var hasOutputBias: Bool
+    /// Nil stands for the inverse root of the head dimension.
+    public var scale: Float?
+    /// Scores are squashed into (-cap, cap) by a tanh (Gemma 2).
+    public var softCap: Float?
+    /// Tokens that a sliding layer sees, itself included.
+    public var slidingWindow: Int?
+    /// Layers to which the window applies.
+    public var slidingLayers: Set<Int>
+
+    public init(
+        hasInputBias: Bool = false, hasOutputBias: Bool = false, scale: Float? = nil, softCap: Float? = nil,
+        slidingWindow: Int? = nil, slidingLayers: Set<Int> = []
+    ) {
+        self.hasInputBias = hasInputBias
+        self.hasOutputBias = hasOutputBias
+        self.scale = scale
+        self.softCap = softCap
+        self.slidingWindow = slidingWindow
+        self.slidingLayers = slidingLayers
+    }
+}
+
+/// The gated feed-forward block `down(activation(gate(x)) * up(x))`.
+public struct FeedForwardSpec: Sendable, Equatable {
+    public var activation: GatedActivation
+    public var hasBias: Bool
+
+    public init(activation: GatedActivation, hasBias: Bool = false) {
+        self.activation = activation
+        self.hasBias = hasBias
+    }
+}
+
+extension ArchitectureSpec {
+    /// What most decoder-only families share: the common keys with the names that Llama gave them.
+    public init(decoder fields: ConfigurationFields) throws(ModelError) {
+        modelType = try fields.text("model_type") ?? ""
+        className = fields.value("architectures")?.arrayValue?.first?.stringValue ?? ""
+        vocabularySize = try fields.integer("vocab_size")
+        hiddenSize = try fields.integer("hidden_size", atMost: 1 << 17)
+        layerCount = try fields.integer("num_hidden_layers", atMost: 1 << 12)
+        headCount = try fields.integer("num_attention_heads", atMost: 1 << 12)
+        keyValueHeadCount = try fields.integer("num_key_value_heads", default: headCount, atMost: 1 << 12)
+        intermediateSize = try fields.integer("intermediate_size", atMost: 1 << 20)
+        maximumPositions = try fields.integer("max_position_embeddings", default: 2048, atMost: 1 << 30)
+        if let dimension = try fields.optionalInteger("head_dim", atMost: 1 << 12) {
+            headDimension = dimension
+        } else {
+            guard hiddenSize % headCount == 0 else {
+                throw fields.invalid("hidden_size", "a multiple of num_attention_heads (\(headCount))", .integer(Int64(hiddenSize)))
+            }
+            headDimension = hiddenSize / headCount
+        }
+        guard headCount % keyValueHeadCount == 0 else {
+            throw fields.invalid("num_key_value_heads", "a divisor of num_attention_heads (\(headCount))", .integer(Int64(keyValueHeadCount)))
+        }
+        guard headDimension % 2 == 0 else {
+            throw fields.invalid("head_dim", "an even number", .integer(Int64(headDimension)))
+        }
+        norm = NormSpec(epsilon: Float(try fields.positiveNumber("rms_norm_eps") ?? 1e-6))
+        rotary = try fields.rotary(maximumPositions: maximumPositions)
+        attention = AttentionSpec()
+        feedForward = FeedForwardSpec(activation: try fields.gatedActivation())
+        embeddingScale = 1
+        tiesEmbeddings = try fields.flag("tie_word_embeddings", default: false)
+        initializerRange = try fields.positiveNumber("initializer_range") ?? 0.02
+        bosToken = try fields.tokens("bos_token_id").first
+        eosTokens = try fields.tokens("eos_token_id")
+        padToken = try fields.tokens("pad_token_id").first
+    }
+}
+
+extension ConfigurationFields {
+    public func gatedActivation(default fallback: String = "silu") throws(ModelError) -> GatedActivation {
+        let name = try text("hidden_act", "hidden_activation") ?? fallback
+        switch name {
+        case "silu", "swish": return .silu
+        case "gelu_pytorch_tanh", "gelu_new": return .geluTanh
+        case "gelu": return .gelu
+        default: throw invalid("hidden_act", "silu, gelu or gelu_pytorch_tanh", .string(name))
+        }
+    }
+}

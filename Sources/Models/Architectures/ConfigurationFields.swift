@@ -1,0 +1,89 @@
+import Formats
+
+/// The keys of a `config.json`, read with types and bounds. Both spellings of transformers are understood: version 4's
+/// `rope_theta`, `rope_scaling`, `torch_dtype` and version 5's `rope_parameters`, `dtype`.
+public struct ConfigurationFields: Sendable {
+    public let object: JSONObject
+    /// Named in errors.
+    public let file: String
+
+    public init(_ object: JSONObject, file: String) {
+        self.object = object
+        self.file = file
+    }
+
+    /// The value of a key; JSON's null counts as absent.
+    public func value(_ key: String) -> JSONValue? {
+        switch object[key] {
+        case nil, .null?: nil
+        case let found?: found
+        }
+    }
+
+    public func integer(_ key: String, atLeast least: Int = 1, atMost most: Int = 1 << 24) throws(ModelError) -> Int {
+        guard let found = try optionalInteger(key, atLeast: least, atMost: most) else {
+            throw .missingKey(file: file, key: key)
+        }
+        return found
+    }
+
+    public func integer(_ key: String, default fallback: Int, atLeast least: Int = 1, atMost most: Int = 1 << 24) throws(ModelError) -> Int {
+        try optionalInteger(key, atLeast: least, atMost: most) ?? fallback
+    }
+
+    public func optionalInteger(_ key: String, atLeast least: Int = 1, atMost most: Int = 1 << 24) throws(ModelError) -> Int? {
+        guard let found = value(key) else { return nil }
+        guard let number = found.intValue, number >= least, number <= most else {
+            throw invalid(key, "a whole number from \(least) to \(most)", found)
+        }
+        return number
+    }
+
+    public func number(_ key: String) throws(ModelError) -> Double? {
+        guard let found = value(key) else { return nil }
+        guard let number = found.doubleValue, number.isFinite else { throw invalid(key, "a number", found) }
+        return number
+    }
+
+    public func positiveNumber(_ key: String) throws(ModelError) -> Double? {
+        guard let number = try number(key) else { return nil }
+        guard number > 0 else { throw invalid(key, "a number above 0", .number(number)) }
+        return number
+    }
+
+    public func flag(_ key: String, default fallback: Bool) throws(ModelError) -> Bool {
+        guard let found = value(key) else { return fallback }
+        guard let flag = found.boolValue else { throw invalid(key, "true or false", found) }
+        return flag
+    }
+
+    /// The text under the first of several keys that is there: a key and its older names.
+    public func text(_ keys: String...) throws(ModelError) -> String? {
+        guard let key = keys.first(where: { value($0) != nil }), let found = value(key) else { return nil }
+        guard let text = found.stringValue else { throw invalid(key, "a text", found) }
+        return text
+    }
+
+    public func fields(_ key: String) throws(ModelError) -> ConfigurationFields? {
+        guard let found = value(key) else { return nil }
+        guard let object = found.objectValue else { throw invalid(key, "an object", found) }
+        return ConfigurationFields(object, file: file)
+    }
+
+    /// Token ids given as one number or a list, as `eos_token_id` may be.
+    public func tokens(_ key: String) throws(ModelError) -> [Int32] {
+        guard let found = value(key) else { return [] }
+        var tokens: [Int32] = []
+        for item in found.arrayValue ?? [found] {
+            guard let number = item.intValue, let token = Int32(exactly: number) else {
+                throw invalid(key, "a token id or a list of token ids", found)
+            }
+            tokens.append(token)
+        }
+        return tokens
+    }
+
+    public func invalid(_ key: String, _ expected: String, _ found: JSONValue) -> ModelError {
+        .invalidKey(file: file, key: key, expected: expected, found: String(found.text(style: .compact).prefix(80)))
+    }
+}

@@ -1,0 +1,95 @@
+import Formats
+
+/// How positions turn into angles: the base, the share of each head that is rotated, and the scaling that stretches the context.
+public struct RotarySpec: Sendable, Equatable {
+    /// The base of the geometric series of wavelengths (`rope_theta`).
+    public var theta: Double
+    public var scaling: RotaryScaling
+    /// The leading share of each head's dimensions that is rotated (`partial_rotary_factor`).
+    public var rotatedShare: Double
+    /// Pairs are (2i, 2i + 1) when true, (i, i + half) when false.
+    public var isInterleaved: Bool
+
+    public init(theta: Double, scaling: RotaryScaling = .none, rotatedShare: Double = 1, isInterleaved: Bool = false) {
+        self.theta = theta
+        self.scaling = scaling
+        self.rotatedShare = rotatedShare
+        self.isInterleaved = isInterleaved
+    }
+}
+
+/// The scalings of transformers' `rope_type`.
+public enum RotaryScaling: Sendable, Equatable {
+    case none
+    /// Every angle is divided by the factor (position interpolation).
+    case linear(factor: Double)
+    /// The base grows with the sequence once it is longer than `originalPositions` (dynamic NTK).
+    case dynamic(factor: Double, originalPositions: Int)
+    /// Long wavelengths are divided by the factor, short ones kept, those between interpolated (Llama 3.1).
+    case llama3(factor: Double, lowFrequencyFactor: Double, highFrequencyFactor: Double, originalPositions: Int)
+    /// Interpolation by parts with a correction of the attention's temperature (arXiv 2309.00071).
+    case yarn(factor: Double, betaFast: Double, betaSlow: Double, attentionFactor: Double, originalPositions: Int, roundsRange: Bool)
+}
+
+extension ConfigurationFields {
+    /// Reads either spelling. `defaultTheta` is the architecture's value where the key is absent.
+    public func rotary(defaultTheta: Double = 10000, maximumPositions: Int) throws(ModelError) -> RotarySpec {
+        var own = JSONObject()
+        for key in ["rope_theta", "partial_rotary_factor"] { own[key] = value(key) }
+        for key in ["rope_scaling", "rope_parameters"] {
+            if let nested = try fields(key) { own.merge(nested.object) }
+        }
+        let merged = ConfigurationFields(own, file: file)
+        return RotarySpec(
+            theta: try merged.positiveNumber("rope_theta") ?? defaultTheta,
+            scaling: try merged.rotaryScaling(maximumPositions: maximumPositions),
+            rotatedShare: min(try merged.positiveNumber("partial_rotary_factor") ?? 1, 1))
+    }
+
+    private func rotaryScaling(maximumPositions: Int) throws(ModelError) -> RotaryScaling {
+        let kind = try text("rope_type", "type") ?? "default"
+        switch kind {
+        case "default": return .none
+        case "linear": return .linear(factor: try scalingFactor())
+        case "dynamic":
+            return .dynamic(factor: try scalingFactor(), originalPositions: maximumPositions)
+        case "llama3":
+            let low = try positiveNumber("low_freq_factor") ?? 1
+            let high = try positiveNumber("high_freq_factor") ?? 4
+            guard high > low else { throw invalid("high_freq_factor", "above low_freq_factor", .number(high)) }
+            return .llama3(
+                factor: try scalingFactor(), lowFrequencyFactor: low, highFrequencyFactor: high,
+                originalPositions: try integer("original_max_position_embeddings", default: maximumPositions))
+        case "yarn": return try yarn(maximumPositions: maximumPositions)
+        default:
+            throw .unsupported(
+                file: file, what: "the position scaling \"\(kind)\" (rope_type)",
+                whatToDo: "Known are default, linear, dynamic, llama3 and yarn.")
+        }
+    }
+
+    private func scalingFactor() throws(ModelError) -> Double {
+        guard let factor = try positiveNumber("factor") else { throw .missingKey(file: file, key: "rope_scaling.factor") }
+        return factor
+    }
+
+    private func yarn(maximumPositions: Int) throws(ModelError) -> RotaryScaling {
+        let original = try integer("original_max_position_embeddings", default: maximumPositions)
+        let factor = try positiveNumber("factor") ?? Double(maximumPositions) / Double(original)
+        let scale = try number("mscale") ?? 0
+        let scaleOfAll = try number("mscale_all_dim") ?? 0
+        let derived =
+            scale != 0 && scaleOfAll != 0
+            ? Self.yarnTemperature(factor, scale) / Self.yarnTemperature(factor, scaleOfAll)
+            : Self.yarnTemperature(factor, 1)
+        return .yarn(
+            factor: factor, betaFast: try positiveNumber("beta_fast") ?? 32, betaSlow: try positiveNumber("beta_slow") ?? 1,
+            attentionFactor: try positiveNumber("attention_factor") ?? derived, originalPositions: original,
+            roundsRange: try flag("truncate", default: true))
+    }
+
+    /// `0.1 m ln(s) + 1`, equation 22 of the YaRN paper.
+    private static func yarnTemperature(_ factor: Double, _ scale: Double) -> Double {
+        factor <= 1 ? 1 : 0.1 * scale * logarithm(factor) + 1
+    }
+}

@@ -1,0 +1,98 @@
+import Formats
+import Platform
+import Tensors
+
+/// The safetensors of a model folder, one file or several behind an index, seen as one set of named tensors. Files are mapped,
+/// not read: a tensor's bytes come from the page cache when something touches them.
+final class CheckpointReader {
+    struct Location {
+        let file: SafetensorsFile
+        let path: String
+        let entry: TensorEntry
+    }
+
+    let directory: String
+    private(set) var tensors: [String: Location] = [:]
+    /// The file to name when something is missing.
+    let mainFile: String
+
+    init(directory: String) throws(ModelError) {
+        self.directory = directory
+        let single = Path.join(directory, "model.safetensors")
+        let index = Path.join(directory, "model.safetensors.index.json")
+        if FileSystem.exists(single) {
+            mainFile = single
+            try take(single)
+        } else if FileSystem.exists(index) {
+            mainFile = index
+            try takeShards(index)
+        } else {
+            mainFile = single
+            throw .notAModelFolder(path: directory, reason: Self.whyNoWeights(directory))
+        }
+    }
+
+    /// Whether the folder has weights that can be read.
+    static func hasWeights(_ directory: String) -> Bool {
+        FileSystem.exists(Path.join(directory, "model.safetensors")) || FileSystem.exists(Path.join(directory, "model.safetensors.index.json"))
+    }
+
+    /// The tensor in the type asked for; nil keeps the stored one. Without conversion its bytes are the file's.
+    func tensor(_ name: String, as type: DType?) throws(ModelError) -> Tensor? {
+        guard let location = tensors[name] else { return nil }
+        let entry = location.entry
+        guard let stored = DType(entry.dtype), stored.isFloatingPoint else {
+            throw .unsupportedType(file: location.path, tensor: name, found: entry.dtype.rawValue)
+        }
+        let bytes = location.file.bytes(entry)
+        let count = entry.shape.reduce(1, *)
+        guard let address = bytes.baseAddress, count > 0 else { return Tensor.zeros(entry.shape, type ?? stored) }
+        let borrowed = Tensor(borrowing: address, count: count, owner: location.file, shape: entry.shape, dtype: stored)
+        let isAligned = Int(bitPattern: address) % stored.byteCount == 0
+        if isAligned && (type ?? stored) == stored { return borrowed }
+        return (isAligned ? borrowed : Self.realigned(borrowed)).converted(to: type ?? stored)
+    }
+
+    /// Old exporters pad headers badly; vector loads want elements on their own boundaries.
+    private static func realigned(_ tensor: Tensor) -> Tensor {
+        let copy = Tensor.zeros(tensor.shape, tensor.dtype)
+        copy.address.copyMemory(from: tensor.address, byteCount: tensor.byteCount)
+        return copy
+    }
+
+    private func take(_ path: String, wanted: Set<String>? = nil) throws(ModelError) {
+        let file: SafetensorsFile
+        do { file = try SafetensorsFile(path: path) } catch { throw .unreadable(reason: error.description) }
+        for entry in file.tensors where wanted?.contains(entry.name) ?? true {
+            tensors[entry.name] = Location(file: file, path: path, entry: entry)
+        }
+    }
+
+    private func takeShards(_ index: String) throws(ModelError) {
+        guard let map = try ModelFolder.object(index)["weight_map"]?.objectValue else {
+            throw .missingKey(file: index, key: "weight_map")
+        }
+        var wanted: [String: Set<String>] = [:]
+        for (tensor, shard) in map {
+            guard let name = shard.stringValue, !name.isEmpty, !name.utf8.contains(UInt8(ascii: "/")), name != ".." else {
+                throw .invalidKey(file: index, key: "weight_map." + tensor, expected: "a file name in the same folder", found: shard.text())
+            }
+            wanted[name, default: []].insert(tensor)
+        }
+        for (shard, names) in wanted.sorted(by: { $0.key < $1.key }) {
+            try take(Path.join(directory, shard), wanted: names)
+            if let absent = names.filter({ tensors[$0] == nil }).min() {
+                throw .indexMismatch(file: index, tensor: absent, shard: shard)
+            }
+        }
+    }
+
+    private static func whyNoWeights(_ directory: String) -> String {
+        let names = (try? FileSystem.list(directory)) ?? []
+        if names.contains(where: { $0.hasSuffix(".bin") || $0.hasSuffix(".pth") }) {
+            return "its weights are PyTorch pickles; convert them to safetensors first"
+        }
+        if names.contains(where: { $0.hasSuffix(".gguf") }) { return "its weights are a GGUF file; safetensors can be trained" }
+        return "there is no model.safetensors and no model.safetensors.index.json in it"
+    }
+}

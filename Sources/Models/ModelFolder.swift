@@ -1,0 +1,79 @@
+import Formats
+import Platform
+import Tensors
+
+/// A Hugging Face model folder, as far as `config.json` tells.
+public struct ModelFolder: Sendable {
+    public let directory: String
+    public let fields: ConfigurationFields
+    public let definition: ArchitectureDefinition
+    public var spec: ArchitectureSpec
+
+    /// The files beside the weights that belong to a model and are copied with it.
+    public static let companionFiles = [
+        "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json",
+        "merges.txt", "tokenizer.model", "chat_template.jinja",
+    ]
+
+    /// Reads and checks `config.json`; the weights are not looked at.
+    public init(directory: String) throws(ModelError) {
+        guard FileSystem.isDirectory(directory) else {
+            throw .notAModelFolder(path: directory, reason: FileSystem.exists(directory) ? "it is a file" : "there is no such folder")
+        }
+        let file = Path.join(directory, "config.json")
+        guard FileSystem.exists(file) else { throw .notAModelFolder(path: directory, reason: "there is no config.json in it") }
+        try self.init(directory: directory, fields: ConfigurationFields(try Self.object(file), file: file))
+    }
+
+    /// A model that exists as a configuration only.
+    public init(configuration: JSONObject, file: String = "config.json") throws(ModelError) {
+        try self.init(directory: "", fields: ConfigurationFields(configuration, file: file))
+    }
+
+    private init(directory: String, fields: ConfigurationFields) throws(ModelError) {
+        self.directory = directory
+        self.fields = fields
+        definition = try ArchitectureRegistry.definition(for: fields)
+        spec = try definition.spec(fields)
+    }
+
+    /// The type that `config.json` says the weights have: `dtype`, or `torch_dtype` before transformers 5.
+    public var declaredType: DType? {
+        switch (fields.value("dtype") ?? fields.value("torch_dtype"))?.stringValue {
+        case "float32": .float32
+        case "bfloat16": .bfloat16
+        case "float16": .float16
+        case nil, _?: nil
+        }
+    }
+
+    /// The configuration for weights written in another type, in the spelling that was found.
+    public func configuration(dtype: DType, tiesEmbeddings: Bool) -> JSONObject {
+        var object = fields.object
+        let name: JSONValue =
+            switch dtype {
+            case .bfloat16: "bfloat16"
+            case .float16: "float16"
+            case .float32, .int32, .int64, .uint8: "float32"
+            }
+        object.set(object.contains("torch_dtype") && !object.contains("dtype") ? "torch_dtype" : "dtype", name)
+        if tiesEmbeddings != spec.tiesEmbeddings || object.contains("tie_word_embeddings") {
+            object.set("tie_word_embeddings", .bool(tiesEmbeddings))
+        }
+        return object
+    }
+
+    /// A small JSON file that must hold an object.
+    static func object(_ file: String) throws(ModelError) -> JSONObject {
+        let value: JSONValue
+        do {
+            value = try JSONValue.parse(try FileSystem.readText(file), name: file)
+        } catch {
+            throw .unreadable(reason: String(describing: error))
+        }
+        guard let object = value.objectValue else {
+            throw .unreadable(reason: "\(file): expected a JSON object, found \(value.kindName).")
+        }
+        return object
+    }
+}

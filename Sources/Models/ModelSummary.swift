@@ -1,0 +1,67 @@
+import Formats
+import Platform
+import Tensors
+
+/// What is known of a model before any weight is touched: for plans, pickers and estimates.
+public struct ModelSummary: Sendable, Equatable {
+    /// One linear layer, for estimates per layer.
+    public struct LinearShape: Sendable, Equatable {
+        public let name: String
+        public let role: WeightRole
+        public let layer: Int
+        public let inputCount: Int
+        public let outputCount: Int
+    }
+
+    public let directory: String
+    public let spec: ArchitectureSpec
+    /// Each stored weight once; a tied head counts nothing.
+    public let parameterCount: Int
+    /// Of which in the embedding, and in a head of its own.
+    public let embeddingCount: Int
+    /// How the weights are stored.
+    public let dtype: DType
+    /// Bytes of all weights as stored.
+    public let weightBytes: Int64
+    /// Whether safetensors are there; without them only a model from scratch can be made.
+    public let hasWeights: Bool
+    /// Every linear layer but the head.
+    public let linears: [LinearShape]
+
+    public init(directory: String) throws(ModelError) {
+        try self.init(folder: ModelFolder(directory: directory))
+    }
+
+    public init(folder: ModelFolder) throws(ModelError) {
+        let weights = folder.spec.weights(names: folder.definition.names)
+        directory = folder.directory
+        spec = folder.spec
+        parameterCount = weights.reduce(0) { $0 + $1.count }
+        embeddingCount = weights.filter { $0.role == .embedding || $0.role == .head }.reduce(0) { $0 + $1.count }
+        hasWeights = !folder.directory.isEmpty && CheckpointReader.hasWeights(folder.directory)
+        linears = weights.filter { $0.kind == .matrix && $0.role.isPerLayer }.map {
+            LinearShape(name: $0.module, role: $0.role, layer: $0.layer, inputCount: $0.shape[1], outputCount: $0.shape[0])
+        }
+        var type = folder.declaredType ?? .float32
+        var bytes = Int64(parameterCount * type.byteCount)
+        if hasWeights {
+            let reader = try CheckpointReader(directory: folder.directory)
+            let stored = weights.compactMap { reader.tensors[$0.name]?.entry }
+            if let first = stored.first, let found = DType(first.dtype) { type = found }
+            bytes = stored.reduce(0) { $0 + Int64($1.byteRange.count) }
+        }
+        dtype = type
+        weightBytes = bytes
+    }
+
+    /// Trainable numbers of a LoRA adapter.
+    /// - Parameter targets: as in `AdapterSettings`.
+    public func adapterParameterCount(targets: [String], rank: Int) -> Int {
+        let takesAll = targets.contains("all")
+        return linears.filter { linear in takesAll || targets.contains { Transformer.matches(linear.name, $0) } }
+            .reduce(0) { $0 + rank * ($1.inputCount + $1.outputCount) }
+    }
+
+    /// Bytes of a key-value cache for so many tokens, in f32.
+    public func cacheBytes(tokens: Int) -> Int64 { Int64(2 * spec.layerCount * spec.keyValueWidth * tokens * 4) }
+}

@@ -1,0 +1,94 @@
+import Glibc
+import Tensors
+
+/// Makes the cosine and sine tables of a `RotarySpec` and keeps them until a longer sequence comes.
+///
+/// Frequencies are computed in f32 with the same steps as transformers' `modeling_rope_utils.py`, so that angles at large positions
+/// round alike.
+final class RotaryEmbedding {
+    let spec: RotarySpec
+    /// Dimensions that are rotated, of each head's.
+    let dimension: Int
+    private let maximumPositions: Int
+    private var table: RotaryTable?
+    private var tableLength = 0
+
+    init(spec: RotarySpec, headDimension: Int, maximumPositions: Int) {
+        self.spec = spec
+        self.dimension = Int(Double(headDimension) * spec.rotatedShare) / 2 * 2
+        self.maximumPositions = maximumPositions
+    }
+
+    /// A table with at least `length` positions.
+    func table(length: Int) -> RotaryTable {
+        if let table, isUsable(for: length) { return table }
+        let rows = isStretched(length) ? length : max(length, min(2 * length, maximumPositions))
+        let made = makeTable(rows: rows, frequencies: Self.frequencies(spec, dimension: dimension, length: length))
+        table = made
+        tableLength = rows
+        return made
+    }
+
+    private func isUsable(for length: Int) -> Bool {
+        if isStretched(length) || isStretched(tableLength) { return length == tableLength }
+        return length <= tableLength
+    }
+
+    /// Whether the frequencies depend on this length.
+    private func isStretched(_ length: Int) -> Bool {
+        guard case .dynamic(_, let originalPositions) = spec.scaling else { return false }
+        return length > originalPositions
+    }
+
+    private func makeTable(rows: Int, frequencies: [Float]) -> RotaryTable {
+        var temperature: Float = 1
+        if case .yarn(_, _, _, let attentionFactor, _, _) = spec.scaling { temperature = Float(attentionFactor) }
+        return RotaryTable(
+            inverseFrequencies: frequencies, positionCount: rows, isInterleaved: spec.isInterleaved, attentionFactor: temperature)
+    }
+
+    /// One angle per pair of dimensions and position. `length` matters to dynamic scaling only.
+    static func frequencies(_ spec: RotarySpec, dimension: Int, length: Int) -> [Float] {
+        let pairs = dimension / 2
+        switch spec.scaling {
+        case .none: return plain(theta: spec.theta, dimension: dimension)
+        case .linear(let factor): return plain(theta: spec.theta, dimension: dimension).map { $0 / Float(factor) }
+        case .dynamic(let factor, let originalPositions):
+            let stretch = factor * Double(max(length, originalPositions)) / Double(originalPositions) - (factor - 1)
+            let exponent = dimension > 2 ? Double(dimension) / Double(dimension - 2) : 1
+            return plain(theta: spec.theta * pow(stretch, exponent), dimension: dimension)
+        case .llama3(let factor, let lowFactor, let highFactor, let originalPositions):
+            return plain(theta: spec.theta, dimension: dimension).map { frequency in
+                let turns = Double(originalPositions) * Double(frequency) / (2 * Double.pi)
+                if turns > highFactor { return frequency }
+                if turns < lowFactor { return frequency / Float(factor) }
+                let share = Float((turns - lowFactor) / (highFactor - lowFactor))
+                return (1 - share) * frequency / Float(factor) + share * frequency
+            }
+        case .yarn(let factor, let betaFast, let betaSlow, _, let originalPositions, let roundsRange):
+            func turningDimension(_ turns: Double) -> Double {
+                Double(dimension) * log(Double(originalPositions) / (turns * 2 * Double.pi)) / (2 * log(spec.theta))
+            }
+            var low = turningDimension(betaFast)
+            var high = turningDimension(betaSlow)
+            if roundsRange { (low, high) = (low.rounded(.down), high.rounded(.up)) }
+            low = max(low, 0)
+            high = min(high, Double(dimension - 1))
+            if low == high { high += 0.001 }
+            let kept = plain(theta: spec.theta, dimension: dimension)
+            return (0..<pairs).map { pair in
+                let ramp = Float(min(max((Double(pair) - low) / (high - low), 0), 1))
+                return kept[pair] / Float(factor) * ramp + kept[pair] * (1 - ramp)
+            }
+        }
+    }
+
+    private static func plain(theta: Double, dimension: Int) -> [Float] {
+        (0..<dimension / 2).map { pair in
+            1 / powf(Float(theta), Float(2 * pair) / Float(dimension))
+        }
+    }
+}
+
+/// Glibc's natural logarithm for files that need no other function of it.
+func logarithm(_ value: Double) -> Double { log(value) }

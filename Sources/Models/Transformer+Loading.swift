@@ -1,0 +1,109 @@
+import Formats
+import Platform
+import Tensors
+
+/// What to do with the weights on their way in.
+public struct LoadOptions: Sendable {
+    /// Nil keeps the stored type: a bf16 checkpoint stays bf16 and mapped. Full fine-tuning asks for f32.
+    public var dtype: DType?
+    /// Whether the base weights are to be trained.
+    public var trainsBase: Bool
+    /// Replaces the checkpoint's own scaling of positions (`rope_scaling` on the command line).
+    public var rotaryScaling: RotaryScaling?
+
+    public init(dtype: DType? = nil, trainsBase: Bool = false, rotaryScaling: RotaryScaling? = nil) {
+        self.dtype = dtype
+        self.trainsBase = trainsBase
+        self.rotaryScaling = rotaryScaling
+    }
+}
+
+extension Transformer {
+    /// Loads a Hugging Face folder. Every tensor is checked against the architecture before any is used.
+    public static func load(
+        directory: String, backend: any Backend, options: LoadOptions = LoadOptions()
+    ) throws(ModelError) -> Transformer {
+        var folder = try ModelFolder(directory: directory)
+        if let scaling = options.rotaryScaling { folder.spec.rotary.scaling = scaling }
+        let reader = try CheckpointReader(directory: directory)
+        let head = folder.spec.headWeight(names: folder.definition.names)
+        let (embeddingSource, notes) = try settleTie(&folder, reader: reader, head: head)
+        try checkNames(folder, reader: reader, head: head, embeddingSource: embeddingSource)
+        return try Transformer(folder: folder, backend: backend, notes: notes) { weight throws(ModelError) in
+            let source = weight.role == .embedding ? embeddingSource : weight.name
+            guard let location = reader.tensors[source] else {
+                throw .missingTensor(file: reader.mainFile, tensor: source, expected: weight.shape, also: 0)
+            }
+            guard location.entry.shape == weight.shape else {
+                throw .wrongShape(file: location.path, tensor: source, expected: weight.shape, found: location.entry.shape)
+            }
+            guard let value = try reader.tensor(source, as: options.dtype) else {
+                throw .missingTensor(file: reader.mainFile, tensor: source, expected: weight.shape, also: 0)
+            }
+            return Parameter(name: weight.name, value: value, requiresGradient: options.trainsBase)
+        }
+    }
+
+    /// A model with fresh weights: matrices and embedding normal with the configuration's `initializer_range`, norms one, biases
+    /// zero, as transformers initialises these families. All of it is trainable.
+    public static func initialized(
+        folder: ModelFolder, backend: any Backend, random: inout RandomGenerator, dtype: DType = .float32
+    ) throws(ModelError) -> Transformer {
+        var generator = random
+        let deviation = folder.spec.initializerRange
+        let offset = folder.spec.norm.weightOffset
+        let made = try Transformer(folder: folder, backend: backend) { weight throws(ModelError) in
+            let value = Tensor.zeros(weight.shape, dtype)
+            switch weight.kind {
+            case .embedding, .matrix:
+                value.write((0..<weight.count).map { _ in Float(generator.normal() * deviation) })
+                if weight.role == .embedding, let pad = folder.spec.padToken, pad >= 0, Int(pad) < weight.shape[0] {
+                    value.slice(rows: Int(pad)..<Int(pad) + 1).write([Float](repeating: 0, count: weight.shape[1]))
+                }
+            case .norm: value.write([Float](repeating: 1 - offset, count: weight.count))
+            case .bias: break
+            }
+            return Parameter(name: weight.name, value: value, requiresGradient: true)
+        }
+        random = generator
+        return made
+    }
+
+    /// Decides which tensor the embedding is read from, as transformers does: a tied head that is also stored is used when the
+    /// embedding is not, and unties the model when it differs.
+    private static func settleTie(
+        _ folder: inout ModelFolder, reader: CheckpointReader, head: WeightDescription
+    ) throws(ModelError) -> (source: String, notes: [String]) {
+        let embedding = folder.definition.names.module(.embedding) + ".weight"
+        guard folder.spec.tiesEmbeddings, let stored = reader.tensors[head.name] else { return (embedding, []) }
+        guard let table = reader.tensors[embedding] else { return (head.name, []) }
+        let isSame = table.entry.dtype == stored.entry.dtype && areEqual(table.file.bytes(table.entry), stored.file.bytes(stored.entry))
+        if isSame { return (embedding, []) }
+        folder.spec.tiesEmbeddings = false
+        return (
+            embedding,
+            ["config.json ties the head to the embedding, but the checkpoint holds both with different values; they are kept apart."]
+        )
+    }
+
+    private static func areEqual(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Bool {
+        left.count == right.count && left.elementsEqual(right)
+    }
+
+    private static func checkNames(
+        _ folder: ModelFolder, reader: CheckpointReader, head: WeightDescription, embeddingSource: String
+    ) throws(ModelError) {
+        let names = folder.definition.names
+        let weights = folder.spec.weights(names: names)
+        var expected = Set(weights.map { $0.role == .embedding ? embeddingSource : $0.name })
+        let missing = weights.filter { reader.tensors[$0.role == .embedding ? embeddingSource : $0.name] == nil }
+        if let first = missing.first {
+            throw .missingTensor(file: reader.mainFile, tensor: first.name, expected: first.shape, also: missing.count - 1)
+        }
+        if folder.spec.tiesEmbeddings { expected.formUnion([head.name, names.module(.embedding) + ".weight"]) }
+        let extra = reader.tensors.keys.filter { !expected.contains($0) && !names.isIgnored($0) }.sorted()
+        if let first = extra.first {
+            throw .unexpectedTensor(file: reader.tensors[first]?.path ?? reader.mainFile, tensor: first, also: extra.count - 1)
+        }
+    }
+}
