@@ -1,0 +1,177 @@
+import Models
+import Platform
+import Tensors
+import Tokenizers
+
+/// Generates text with a model, token by token, and keeps the key-value cache between calls: a chat's next prompt begins with the
+/// last one, and only what is new is computed.
+///
+/// One thread uses a generator at a time, and the model must not change during a call. After the weights have changed, call
+/// `forget()`; switching the adapter on or off is noticed.
+public final class TextGenerator {
+    public let model: Transformer
+    public let tokenizer: Tokenizer
+
+    var cache: KeyValueCache?
+    /// The tokens whose keys and values the cache holds.
+    private var cachedTokens: [Int32] = []
+    private var cachedAdapterState = false
+
+    /// Prompts are computed so many tokens at a time, so that memory stays small and cancelling quick.
+    static let promptChunk = 512
+
+    public init(model: Transformer, tokenizer: Tokenizer) {
+        self.model = model
+        self.tokenizer = tokenizer
+    }
+
+    /// Drops the cache.
+    public func forget() {
+        cache = nil
+        cachedTokens = []
+    }
+
+    /// Continues a prompt.
+    /// - Parameter onPiece: gets each piece of text as it becomes certain; returning false cancels.
+    public func generate(
+        prompt: [Int32], options: SamplingOptions, onPiece: (GeneratedPiece) -> Bool = { _ in true }
+    ) throws(GenerationError) -> GenerationResult {
+        try check(prompt, options)
+        if options.beams > 1 { return try searchBeams(prompt: prompt, options: options, onPiece: onPiece) }
+        let limit = options.maxNewTokens ?? options.maxLength - prompt.count
+        let stops = stopTokens(options)
+        let start = Clock.monotonicSeconds()
+        let reused = prepareCache(for: prompt, room: limit)
+        var result = GenerationResult(
+            text: "", tokenIDs: [], finishReason: .length, promptTokens: prompt.count, reusedTokens: reused, promptSeconds: 0,
+            answerSeconds: 0)
+        var output = OutputText(decoder: tokenizer.streamingDecoder(skipSpecialTokens: options.skipsSpecialTokens), stops: options.stopStrings)
+        guard var logits = computePrompt(prompt[reused...], onPiece: onPiece) else {
+            result.finishReason = .cancelled
+            return result
+        }
+        let afterPrompt = Clock.monotonicSeconds()
+        result.promptSeconds = afterPrompt - start
+
+        var sampler = Sampler(options)
+        var history = prompt
+        while true {
+            guard logits.first.map({ !$0.isNaN }) ?? false else { throw .notANumber(position: history.count) }
+            let token = sampler.next(&logits, history: history)
+            result.tokenIDs.append(token)
+            history.append(token)
+            if stops.contains(token) {
+                result.finishReason = .stop
+                break
+            }
+            let piece = output.push(token)
+            if !onPiece(GeneratedPiece(text: piece, tokenID: token)) {
+                result.finishReason = .cancelled
+                break
+            }
+            if output.isStopped {
+                result.finishReason = .stop
+                break
+            }
+            if result.tokenIDs.count >= limit { break }
+            logits = step([token])
+        }
+        let rest = output.finish()
+        if !rest.isEmpty { _ = onPiece(GeneratedPiece(text: rest, tokenID: nil)) }
+        result.text = output.text
+        result.answerSeconds = Clock.monotonicSeconds() - afterPrompt
+        return result
+    }
+
+    // MARK: The cache
+
+    /// Makes sure that the cache has room and holds as much of the prompt as it can.
+    /// - Returns: how many of the prompt's tokens are in it; at least the last one has to be computed.
+    private func prepareCache(for prompt: [Int32], room: Int) -> Int {
+        let needed = prompt.count + room
+        let adapterState = model.isAdapterEnabled
+        if let cache, cache.capacity >= needed, adapterState == cachedAdapterState {
+            var common = 0
+            while common < min(cachedTokens.count, prompt.count - 1, cache.length), cachedTokens[common] == prompt[common] { common += 1 }
+            cache.truncate(to: common)
+            cachedTokens.removeLast(cachedTokens.count - common)
+            return common
+        }
+        cache = nil
+        cache = model.makeCache(capacity: Self.capacity(for: needed))
+        cachedTokens = []
+        cachedAdapterState = adapterState
+        return 0
+    }
+
+    /// Half as much again, so that the next turns of a chat still fit.
+    private static func capacity(for needed: Int) -> Int { (needed + needed / 2 + 63) / 64 * 64 }
+
+    /// The logits after the last token of the prompt, or nil when the caller cancels.
+    private func computePrompt(_ tokens: ArraySlice<Int32>, onPiece: (GeneratedPiece) -> Bool) -> [Float]? {
+        var rest = tokens
+        var logits: [Float] = []
+        while !rest.isEmpty {
+            let chunk = Array(rest.prefix(Self.promptChunk))
+            rest = rest.dropFirst(chunk.count)
+            logits = step(chunk)
+            if !rest.isEmpty && !onPiece(GeneratedPiece(text: "", tokenID: nil)) { return nil }
+        }
+        return logits
+    }
+
+    /// Feeds tokens to the model and returns the logits after the last.
+    private func step(_ tokens: [Int32]) -> [Float] {
+        guard let cache else { return [] }
+        let tape = Tape(backend: model.backend, isRecording: false)
+        let hidden = model.hidden(tape, tokens: tokens, layout: SequenceLayout(appending: tokens.count, to: cache))
+        cachedTokens += tokens
+        return tape.tensor(model.logits(tape, hidden, rows: [Int32(tokens.count - 1)])).floats()
+    }
+
+    // MARK: Limits
+
+    private func check(_ prompt: [Int32], _ options: SamplingOptions) throws(GenerationError) {
+        guard !prompt.isEmpty else { throw .emptyPrompt }
+        let vocabularySize = model.spec.vocabularySize
+        if let stranger = prompt.first(where: { $0 < 0 || Int($0) >= vocabularySize }) {
+            throw .unknownToken(token: stranger, vocabularySize: vocabularySize)
+        }
+        if let problem = options.problem() { throw problem }
+        if options.maxNewTokens == nil && options.maxLength <= prompt.count {
+            throw .promptTooLong(tokens: prompt.count, limit: options.maxLength)
+        }
+    }
+
+    func stopTokens(_ options: SamplingOptions) -> Set<Int32> {
+        if let given = options.stopTokenIDs { return Set(given) }
+        return Set(model.spec.eosTokens + [tokenizer.eosID].compactMap { $0 })
+    }
+}
+
+/// The text of an answer as it grows: characters completed from tokens, stop strings watched for.
+struct OutputText {
+    private var decoder: StreamingDecoder
+    private var watcher: StopWatcher
+    private(set) var text = ""
+
+    init(decoder: StreamingDecoder, stops: [String]) {
+        self.decoder = decoder
+        watcher = StopWatcher(stops)
+    }
+
+    var isStopped: Bool { watcher.isStopped }
+
+    mutating func push(_ token: Int32) -> String {
+        let shown = watcher.push(decoder.push(token))
+        text += shown
+        return shown
+    }
+
+    mutating func finish() -> String {
+        guard !isStopped else { return "" }
+        let shown = watcher.push(decoder.finish()) + watcher.finish()
+        text += shown
+        return shown
+    }
+}
