@@ -71,7 +71,11 @@ let package = Package(
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
         .testTarget(name: "TokenizersTests", dependencies: ["Tokenizers"]),
-        .testTarget(name: "ModelsTests", dependencies: ["Models", "Generation", "Exporting"]),
+        .testTarget(
+            name: "ModelsTests",
+            dependencies: [
+                "Models", "Generation", "Exporting", "Tokenizers", "Tensors", "Configuration", "Events", "Formats", "Platform",
+            ]),
         .testTarget(name: "DatasetsTests", dependencies: ["Datasets"]),
         .testTarget(name: "TrainingTests", dependencies: ["Training", "Evaluation"]),
         .testTarget(name: "RunsTests", dependencies: ["Runs", "Configuration", "Events", "Formats", "Platform"]),

@@ -123,6 +123,10 @@ def adapter(base, directory, seed, **settings):
                 parameter.copy_(0.15 * torch.randn(parameter.shape, generator=generator))
     model.save_pretrained(directory)
     (directory / "README.md").unlink(missing_ok=True)
+    configuration = json.loads((directory / "adapter_config.json").read_text())
+    configuration["base_model_name_or_path"] = "tiny-random-llama"
+    configuration["target_modules"] = sorted(configuration["target_modules"])
+    (directory / "adapter_config.json").write_text(json.dumps(configuration, indent=2, sort_keys=True) + "\n")
     return model.eval()
 
 
@@ -195,11 +199,11 @@ def make_llama():
     expected["beams"] = beams
     expected["repetitionPenalty"] = {"penalty": 1.3, "tokens": greedy(model, repetition_penalty=1.3)[0, len(PROMPT):].tolist()}
 
-    bfloat = LlamaForCausalLM(llama_config())
-    bfloat.load_state_dict(model.state_dict())
-    bfloat = bfloat.to(torch.bfloat16)
-    native = logits_of(bfloat)
-    widened = logits_of(bfloat.float())
+    # A plain .to(bfloat16) would round the rotary frequencies too; loading in a type does not.
+    native = logits_of(LlamaForCausalLM.from_pretrained(directory, dtype=torch.bfloat16))
+    rounded = LlamaForCausalLM(llama_config()).eval()
+    rounded.load_state_dict({name: value.to(torch.bfloat16).float() for name, value in model.state_dict().items()})
+    widened = logits_of(rounded)
     tensors(ROOT / "llama-expected.safetensors", {"logits": logits, "logits.bfloat16": native, "logits.widened": widened, **gradients})
 
     variants = {}
@@ -259,7 +263,7 @@ def make_qwen2():
     configuration.pop("layer_types", None)
     (directory / "config.json").write_text(json.dumps(configuration, indent=2, sort_keys=True) + "\n")
 
-    native = logits_of(model)
+    native = logits_of(AutoModelForCausalLM.from_pretrained(directory, dtype=torch.bfloat16))
     model = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32).eval()
     loss, gradients = gradients_of(model)
     expected = {"loss": loss, "greedy": greedy(model)[0, len(PROMPT):].tolist()}
