@@ -12,35 +12,114 @@ extension Argument {
         self.choices = choices
     }
 
-    static func flag(_ name: String, _ value: Bool?, _ help: String, nullable: Bool? = nil) -> Argument {
-        Argument(name, .flag, value.map { .flag($0) } ?? .null, help, nullable: nullable ?? (value == nil))
+    static func flag(_ name: String, _ value: Bool, _ help: String) -> Argument {
+        Argument(name, .flag, .flag(value), help, nullable: false)
     }
 
-    static func integer(_ name: String, _ value: Int?, _ help: String, nullable: Bool? = nil) -> Argument {
-        Argument(name, .integer, value.map { .integer($0) } ?? .null, help, nullable: nullable ?? (value == nil))
+    /// A flag that may be left open.
+    static func optionalFlag(_ name: String, _ value: Bool?, _ help: String) -> Argument {
+        Argument(name, .flag, value.map { .flag($0) } ?? .null, help, nullable: true)
     }
 
-    static func number(_ name: String, _ value: Double?, _ help: String, nullable: Bool? = nil) -> Argument {
-        Argument(name, .number, value.map { .number($0) } ?? .null, help, nullable: nullable ?? (value == nil))
+    static func integer(_ name: String, _ value: Int, _ help: String) -> Argument {
+        Argument(name, .integer, .integer(value), help, nullable: false)
     }
 
-    static func text(_ name: String, _ value: String?, _ help: String, nullable: Bool? = nil) -> Argument {
-        Argument(name, .text, value.map { .text($0) } ?? .null, help, nullable: nullable ?? (value == nil))
+    static func optionalInteger(_ name: String, _ value: Int?, _ help: String) -> Argument {
+        Argument(name, .integer, value.map { .integer($0) } ?? .null, help, nullable: true)
     }
 
-    static func choice(_ name: String, _ value: String?, _ choices: [String], _ help: String, nullable: Bool? = nil) -> Argument {
-        Argument(name, .choice, value.map { .text($0) } ?? .null, help, nullable: nullable ?? (value == nil), choices: choices)
+    static func number(_ name: String, _ value: Double, _ help: String) -> Argument {
+        Argument(name, .number, .number(value), help, nullable: false)
     }
 
-    static func list(_ name: String, _ values: [String], _ help: String, nullable: Bool = true) -> Argument {
+    static func optionalNumber(_ name: String, _ help: String) -> Argument {
+        Argument(name, .number, .null, help, nullable: true)
+    }
+
+    static func text(_ name: String, _ value: String, _ help: String) -> Argument {
+        Argument(name, .text, .text(value), help, nullable: false)
+    }
+
+    static func optionalText(_ name: String, _ help: String, default value: String? = nil) -> Argument {
+        Argument(name, .text, value.map { .text($0) } ?? .null, help, nullable: true)
+    }
+
+    static func choice(_ name: String, _ value: String, _ choices: [String], _ help: String) -> Argument {
+        Argument(name, .choice, .text(value), help, nullable: false, choices: choices)
+    }
+
+    static func optionalChoice(_ name: String, _ value: String?, _ choices: [String], _ help: String) -> Argument {
+        Argument(name, .choice, value.map { .text($0) } ?? .null, help, nullable: true, choices: choices)
+    }
+
+    static func list(_ name: String, _ help: String, default values: [String] = []) -> Argument {
         Argument(name, .list, .list(values), help, nullable: true)
     }
 
-    static func numbers(_ name: String, _ values: [Double], _ help: String, nullable: Bool = true) -> Argument {
-        Argument(name, .numbers, .numbers(values), help, nullable: true)
+    static func numbers(_ name: String, _ help: String) -> Argument {
+        Argument(name, .numbers, .numbers([]), help, nullable: true)
     }
 
     static func mapping(_ name: String, _ help: String) -> Argument {
         Argument(name, .mapping, .mapping(JSONObject()), help, nullable: true)
+    }
+}
+
+extension Argument {
+    func atLeast(_ minimum: Double) -> Argument { with { $0.bounds = ArgumentBounds(minimum: minimum) } }
+    func above(_ minimum: Double) -> Argument { with { $0.bounds = ArgumentBounds(minimum: minimum, isAboveMinimum: true) } }
+    func between(_ minimum: Double, _ maximum: Double) -> Argument {
+        with { $0.bounds = ArgumentBounds(minimum: minimum, maximum: maximum) }
+    }
+    /// At least the first, below the second.
+    func between(_ minimum: Double, andBelow maximum: Double) -> Argument {
+        with { $0.bounds = ArgumentBounds(minimum: minimum, maximum: maximum, isBelowMaximum: true) }
+    }
+
+    /// Accepted without effect; the reason is a sentence.
+    func noEffect(_ reason: String) -> Argument { with { $0.support = .notice(reason) } }
+    /// Not there yet; the reason is a sentence.
+    func later(_ reason: String) -> Argument { with { $0.support = .later(reason) } }
+    func later(_ values: [String], _ reason: String) -> Argument {
+        with { argument in
+            for value in values { argument.valueSupport[value] = .later(reason) }
+        }
+    }
+    func noEffect(_ values: [String], _ reason: String) -> Argument {
+        with { argument in
+            for value in values { argument.valueSupport[value] = .notice(reason) }
+        }
+    }
+
+    /// Suggestions for an argument that may be anything.
+    func suggesting(_ values: [String]) -> Argument { with { $0.choices = values } }
+    func secret() -> Argument { with { $0.isSecret = true } }
+
+    /// Has an effect only while `name` has one of these values.
+    func only(with name: String, _ values: String...) -> Argument {
+        with { argument in
+            argument.applies = { configuration in
+                values.contains(configuration.text(name)) ? nil : "Only with \(name) \(values.joined(separator: " or "))."
+            }
+        }
+    }
+
+    /// Has an effect only while the flag `name` is on.
+    func only(withFlag name: String) -> Argument {
+        with { argument in argument.applies = { $0.text(name) == "true" ? nil : "Only with \(name)." } }
+    }
+
+    /// Has an effect only while `name` has any value but its default.
+    func only(withSet name: String) -> Argument {
+        with { argument in
+            argument.applies = { $0.value(name) == ArgumentTable.argument(named: name)?.defaultValue ? "Only with \(name)." : nil }
+        }
+    }
+
+    func with(_ change: (inout Argument) -> Void) -> Argument {
+        var copy = self
+        change(&copy)
+        return copy
     }
 }
