@@ -1,0 +1,103 @@
+import Configuration
+import Models
+import Platform
+import Tensors
+
+/// What an export will do, known before any weight is read.
+public struct ExportPlan: Sendable, Equatable {
+    public struct File: Sendable, Equatable {
+        public let name: String
+        public let bytes: Int64
+    }
+
+    public let modelDirectory: String
+    public let architecture: String
+    public let adapterDirectories: [String]
+    public let exportDirectory: String
+    public let parameterCount: Int
+    /// "bfloat16"
+    public let dtypeName: String
+    /// Weight files with the bytes of their tensors.
+    public let files: [File]
+    public let totalBytes: Int64
+    public let freeDiskBytes: Int64
+    /// Weights in memory while merging, and the copy that is loaded to verify.
+    public let peakBytes: Int64
+    public let availableBytes: Int64
+    /// Whether a finished export is there already and will be replaced.
+    public let replacesExport: Bool
+    public let warnings: [String]
+
+    let dtype: DType
+
+    public init(_ configuration: Configuration) throws {
+        try self.init(ExportSettings(configuration))
+    }
+
+    init(_ settings: ExportSettings) throws {
+        let folder = try ModelFolder(directory: settings.modelDirectory)
+        let summary = try ModelSummary(folder: folder)
+        let type = settings.requestedType ?? summary.dtype
+        let weights = folder.spec.weights(names: folder.definition.names)
+        let shards = CheckpointWriter.shards(
+            of: weights.map { ($0.name, Int64($0.count * type.byteCount)) }, maximum: settings.maximumShardBytes)
+        modelDirectory = settings.modelDirectory
+        architecture = summary.spec.modelType
+        adapterDirectories = settings.adapterDirectories
+        exportDirectory = settings.exportDirectory
+        parameterCount = summary.parameterCount
+        dtype = type
+        dtypeName = Self.name(of: type)
+        files = shards.map { File(name: $0.name, bytes: $0.bytes) }
+        totalBytes = shards.reduce(0) { $0 + $1.bytes }
+        freeDiskBytes = FileSystem.freeBytes(at: Self.existingAncestor(of: settings.exportDirectory))
+        let widened = settings.adapterDirectories.count > 1 ? Int64(summary.parameterCount * 4) : summary.weightBytes
+        peakBytes = widened + totalBytes
+        availableBytes = SystemInfo.availableMemoryBytes
+        let state = try Self.state(of: settings.exportDirectory)
+        replacesExport = state == .earlierExport
+        warnings = try Self.warnings(settings, summary: summary, state: state)
+        for adapter in settings.adapterDirectories { _ = try AdapterFile.configuration(adapter) }
+    }
+
+    enum TargetState { case free, earlierExport }
+
+    /// An absent or empty folder is free; one with a model in it is replaced; anything else is left alone.
+    static func state(of directory: String) throws -> TargetState {
+        guard FileSystem.exists(directory) else { return .free }
+        guard FileSystem.isDirectory(directory) else { throw ExportError.folderInUse(path: directory) }
+        let names = try FileSystem.list(directory)
+        if names.isEmpty { return .free }
+        guard names.contains("config.json"), names.contains(where: { $0.hasSuffix(".safetensors") }) else {
+            throw ExportError.folderInUse(path: directory)
+        }
+        return .earlierExport
+    }
+
+    static func name(of type: DType) -> String {
+        switch type {
+        case .float32: "float32"
+        case .bfloat16: "bfloat16"
+        case .float16: "float16"
+        case .int32: "int32"
+        case .int64: "int64"
+        case .uint8: "uint8"
+        }
+    }
+
+    private static func warnings(_ settings: ExportSettings, summary: ModelSummary, state: TargetState) throws -> [String] {
+        var warnings: [String] = []
+        if settings.adapterDirectories.isEmpty { warnings.append("No adapter is given: the model itself is written again.") }
+        if state == .earlierExport { warnings.append("\(settings.exportDirectory) holds an earlier export, which will be replaced.") }
+        if settings.requestedType == .float16 && summary.dtype == .bfloat16 {
+            warnings.append("bfloat16 weights above 65504 do not fit float16.")
+        }
+        return warnings
+    }
+
+    private static func existingAncestor(of path: String) -> String {
+        var path = path
+        while !FileSystem.exists(path) && path != "/" && !path.isEmpty { path = Path.directory(path) }
+        return path.isEmpty ? "." : path
+    }
+}

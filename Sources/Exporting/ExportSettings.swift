@@ -1,0 +1,58 @@
+import Configuration
+import Models
+import Platform
+import Tensors
+import Tokenizers
+
+/// The arguments of an export, checked.
+struct ExportSettings {
+    let modelDirectory: String
+    /// Merged in this order.
+    let adapterDirectories: [String]
+    let exportDirectory: String
+    /// The type asked for; nil keeps the stored one.
+    let requestedType: DType?
+    let maximumShardBytes: Int64
+    /// Name of the template to write into the tokenizer; nil keeps the tokenizer's own.
+    let templateName: String?
+    let threadCount: Int
+
+    init(_ configuration: Configuration) throws(ExportError) {
+        guard let model = configuration[.modelNameOrPath], !model.isEmpty else { throw .missingArgument("model_name_or_path") }
+        guard let export = configuration[.exportDir], !export.isEmpty else { throw .missingArgument("export_dir") }
+        modelDirectory = Path.expandingTilde(model)
+        adapterDirectories = configuration[.adapterNameOrPath].map { Path.expandingTilde($0) }
+        exportDirectory = Path.absolute(Path.expandingTilde(export))
+        switch configuration[.inferDtype] {
+        case "float32": requestedType = .float32
+        case "bfloat16": requestedType = .bfloat16
+        case "float16": requestedType = .float16
+        default: requestedType = nil
+        }
+        maximumShardBytes = Int64(max(1, configuration[.exportSize])) * 1_000_000_000
+        templateName = configuration[.template]
+        threadCount = configuration[.threads]
+        try Self.checkSupport(configuration)
+        for source in [modelDirectory] + adapterDirectories where Self.isSame(source, exportDirectory) {
+            throw .folderIsSource(path: exportDirectory)
+        }
+    }
+
+    private static func checkSupport(_ configuration: Configuration) throws(ExportError) {
+        if let bits = configuration[.exportQuantizationBit] {
+            throw .unsupported(
+                argument: "export_quantization_bit", value: "\(bits)", whatToDo: "Leave it out; the model is written in infer_dtype.")
+        }
+        if configuration[.exportLegacyFormat] {
+            throw .unsupported(argument: "export_legacy_format", value: "true", whatToDo: "Models are written as safetensors.")
+        }
+        if let name = configuration[.exportHubModelId] {
+            throw .unsupported(argument: "export_hub_model_id", value: name, whatToDo: "Export to a folder and upload it with the hub's own client.")
+        }
+    }
+
+    private static func isSame(_ left: String, _ right: String) -> Bool {
+        if let one = FileSystem.realPath(left), let other = FileSystem.realPath(right) { return one == other }
+        return Path.absolute(left) == Path.absolute(right)
+    }
+}

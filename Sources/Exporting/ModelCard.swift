@@ -1,0 +1,41 @@
+import Platform
+
+/// The README.md of an exported model.
+struct ModelCard {
+    let plan: ExportPlan
+    let templateName: String?
+    let verification: Verification?
+
+    func text() -> String {
+        let name = Path.name(plan.exportDirectory)
+        var lines = ["---", "library_name: transformers", "pipeline_tag: text-generation", "base_model: \(quoted(Path.name(plan.modelDirectory)))"]
+        lines += ["tags:", "- tuneboard", "- \(plan.architecture)", "---", "", "# \(name)", ""]
+        if plan.adapterDirectories.isEmpty {
+            lines.append("A copy of `\(Path.name(plan.modelDirectory))`, written by Tuneboard.")
+        } else {
+            lines.append("`\(Path.name(plan.modelDirectory))` with these LoRA adapters merged into it by Tuneboard, in this order:")
+            lines.append("")
+            lines += plan.adapterDirectories.map { "- `\(Path.name($0))`" }
+        }
+        lines += ["", "| | |", "| --- | --- |", "| architecture | \(plan.architecture) |"]
+        lines.append("| parameters | \(NumberText.grouped(plan.parameterCount)) |")
+        lines.append("| weights | \(plan.dtypeName), \(NumberText.bytes(plan.totalBytes)) |")
+        if let templateName { lines.append("| chat template | \(templateName) |") }
+        if let verification, verification.tokenCount > 0 { lines += rows(verification) }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private func rows(_ verification: Verification) -> [String] {
+        [
+            "| compared with base and adapter over | \(verification.tokenCount) tokens |",
+            "| largest logit difference | \(NumberText.significant(Double(verification.largestDifference), digits: 3)) |",
+            "| same next token | \(NumberText.fixed(100 * verification.agreement, digits: 1)) % |",
+            "| KL divergence | \(NumberText.significant(verification.divergence, digits: 3)) nats |",
+        ]
+    }
+
+    /// YAML needs quotes around most things that are not plain words.
+    private func quoted(_ text: String) -> String {
+        "\"" + text.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "'") + "\""
+    }
+}
