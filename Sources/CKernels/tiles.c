@@ -1,5 +1,5 @@
-// What tiled attention does between its products: online softmax (Milakov and Gimelshein, 2018; Dao et al., 2022), its
-// backward, and products of tiles that fit the cache.
+// What tiled attention does between its products: online softmax (Milakov and Gimelshein, 2018; Dao et al., 2022) and its
+// backward.
 #include "CKernels.h"
 #include "clones.h"
 #include "exponential.h"
@@ -53,23 +53,4 @@ CLONED void tb_attention_score_gradient(const float *probabilities, float *d, co
         for (long i = 0; i < width; i++) d[i] = probabilities[i] == 0 ? 0 : probabilities[i] * (d[i] - delta) * slopes[i];
     else
         for (long i = 0; i < width; i++) d[i] = probabilities[i] * (d[i] - delta);
-}
-
-CLONED void tb_small_product(long m, long n, long k, const float *restrict a, long a_row, long a_column,
-                             const float *restrict b, long b_stride, float *restrict c, long c_stride, int accumulate) {
-    for (long i = 0; i < m; i++) {
-        float *to = c + i * c_stride;
-        if (!accumulate)
-            for (long j = 0; j < n; j++) to[j] = 0;
-        for (long p = 0; p < k; p++) {
-            float factor = a[i * a_row + p * a_column];
-            const float *from = b + p * b_stride;
-            for (long j = 0; j < n; j++) to[j] += factor * from[j];
-        }
-    }
-}
-
-CLONED void tb_transpose(const float *restrict from, long from_stride, long rows, long columns, float *restrict to, long to_stride) {
-    for (long j = 0; j < columns; j++)
-        for (long i = 0; i < rows; i++) to[j * to_stride + i] = from[i * from_stride + j];
 }

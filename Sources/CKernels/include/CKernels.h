@@ -76,11 +76,6 @@ void tb_attention_probabilities(float *scores, long first, long count, long widt
 // d = p * (d - delta) (* slope): the gradient of the scores.
 void tb_attention_score_gradient(const float *probabilities, float *d, const float *slopes, long width, float delta);
 
-// c[m, n] (+)= a[m, k] . b[k, n] with a's element (i, p) at a[i * a_row + p * a_column]; b and c are row-major.
-void tb_small_product(long m, long n, long k, const float *a, long a_row, long a_column, const float *b, long b_stride,
-                      float *c, long c_stride, int accumulate);
-void tb_transpose(const float *from, long from_stride, long rows, long columns, float *to, long to_stride);
-
 // cpu.c
 void tb_cpu_relax(void);
 const char *tb_instruction_set(void);

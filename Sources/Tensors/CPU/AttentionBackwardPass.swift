@@ -4,7 +4,7 @@ import CKernels
 ///
 /// For each tile of keys, for each tile of queries that sees it: scores and probabilities again from the saved log-sum-exp, then
 ///
-///     dV += Pᵀ dO    dP = dO Vᵀ    dS = P * (dP - delta) * scale    dQ += dS K    dK += dSᵀ Q
+///     dV += Pᵀ dO    dP = dO Vᵀ    dS = P * (dP - delta)    dQ += scale dS K    dK += scale dSᵀ Q
 ///
 /// where delta is the sum of dO * O over a row (FlashAttention-2, Dao, 2023).
 struct AttentionBackwardPass {
@@ -21,8 +21,8 @@ struct AttentionBackwardPass {
     private var width: Int { shape.headCount * dimension }
     private var keyWidth: Int { shape.keyValueHeadCount * dimension }
 
-    /// Floats that `run` needs: keys and values transposed, three tiles of scores, delta.
-    var scratchCount: Int { 2 * tile * dimension + 3 * tile * AttentionTiles.queries + group * tokens.count }
+    /// Floats that `run` needs: three tiles of scores, delta.
+    var scratchCount: Int { 3 * tile * AttentionTiles.queries + group * tokens.count }
 
     func run(_ buffer: UnsafeMutablePointer<Float>) {
         let queryOffset = tokens.lowerBound * width + head * group * dimension
@@ -32,8 +32,7 @@ struct AttentionBackwardPass {
         let k = key.floatPointer + keyOffset, v = value.floatPointer + keyOffset
         let dk = keyGradient.floatPointer + keyOffset, dv = valueGradient.floatPointer + keyOffset
 
-        let keyTile = buffer, valueTile = buffer + tile * dimension
-        let scores = valueTile + tile * dimension, changes = scores + tile * AttentionTiles.queries
+        let scores = buffer, changes = scores + tile * AttentionTiles.queries
         let slopes = changes + tile * AttentionTiles.queries, delta = slopes + tile * AttentionTiles.queries
 
         for row in tokens.indices {
@@ -48,28 +47,26 @@ struct AttentionBackwardPass {
         }
         for start in stride(from: 0, to: tokens.count, by: tile) {
             let length = min(tile, tokens.count - start)
-            tb_transpose(k + start * keyWidth, keyWidth, length, dimension, keyTile, tile)
-            tb_transpose(v + start * keyWidth, keyWidth, length, dimension, valueTile, tile)
+            let keys = k + start * keyWidth, values = v + start * keyWidth
+            let keyChanges = dk + start * keyWidth, valueChanges = dv + start * keyWidth
             let earliest = shape.isCausal ? start : 0
             let latest = shape.slidingWindow.map { min(tokens.count, start + length - 1 + $0) } ?? tokens.count
             for first in stride(from: earliest, to: latest, by: AttentionTiles.queries) {
                 let count = min(AttentionTiles.queries, latest - first)
                 for member in 0..<group {
                     let at = first * width + member * dimension
-                    tb_small_product(count, length, dimension, q + at, width, 1, keyTile, tile, scores, tile, 0)
-                    tb_small_product(count, length, dimension, d + at, width, 1, valueTile, tile, changes, tile, 0)
+                    sgemm(false, true, count, length, dimension, shape.scale, q + at, width, keys, keyWidth, 0, scores, tile)
+                    sgemm(false, true, count, length, dimension, 1, d + at, width, values, keyWidth, 0, changes, tile)
                     scoreGradients(member, first, count, start, length, scores, changes, slopes, delta)
-                    tb_small_product(
-                        length, dimension, count, scores, 1, tile, d + at, width, dv + start * keyWidth, keyWidth, 1)
-                    tb_small_product(
-                        length, dimension, count, changes, 1, tile, q + at, width, dk + start * keyWidth, keyWidth, 1)
-                    tb_small_product(count, dimension, length, changes, tile, 1, k + start * keyWidth, keyWidth, dq + at, width, 1)
+                    sgemm(true, false, length, dimension, count, 1, scores, tile, d + at, width, 1, valueChanges, keyWidth)
+                    sgemm(true, false, length, dimension, count, shape.scale, changes, tile, q + at, width, 1, keyChanges, keyWidth)
+                    sgemm(false, false, count, dimension, length, shape.scale, changes, tile, keys, keyWidth, 1, dq + at, width)
                 }
             }
         }
     }
 
-    /// Scores become probabilities, and gradients of the probabilities become gradients of the unscaled scores.
+    /// Scores become probabilities, and gradients of the probabilities become gradients of the scaled scores.
     private func scoreGradients(
         _ member: Int, _ first: Int, _ count: Int, _ start: Int, _ length: Int, _ scores: UnsafeMutablePointer<Float>,
         _ changes: UnsafeMutablePointer<Float>, _ slopes: UnsafeMutablePointer<Float>, _ delta: UnsafeMutablePointer<Float>
@@ -79,11 +76,9 @@ struct AttentionBackwardPass {
             let position = first + row
             let (from, visible) = shape.visible(position: position, start: start, length: length)
             let line = scores + row * tile, change = changes + row * tile
-            tb_scale(line, line, shape.scale, length)
             tb_attention_probabilities(line, from, visible, length, shape.softCap ?? 0, sums[position], slopes)
             tb_attention_score_gradient(
                 line, change, shape.softCap == nil ? nil : slopes, length, delta[member * tokens.count + position])
-            tb_scale(change, change, shape.scale, length)
         }
     }
 }

@@ -49,6 +49,10 @@ extension CPUBackend {
             let offset = head * cache.capacity * dimension, known = cache.length + tokens.count
             let keys = HeadRows(cache.keys(layer: layer), offset: offset, stride: dimension, count: known)
             let values = HeadRows(cache.values(layer: layer), offset: offset, stride: dimension, count: known)
+            if tokens.count == 1 {
+                self.forwardToken(query: query, token: tokens.lowerBound, head: head, keys: keys, values: values, shape: shape, into: result)
+                return
+            }
             self.forwardTile(
                 query: query, tokens: tokens.lowerBound + first..<tokens.lowerBound + first + count, position: cache.length + first,
                 head: head, keys: keys, values: values, shape: shape, into: result, logSumExp: nil, rows: layout.tokenCount)
@@ -65,7 +69,6 @@ extension CPUBackend {
         let width = shape.headCount * dimension, tile = AttentionTiles.keys, lines = group * count
         let seen = shape.visibleKeys(first: position, count: count, total: keys.count)
         scratch.withFloats(2 * tile * dimension + lines * (tile + 2)) { buffer in
-            let keyTile = buffer, valueTile = buffer + tile * dimension
             let scores = buffer + 2 * tile * dimension, maxima = scores + lines * tile, sums = maxima + lines
             tb_fill(maxima, -Float.infinity, lines)
             tb_fill(sums, 0, lines)
@@ -73,23 +76,24 @@ extension CPUBackend {
             let output = result.floatPointer + tokens.lowerBound * width + head * group * dimension
             for row in 0..<count { tb_fill(output + row * width, 0, group * dimension) }
             for start in stride(from: seen.lowerBound / tile * tile, to: seen.upperBound, by: tile) {
-                let length = min(tile, keys.count - start)
-                keys.transposed(start, length, dimension: dimension, into: keyTile, stride: tile)
-                let (rowsOfValues, valueStride) = values.rows(start, length, dimension: dimension, scratch: valueTile)
+                let length = min(tile, seen.upperBound - start)
+                let (k, keyStride) = keys.rows(start, length, dimension: dimension, scratch: buffer)
+                let (v, valueStride) = values.rows(start, length, dimension: dimension, scratch: buffer + tile * dimension)
                 for member in 0..<group {
                     let lineScores = scores + member * count * tile
-                    tb_small_product(
-                        count, length, dimension, queries + member * dimension, width, 1, keyTile, tile, lineScores, tile, 0)
+                    sgemm(
+                        false, true, count, length, dimension, shape.scale, queries + member * dimension, width, k, keyStride, 0,
+                        lineScores, tile)
                     for row in 0..<count {
                         let (from, visible) = shape.visible(position: position + row, start: start, length: length)
-                        let line = lineScores + row * tile, index = member * count + row
-                        tb_scale(line, line, shape.scale, length)
-                        let shrink = tb_online_softmax(line, from, visible, length, shape.softCap ?? 0, maxima + index, sums + index)
+                        let index = member * count + row
+                        let shrink = tb_online_softmax(
+                            lineScores + row * tile, from, visible, length, shape.softCap ?? 0, maxima + index, sums + index)
                         let to = output + row * width + member * dimension
                         if shrink != 1 { tb_scale(to, to, shrink, dimension) }
                     }
-                    tb_small_product(
-                        count, dimension, length, lineScores, tile, 1, rowsOfValues, valueStride, output + member * dimension, width, 1)
+                    sgemm(
+                        false, false, count, dimension, length, 1, lineScores, tile, v, valueStride, 1, output + member * dimension, width)
                 }
             }
             for member in 0..<group {
@@ -98,6 +102,34 @@ extension CPUBackend {
                     tb_scale(to, to, 1 / sums[index], dimension)
                     logSumExp?.floatPointer[(head * group + member) * rows + tokens.lowerBound + row] = maxima[index] + logf(sums[index])
                 }
+            }
+        }
+    }
+
+    /// The result of one token in a cache, which must be read only once: all query heads of the group go over each key together.
+    private func forwardToken(query: Tensor, token: Int, head: Int, keys: HeadRows, values: HeadRows, shape: AttentionShape, into result: Tensor) {
+        let group = shape.headCount / shape.keyValueHeadCount, dimension = shape.headDimension, tile = AttentionTiles.cachedKeys
+        let seen = shape.visibleKeys(first: keys.count - 1, count: 1, total: keys.count)
+        scratch.withFloats(group * (tile + 2)) { buffer in
+            let maxima = buffer + group * tile, sums = maxima + group
+            tb_fill(maxima, -Float.infinity, group)
+            tb_fill(sums, 0, group)
+            let at = token * shape.headCount * dimension + head * group * dimension
+            let queries = query.floatPointer + at, output = result.floatPointer + at
+            tb_fill(output, 0, group * dimension)
+            for start in stride(from: seen.lowerBound, to: seen.upperBound, by: tile) {
+                let length = min(tile, seen.upperBound - start)
+                keys.dotProducts(start, length, with: queries, rows: group, dimension: dimension, into: buffer, stride: tile)
+                for member in 0..<group {
+                    let line = buffer + member * tile
+                    tb_scale(line, line, shape.scale, length)
+                    let shrink = tb_online_softmax(line, 0, length, length, shape.softCap ?? 0, maxima + member, sums + member)
+                    if shrink != 1 { tb_scale(output + member * dimension, output + member * dimension, shrink, dimension) }
+                }
+                values.addWeighted(start, length, by: buffer, stride: tile, rows: group, dimension: dimension, into: output)
+            }
+            for member in 0..<group {
+                tb_scale(output + member * dimension, output + member * dimension, 1 / sums[member], dimension)
             }
         }
     }
@@ -129,6 +161,8 @@ private func store(_ from: UnsafePointer<Float>, into cache: Tensor, at offset: 
 enum AttentionTiles {
     static let queries = 64
     static let keys = 64
+    /// Keys of a cache that one token reads at a time.
+    static let cachedKeys = 512
 
     /// Query tiles of all sequences: (sequence, first token of the tile, tokens in it).
     static func tasks(_ layout: SequenceLayout) -> [(sequence: Int, first: Int, count: Int)] {
@@ -184,16 +218,30 @@ struct HeadRows {
         return (UnsafePointer(scratch), dimension)
     }
 
-    /// The same rows as columns of `to` [dimension, stride].
-    func transposed(_ start: Int, _ length: Int, dimension: Int, into to: UnsafeMutablePointer<Float>, stride toStride: Int) {
+    /// to[i, key] = row i of x . key, for a few rows of x that follow each other.
+    func dotProducts(
+        _ start: Int, _ length: Int, with x: UnsafePointer<Float>, rows: Int, dimension: Int, into to: UnsafeMutablePointer<Float>,
+        stride toStride: Int
+    ) {
+        precondition(stride == dimension, "rows of a cache follow each other")
+        let first = offset + start * stride
         if tensor.dtype == .float32 {
-            tb_transpose(tensor.floatPointer + offset + start * stride, stride, length, dimension, to, toStride)
-            return
+            tb_gemv_f32(x, rows, dimension, tensor.floatPointer + first, length, dimension, to, toStride)
+        } else {
+            tb_gemv_bf16(x, rows, dimension, tensor.halfPointer + first, length, dimension, to, toStride)
         }
-        withUnsafeTemporaryAllocation(of: Float.self, capacity: length * dimension) { widened in
-            guard let between = widened.baseAddress else { return }
-            let (from, fromStride) = rows(start, length, dimension: dimension, scratch: between)
-            tb_transpose(from, fromStride, length, dimension, to, toStride)
+    }
+
+    /// Adds the rows, weighted by row i of `weights`, to row i of `to`.
+    func addWeighted(
+        _ start: Int, _ length: Int, by weights: UnsafePointer<Float>, stride weightStride: Int, rows: Int, dimension: Int,
+        into to: UnsafeMutablePointer<Float>
+    ) {
+        let first = offset + start * stride
+        if tensor.dtype == .float32 {
+            tb_gevm_f32(weights, rows, weightStride, tensor.floatPointer + first, length, dimension, stride, to, dimension)
+        } else {
+            tb_gevm_bf16(weights, rows, weightStride, tensor.halfPointer + first, length, dimension, stride, to, dimension)
         }
     }
 }

@@ -5,8 +5,8 @@ import Platform
 ///
 /// A request is rounded up to a size class: eight classes to each power of two, so that at most an eighth of a block is slack,
 /// and slack is never touched. A class that has no free block borrows one from a larger class, up to twice the size, before
-/// new memory is asked for. When new memory would make the free blocks more than a third of what is lent, the free ones
-/// are returned to the system first.
+/// new memory is asked for. When new memory would bring lent and free blocks together past the most that was ever lent, and a
+/// quarter more, the free ones are returned to the system first.
 final class MemoryPool: @unchecked Sendable {
     private struct State {
         var free: [Int: [UnsafeMutableRawPointer]] = [:]
@@ -49,7 +49,7 @@ final class MemoryPool: @unchecked Sendable {
                 size = MemoryPool.blockBytes(size + 1)
             }
             state.statistics.missCount += 1
-            if state.statistics.cachedBytes + wanted > (1 << 24) + state.statistics.liveBytes / 3 { releaseFree(&state) }
+            if exceedsAllowance(state.statistics, adding: wanted) { releaseFree(&state) }
             return (MemoryPool.allocate(wanted), wanted)
         }
         state.withLock {
@@ -73,6 +73,11 @@ final class MemoryPool: @unchecked Sendable {
     func resetPeak() { state.withLock { $0.statistics.peakBytes = $0.statistics.liveBytes } }
 
     var statistics: MemoryStatistics { state.withLock { $0.statistics } }
+
+    private func exceedsAllowance(_ statistics: MemoryStatistics, adding wanted: Int) -> Bool {
+        let held = statistics.liveBytes + statistics.cachedBytes + wanted
+        return held > (1 << 24) + statistics.peakBytes + statistics.peakBytes / 4
+    }
 
     private func releaseFree(_ state: inout State) {
         for blocks in state.free.values { for block in blocks { Glibc.free(block) } }

@@ -33,7 +33,7 @@ public struct Tensor: @unchecked Sendable {
         values.withUnsafeBytes { if let from = $0.baseAddress { memcpy(address, from, $0.count) } }
     }
 
-    public init(_ values: [Int32], shape: [Int]) {
+    public init(integers values: [Int32], shape: [Int]) {
         self.init(storage: Storage(zeroedByteCount: values.count * 4), shape: shape, dtype: .int32)
         precondition(values.count == count, "\(values.count) values for shape \(shape)")
         values.withUnsafeBytes { if let from = $0.baseAddress { memcpy(address, from, $0.count) } }
