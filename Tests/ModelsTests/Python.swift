@@ -1,0 +1,21 @@
+import Models
+import Platform
+import Tensors
+import Testing
+
+/// The reference programs, where they are installed. Set TUNEBOARD_PYTHON to an interpreter that has transformers and peft; without
+/// it only the committed fixtures are compared.
+enum Python {
+    static var interpreter: String? { Environment.value("TUNEBOARD_PYTHON").flatMap { FileSystem.isExecutable($0) ? $0 : nil } }
+
+    /// Lets transformers (and peft) open what we wrote and compares their logits with ours.
+    static func compareLogits(_ python: String, model: String, adapter: String?, logits: [Float]) throws {
+        try Fixtures.withTemporaryDirectory { directory in
+            let ours = Path.join(directory, "ours.safetensors")
+            try TensorFile.write(ours, tensors: [("logits", Tensor(logits, shape: [logits.count]))])
+            let script = Path.join(Path.directory(Fixtures.directory), "generate", "open_ours.py")
+            let result = try ProcessRunner.run([python, script, model, adapter ?? "", ours])
+            #expect(result.exitCode == 0, "\(result.output)")
+        }
+    }
+}

@@ -1,0 +1,159 @@
+import Configuration
+import Events
+import Exporting
+import Formats
+import Models
+import Platform
+import Synchronization
+import Tensors
+import Testing
+
+/// Checkpoints written by us, and whole exports.
+@Suite struct WritingTests {
+    @Test func whatIsWrittenIsReadBackTheSame() throws {
+        for shardBytes in [Int64(20_000), 5_000_000_000] {
+            try Fixtures.withTemporaryDirectory { directory in
+                let model = try Transformer.load(directory: Fixtures.llama, backend: backend)
+                let writer = CheckpointWriter(model, options: .init(maximumShardBytes: shardBytes))
+                #expect(try writer.write(to: directory))
+                let names = try FileSystem.list(directory).filter { $0.hasSuffix(".safetensors") }
+                #expect(names == writer.shards().map(\.name))
+                #expect((names.count > 1) == FileSystem.exists(Path.join(directory, "model.safetensors.index.json")))
+                let again = try Transformer.load(directory: directory, backend: backend)
+                for (left, right) in zip(model.parameters, again.parameters) { #expect(left.value.floats() == right.value.floats()) }
+                #expect(FileSystem.exists(Path.join(directory, "tokenizer.json")))
+                #expect(try ModelFolder(directory: directory).declaredType == .float32)
+            }
+        }
+    }
+
+    @Test func anotherTypeIsWrittenIntoTheConfiguration() throws {
+        try Fixtures.withTemporaryDirectory { directory in
+            let model = try Transformer.load(directory: Fixtures.llama, backend: backend)
+            try CheckpointWriter(model, options: .init(dtype: .bfloat16)).write(to: directory)
+            let again = try Transformer.load(directory: directory, backend: backend)
+            #expect(again.embedding.value.dtype == .bfloat16)
+            #expect(again.folder.declaredType == .bfloat16)
+            let expected = try Fixtures.tensors("llama-expected.safetensors")
+            #expect(largestDifference(logits(again, try Fixtures.batch()), try #require(expected["logits.widened"])) < 1e-4)
+        }
+    }
+
+    @Test func mergedWeightsAnswerLikeBaseAndAdapter() throws {
+        try Fixtures.withTemporaryDirectory { directory in
+            let model = try Transformer.load(directory: Fixtures.llama, backend: backend)
+            try AdapterFile.load(Fixtures.adapter, into: model)
+            let together = logits(model, try Fixtures.batch())
+            try CheckpointWriter(model).write(to: directory)
+            let merged = try Transformer.load(directory: directory, backend: backend)
+            #expect(largestDifference(logits(merged, try Fixtures.batch()), together) < 1e-4)
+            #expect(model.hasAdapter && logits(model, try Fixtures.batch()) == together)
+        }
+    }
+
+    @Test func transformersOpensWhatWeWrite() throws {
+        guard let python = Python.interpreter else { return }
+        try Fixtures.withTemporaryDirectory { directory in
+            let model = try Transformer.load(directory: Fixtures.llama, backend: backend)
+            try AdapterFile.load(Fixtures.adapter, into: model)
+            try CheckpointWriter(model, options: .init(maximumShardBytes: 20_000)).write(to: directory)
+            try Python.compareLogits(python, model: directory, adapter: nil, logits: logits(model, try Fixtures.batch()))
+        }
+        try Fixtures.withTemporaryDirectory { directory in
+            let model = try Transformer.load(directory: Fixtures.qwen2, backend: backend)
+            try CheckpointWriter(model).write(to: directory)
+            try Python.compareLogits(python, model: directory, adapter: nil, logits: logits(model, try Fixtures.batch()))
+        }
+    }
+
+    @Test func anExportIsCompleteVerifiedAndReplacesAnEarlierOne() throws {
+        try Fixtures.withTemporaryDirectory { parent in
+            let directory = Path.join(parent, "merged")
+            let sink = RecordingSink()
+            for type in ["bfloat16", "auto"] {
+                let configuration = try Self.configuration(
+                    ["adapter_name_or_path": Fixtures.adapter + "," + Fixtures.secondAdapter, "export_dir": directory, "infer_dtype": type])
+                let summary = try ExportJob(configuration: configuration, sink: sink, control: JobControl()).run()
+                let values = Dictionary(uniqueKeysWithValues: summary.values.map { ($0.name, $0.value) })
+                #expect(try #require(values["kl_divergence"]) < 1e-3)
+                #expect(try #require(values["verified_tokens"]) > 20)
+            }
+            #expect(
+                try FileSystem.list(directory) == [
+                    "README.md", "config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json",
+                ])
+            #expect(try FileSystem.list(parent) == ["merged"])
+            let expected = try Fixtures.tensors("llama-adapter-expected.safetensors")
+            let merged = try Transformer.load(directory: directory, backend: backend)
+            #expect(largestDifference(logits(merged, try Fixtures.batch()), try #require(expected["logits.stacked"])) < 1e-4)
+            #expect(sink.phases.contains("verifying"))
+        }
+    }
+
+    @Test func aStoppedExportLeavesNothingAndTheEarlierOneInPlace() throws {
+        try Fixtures.withTemporaryDirectory { parent in
+            let directory = Path.join(parent, "merged")
+            let configuration = try Self.configuration(["export_dir": directory])
+            for earlier in [false, true] {
+                if earlier { _ = try ExportJob(configuration: configuration, sink: RecordingSink(), control: JobControl()).run() }
+                let control = JobControl()
+                let sink = RecordingSink { event in
+                    if case .progress(let record) = event, record.completed == 5 { control.post(.abort) }
+                }
+                #expect(throws: ExportError.aborted(path: directory)) {
+                    try ExportJob(configuration: configuration, sink: sink, control: control).run()
+                }
+                #expect(try FileSystem.list(parent) == (earlier ? ["merged"] : []))
+            }
+            #expect(throws: Never.self) { try Transformer.load(directory: directory, backend: backend) }
+        }
+    }
+
+    @Test func aPlanSaysWhatAnExportWillTake() throws {
+        try Fixtures.withTemporaryDirectory { parent in
+            let configuration = try Self.configuration(["export_dir": Path.join(parent, "new", "merged"), "infer_dtype": "bfloat16"])
+            let plan = try ExportJob.plan(configuration)
+            #expect(plan.totalBytes == 32448 && plan.dtypeName == "bfloat16" && plan.parameterCount == 16224)
+            #expect(plan.files.map(\.name) == ["model.safetensors"])
+            #expect(plan.freeDiskBytes > 0 && !plan.replacesExport)
+            #expect(plan.warnings == ["No adapter is given: the model itself is written again."])
+        }
+    }
+
+    @Test func exportsThatCannotBeMadeAreRefusedBeforeAnythingIsWritten() throws {
+        try Fixtures.withTemporaryDirectory { parent in
+            try FileSystem.writeAtomically(Path.join(parent, "diary.txt"), text: "mine")
+            try expect(ExportError.folderInUse(path: parent), ["export_dir": parent])
+            try expect(ExportError.folderIsSource(path: Fixtures.llama), ["export_dir": Fixtures.llama])
+            try expect(ExportError.missingArgument("export_dir"), [:])
+            #expect(try FileSystem.list(parent) == ["diary.txt"])
+        }
+    }
+
+    private func expect(_ error: ExportError, _ values: [String: String]) throws {
+        let configuration = try Self.configuration(values)
+        #expect(throws: error) { try ExportJob(configuration: configuration, sink: RecordingSink(), control: JobControl()).run() }
+    }
+
+    private static func configuration(_ values: [String: String]) throws -> Configuration {
+        var configuration = Configuration()
+        try configuration.set("model_name_or_path", text: Fixtures.llama)
+        for (name, text) in values { try configuration.set(name, text: text) }
+        return configuration
+    }
+}
+
+/// Keeps the phases and shows every event to a test.
+final class RecordingSink: EventSink {
+    private let seen = Mutex<[String]>([])
+    private let observe: @Sendable (JobEvent) -> Void
+
+    init(observe: @escaping @Sendable (JobEvent) -> Void = { _ in }) { self.observe = observe }
+
+    var phases: [String] { seen.withLock { $0 } }
+
+    func emit(_ event: JobEvent) {
+        if case .phase(let name) = event { seen.withLock { $0.append(name) } }
+        observe(event)
+    }
+}
