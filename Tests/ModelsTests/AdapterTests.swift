@@ -108,14 +108,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        ("peft_type", JSONValue.string("LOHA"), "an adapter of type LOHA"),
-        ("use_dora", true, "\"use_dora\": true"),
-        ("modules_to_save", ["lm_head"], "\"modules_to_save\""),
-        ("bias", "all", "\"bias\": \"all\""),
-        ("rank_pattern", ["layers.[01].q_proj": 2], "the regular expression \"layers.[01].q_proj\""),
-        ("r", "eight", "\"r\" must be a whole number"),
-    ]) func whatCannotBeServedIsNamed(key: String, value: JSONValue, message: String) throws {
+    @Test(arguments: unsupportedSettings) func whatCannotBeServedIsNamed(key: String, value: JSONValue, message: String) throws {
         try Fixtures.withTemporaryDirectory { directory in
             try Fixtures.copy(Fixtures.adapter, to: directory)
             let path = Path.join(directory, AdapterFile.configurationName)
@@ -131,3 +124,13 @@ import Testing
         try #require(try Fixtures.tensors("llama-adapter-expected.safetensors")[name])
     }
 }
+
+/// A key, a value that cannot be served, and what the error must say.
+private let unsupportedSettings: [(String, JSONValue, String)] = [
+    ("peft_type", JSONValue.string("LOHA"), "an adapter of type LOHA"),
+    ("use_dora", true, "\"use_dora\": true"),
+    ("modules_to_save", ["lm_head"], "\"modules_to_save\""),
+    ("bias", "all", "\"bias\": \"all\""),
+    ("rank_pattern", ["layers.[01].q_proj": 2], "the regular expression \"layers.[01].q_proj\""),
+    ("r", "eight", "\"r\" must be a whole number"),
+]
