@@ -189,3 +189,10 @@ public struct Cell: Equatable, Sendable {
         }
     }
 }
+
+extension CellGrid {
+    /// Changes cells in place; `change` keeps the widths of a row adding up.
+    mutating func replaceGlyphs(_ change: (inout Cell) -> Void) {
+        for index in cells.indices { change(&cells[index]) }
+    }
+}
