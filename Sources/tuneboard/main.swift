@@ -1,1 +1,3 @@
-print("tuneboard")
+import Glibc
+
+exit(Program.run(CommandLine.arguments))

@@ -36,7 +36,8 @@ final class SignalListener: Sendable {
         _ = EngineThread(name: "signals", stackSize: 128 * 1024) { [self] in listen() }
     }
 
-    /// What happens on an interruption: the first, the second, ... Called on the listener's thread.
+    /// What happens on an interruption: the first, the second, ... Called on the listener's thread. Without a handler, as while a
+    /// model is being loaded for a chat, an interruption ends the program.
     func onInterruption(_ body: (@Sendable (_ count: Int) -> Void)?) { handler.withLock { $0 = body } }
 
     var wasInterrupted: Bool { interruptions.load(ordering: .acquiring) > 0 }
@@ -58,7 +59,11 @@ final class SignalListener: Sendable {
             defer { lastTime = now }
             guard now - lastTime > Self.sameInterruptSeconds else { continue }
             let count = interruptions.add(1, ordering: .acquiringAndReleasing).newValue
-            handler.withLock { $0 }?(count)
+            guard let handler = handler.withLock({ $0 }) else {
+                Output.message("")
+                _exit(ExitCode.interrupted)
+            }
+            handler(count)
         }
     }
 }

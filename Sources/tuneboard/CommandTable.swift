@@ -1,0 +1,157 @@
+/// Every command: its name, what it does, what it takes, and who runs it. Help and completion read this table.
+
+import Configuration
+
+/// An option of a command that is not an argument of a job.
+struct OptionRow: Sendable {
+    let name: String
+    /// How the value is called in help; nil for a switch.
+    let value: String?
+    let help: String
+
+    init(_ name: String, _ value: String? = nil, _ help: String) {
+        self.name = name
+        self.value = value
+        self.help = help
+    }
+}
+
+struct CommandEntry: Sendable {
+    let name: String
+    let summary: String
+    /// Lines after `tuneboard NAME`.
+    let usage: [String]
+    let details: String
+    let options: [OptionRow]
+    /// Whose arguments of the argument table the command takes; nil for none.
+    let arguments: Command?
+    let run: @Sendable (Invocation) throws -> Int32
+
+    init(
+        _ name: String, _ summary: String, usage: [String], details: String = "", options: [OptionRow] = [], arguments: Command? = nil,
+        run: @escaping @Sendable (Invocation) throws -> Int32
+    ) {
+        self.name = name
+        self.summary = summary
+        self.usage = usage
+        self.details = details
+        self.options = options
+        self.arguments = arguments
+        self.run = run
+    }
+}
+
+enum CommandTable {
+    private static let json = OptionRow("json", nil, "print one JSON object per line instead of text")
+
+    static let all: [CommandEntry] = [
+        CommandEntry(
+            "train", "fine-tune a model", usage: ["[RECIPE] [KEY=VALUE | --KEY VALUE]..."],
+            details: """
+                RECIPE is a YAML or JSON file with the names and meanings of LLaMA-Factory's; what follows overrides it.
+                Ctrl+C stops after the step at work and saves (exit code 130); a second Ctrl+C ends at once.
+                A closed terminal does not end the run: `tuneboard` or `tuneboard runs` finds it again.
+                """,
+            options: [
+                json, OptionRow("plan", nil, "print the estimate of steps, memory and disk, and do not train"),
+                OptionRow("detach", nil, "train in the background and return the shell"),
+            ], arguments: .train, run: JobCommand.train),
+        CommandEntry(
+            "eval", "measure loss and perplexity, or generate and score answers", usage: ["[RECIPE] [KEY=VALUE | --KEY VALUE]..."],
+            details: """
+                Measures loss, perplexity and token accuracy on eval_dataset (or on the val_size share of dataset).
+                With do_predict or predict_with_generate it generates answers and scores BLEU-4 and ROUGE.
+                """,
+            options: [json], arguments: .evaluate, run: JobCommand.evaluate),
+        CommandEntry(
+            "chat", "talk to a model", usage: ["[RECIPE] [--question TEXT]... [KEY=VALUE | --KEY VALUE]..."],
+            details: """
+                In a terminal: a conversation, answers stream; /help shows what else can be typed.
+                With --question each question is asked by itself and the answers are printed.
+                With standard input from a file or pipe every line is the next message of one conversation. With --json a line
+                is a JSON string, {"content": "..."} (the next message) or {"messages": [...]} (a conversation of its own).
+                """,
+            options: [json, OptionRow("question", "TEXT", "ask this and print the answer; may be repeated")], arguments: .chat,
+            run: ChatCommand.run),
+        CommandEntry(
+            "export", "merge adapters and write a model folder", usage: ["[RECIPE] [KEY=VALUE | --KEY VALUE]..."],
+            details: "Merges the adapters into the base in fp32, writes safetensors with tokenizer and template, and verifies the result.",
+            options: [json], arguments: .export, run: JobCommand.export),
+        CommandEntry(
+            "api", "serve a model to other programs", usage: [""],
+            run: { _ in
+                Output.message("error: `tuneboard api` does not exist yet. Until it does, `tuneboard chat RECIPE --json` answers one JSON "
+                    + "message per line, and an exported model can be served by other programs.")
+                return ExitCode.usage
+            }),
+        CommandEntry(
+            "data", "list and preview datasets", usage: ["list [--dataset_dir DIR]", "preview NAME [--rows N] [RECIPE] [KEY=VALUE]..."],
+            details: """
+                `list` shows the datasets of dataset_info.json. `preview` shows rows as the model gets them: the prompt as text, the
+                token ids, and which tokens carry loss. NAME may be a file.
+                """,
+            options: [json, OptionRow("rows", "N", "rows to preview (1)"), OptionRow("from", "N", "the first row to preview (0)")],
+            arguments: .train, run: DataCommand.run),
+        CommandEntry(
+            "tokenizer", "encode, decode and render with a model's tokenizer",
+            usage: [
+                "encode --model_name_or_path DIR [--add_special_tokens]", "decode --model_name_or_path DIR [--skip_special_tokens]",
+                "render --model_name_or_path DIR [--template NAME] [--add_generation_prompt]",
+            ],
+            details: """
+                One JSON value per line in, one out. `encode` takes strings and gives {"ids": [...]}; `decode` takes {"ids": [...]} or
+                a list and gives a string; `render` takes {"messages": [...], "tools": [...], "enable_thinking": ...} and gives
+                {"text": ..., "ids": [...]} or {"error": ...}. Without --template the model's own template is used.
+                """,
+            options: [
+                OptionRow("model_name_or_path", "DIR", "the model folder"),
+                OptionRow("template", "NAME", "a named template instead of the model's own"),
+                OptionRow("add_special_tokens", nil, "add what the tokenizer puts around a text"),
+                OptionRow("skip_special_tokens", nil, "leave special tokens out of decoded text"),
+                OptionRow("add_generation_prompt", nil, "end with the opening of an answer"),
+            ], run: TokenizerCommand.run),
+        CommandEntry(
+            "runs", "list, show and steer runs",
+            usage: ["[list] [DIR]", "show RUN", "follow RUN", "stop|save|pause|resume|abort RUN", "delete RUN --yes"],
+            details: """
+                Runs are found under saves/ (or DIR), LLaMA-Factory's too. `stop` saves first; `abort` does not. RUN is a run
+                directory or its name.
+                """,
+            options: [json, OptionRow("yes", nil, "delete without asking")], run: RunsCommand.run),
+        CommandEntry("env", "show versions, processors, memory and libraries", usage: [""], options: [json], run: EnvironmentCommand.run),
+        CommandEntry("version", "show the version", usage: [""], run: { _ in VersionCommand.run() }),
+        CommandEntry(
+            "completion", "print a completion script for bash or zsh", usage: ["bash|zsh"],
+            details: "For bash: eval \"$(tuneboard completion bash)\". For zsh: tuneboard completion zsh > ~/.zfunc/_tuneboard",
+            run: CompletionCommand.run),
+        CommandEntry("help", "show help", usage: ["[COMMAND | ARGUMENT]"], run: { HelpCommand.run($0.words) }),
+    ]
+
+    static func entry(_ name: String) -> CommandEntry? {
+        all.first { $0.name == (name == "evaluate" ? "eval" : name) }
+    }
+
+    /// The command whose name is closest to the word, when it is close at all.
+    static func nearest(_ word: String) -> String? {
+        let ranked = all.map { ($0.name, distance(word, $0.name)) }.min { $0.1 < $1.1 }
+        guard let (name, distance) = ranked, distance <= 2 else { return nil }
+        return name
+    }
+
+    /// Letters to insert, remove or replace (Levenshtein).
+    private static func distance(_ first: String, _ second: String) -> Int {
+        let first = Array(first.utf8)
+        let second = Array(second.utf8)
+        var row = Array(0...second.count)
+        for (i, letter) in first.enumerated() {
+            var diagonal = row[0]
+            row[0] = i + 1
+            for (j, other) in second.enumerated() {
+                let replaced = diagonal + (letter == other ? 0 : 1)
+                diagonal = row[j + 1]
+                row[j + 1] = min(replaced, row[j] + 1, row[j + 1] + 1)
+            }
+        }
+        return row[second.count]
+    }
+}

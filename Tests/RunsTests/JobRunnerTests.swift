@@ -1,0 +1,141 @@
+import Configuration
+import Events
+import Formats
+import Platform
+import Testing
+
+@testable import Runs
+
+@Suite struct JobRunnerTests {
+    private func configuration(_ folder: TemporaryFolder) throws -> Configuration {
+        var configuration = Configuration()
+        try configuration.set("output_dir", text: Path.join(folder.path, "run"))
+        try configuration.set("model_name_or_path", text: "models/tiny")
+        return configuration
+    }
+
+    private func step(_ number: Int, of total: Int) -> JobEvent {
+        .step(StepMetrics(step: number, totalSteps: total, epoch: 0.5, loss: 1.5, isLogged: true))
+    }
+
+    @Test func aJobRunsToItsEndAndLeavesItsState() throws {
+        let folder = try TemporaryFolder()
+        let runner = JobRunner { kind, _, sink, _ in
+            #expect(kind == .train)
+            sink.emit(.state(.running))
+            for number in 1...3 { sink.emit(.step(StepMetrics(step: number, totalSteps: 3, epoch: 1, loss: 2, isLogged: true))) }
+            sink.emit(.log(LogRecord(time: 0, level: .warning, text: "two\nlines")))
+            return JobSummary(text: "trained")
+        }
+        let handle = try runner.start(.train, try configuration(folder))
+        handle.wait()
+        let events = handle.drain()
+        #expect(events.first == .log(LogRecord(time: 0, level: .info, text: "")) || !events.isEmpty)
+        #expect(events.last == .state(.finished))
+        #expect(events.contains(.finished(JobSummary(text: "trained"))))
+
+        let directory = try #require(handle.runDirectory)
+        let state = try #require(directory.state())
+        #expect(state.status == .finished)
+        #expect(state.step == 3)
+        #expect(state.totalSteps == 3)
+        #expect(state.message == "trained")
+        #expect(state.model == "models/tiny")
+        #expect(state.endTime != nil)
+        #expect(directory.liveState() == nil)
+        let log = try FileSystem.readText(directory.runningLogPath)
+        #expect(log.contains("[WARNING|"))
+        #expect(log.contains("] two\n  lines\n"))
+    }
+
+    @Test func theControlFileOfAnotherProcessStopsTheJob() throws {
+        let folder = try TemporaryFolder()
+        let runner = JobRunner { _, _, sink, control in
+            var number = 0
+            while !control.isStopping, number < 100_000 {
+                number += 1
+                sink.emit(.step(StepMetrics(step: number, totalSteps: 100_000, isLogged: false)))
+                Clock.sleep(seconds: 0.001)
+            }
+            return JobSummary(text: "stopped at \(number)")
+        }
+        let handle = try runner.start(.train, try configuration(folder))
+        let directory = try #require(handle.runDirectory)
+        #expect(RunRecord(directory: directory).isControllable)
+        try directory.request(.stopAndSave)
+        #expect(waitUntil { handle.hasEnded })
+        #expect(handle.state == .stopped)
+        #expect(!FileSystem.exists(directory.controlPath))
+        #expect(throws: RunError.self) { try directory.request(.save) }
+    }
+
+    @Test func pauseAndResumeAreSeenInTheState() throws {
+        let folder = try TemporaryFolder()
+        let runner = JobRunner { _, _, sink, control in
+            sink.emit(.state(.running))
+            while !control.isStopping {
+                control.waitWhilePaused()
+                Clock.sleep(seconds: 0.001)
+            }
+            return JobSummary()
+        }
+        let handle = try runner.start(.train, try configuration(folder))
+        #expect(waitUntil { handle.state == .running })
+        handle.request(.pause)
+        #expect(handle.state == .paused)
+        #expect(try #require(handle.runDirectory).state()?.status == .paused)
+        handle.request(.resume)
+        #expect(handle.state == .running)
+        handle.request(.abort)
+        handle.wait()
+        #expect(handle.state == .aborted)
+    }
+
+    @Test func aFailureSaysWhatHappened() throws {
+        struct Broken: Error, CustomStringConvertible { var description: String { "tensor w is missing" } }
+        let folder = try TemporaryFolder()
+        let runner = JobRunner { _, _, _, _ in throw Broken() }
+        let handle = try runner.start(.train, try configuration(folder))
+        handle.wait()
+        #expect(handle.state == .failed)
+        #expect(handle.drain().contains(.failed(JobFailure(what: "tensor w is missing"))))
+        #expect(handle.runDirectory?.state()?.message == "tensor w is missing")
+    }
+
+    @Test func twoJobsAtOnceAndTwoRunsInOneFolderAreRefused() throws {
+        let folder = try TemporaryFolder()
+        let body: JobBody = { _, _, _, control in
+            while !control.isStopping { Clock.sleep(seconds: 0.001) }
+            return JobSummary()
+        }
+        let first = JobRunner(body: body)
+        let configuration = try configuration(folder)
+        let handle = try first.start(.train, configuration)
+        #expect(throws: RunError.busy(job: "train")) { try first.start(.train, configuration) }
+        let path = try #require(handle.runDirectory).path
+        #expect(throws: RunError.directoryInUse(path: path, processIdentifier: ProcessRunner.ownIdentifier)) {
+            try JobRunner(body: body).start(.train, configuration)
+        }
+        handle.request(.abort)
+        handle.wait()
+        let second = try JobRunner(body: body).start(.train, configuration)
+        second.request(.abort)
+        second.wait()
+    }
+
+    @Test func anUnwritableFolderIsAnErrorBeforeAnythingStarts() throws {
+        var configuration = Configuration()
+        try configuration.set("output_dir", text: "/proc/no/such/place")
+        let runner = JobRunner { _, _, _, _ in JobSummary() }
+        #expect(throws: RunError.self) { try runner.start(.train, configuration) }
+        #expect(!runner.isBusy)
+    }
+
+    @Test func exportsKeepNoRunDirectory() throws {
+        let folder = try TemporaryFolder()
+        let handle = try JobRunner { _, _, _, _ in JobSummary() }.start(.export, try configuration(folder))
+        handle.wait()
+        #expect(handle.runDirectory == nil)
+        #expect(try FileSystem.list(folder.path).isEmpty)
+    }
+}
