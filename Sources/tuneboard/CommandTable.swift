@@ -80,7 +80,7 @@ enum CommandTable {
         CommandEntry(
             "api", "serve a model to other programs", usage: [""],
             run: { _ in
-                Output.message("error: `tuneboard api` does not exist yet. Until it does, `tuneboard chat RECIPE --json` answers one JSON "
+                Output.message("error: `tuneboard api` comes in a later version. Until then, `tuneboard chat RECIPE --json` answers one JSON "
                     + "message per line, and an exported model can be served by other programs.")
                 return ExitCode.usage
             }),

@@ -7,6 +7,11 @@ import Events
 public struct PlannedJob: Sendable {
     public var kind: JobKind
     public var configuration: Configuration
+
+    public init(kind: JobKind, configuration: Configuration) {
+        self.kind = kind
+        self.configuration = configuration
+    }
 }
 
 public enum JobSequence {
