@@ -93,15 +93,17 @@ enum CommandTable {
             options: [json, OptionRow("rows", "N", "rows to preview (1)"), OptionRow("from", "N", "the first row to preview (0)")],
             arguments: .train, run: DataCommand.run),
         CommandEntry(
-            "tokenizer", "encode, decode and render with a model's tokenizer",
+            "tokenizer", "encode, decode and render with a model's tokenizer, or train one",
             usage: [
                 "encode --model_name_or_path DIR [--add_special_tokens]", "decode --model_name_or_path DIR [--skip_special_tokens]",
                 "render --model_name_or_path DIR [--template NAME] [--add_generation_prompt]",
+                "train FILE... --output_dir DIR [--vocab_size N] [--min_frequency N]",
             ],
             details: """
                 One JSON value per line in, one out. `encode` takes strings and gives {"ids": [...]}; `decode` takes {"ids": [...]} or
                 a list and gives a string; `render` takes {"messages": [...], "tools": [...], "enable_thinking": ...} and gives
                 {"text": ..., "ids": [...]} or {"error": ...}. Without --template the model's own template is used.
+                `train` learns a byte-level BPE vocabulary from text files, or from all texts in .json and .jsonl rows.
                 """,
             options: [
                 OptionRow("model_name_or_path", "DIR", "the model folder"),
@@ -109,6 +111,13 @@ enum CommandTable {
                 OptionRow("add_special_tokens", nil, "add what the tokenizer puts around a text"),
                 OptionRow("skip_special_tokens", nil, "leave special tokens out of decoded text"),
                 OptionRow("add_generation_prompt", nil, "end with the opening of an answer"),
+                OptionRow("output_dir", "DIR", "train: where tokenizer.json goes"),
+                OptionRow("vocab_size", "N", "train: tokens in all (32000)"),
+                OptionRow("min_frequency", "N", "train: pairs seen less often are not merged (2)"),
+                OptionRow("special_tokens", "A,B,...", "train: the first ids (<|endoftext|>,<|im_start|>,<|im_end|>)"),
+                OptionRow("eos_token", "TOKEN", "train: what ends a text (the last special token)"),
+                OptionRow("pad_token", "TOKEN", "train: what fills up (the first special token)"),
+                OptionRow("pattern", "NAME", "train: how text is cut into words: gpt2, llama3, qwen2 (qwen2)"),
             ], run: TokenizerCommand.run),
         CommandEntry(
             "runs", "list, show and steer runs",
@@ -132,26 +141,5 @@ enum CommandTable {
     }
 
     /// The command whose name is closest to the word, when it is close at all.
-    static func nearest(_ word: String) -> String? {
-        let ranked = all.map { ($0.name, distance(word, $0.name)) }.min { $0.1 < $1.1 }
-        guard let (name, distance) = ranked, distance <= 2 else { return nil }
-        return name
-    }
-
-    /// Letters to insert, remove or replace (Levenshtein).
-    private static func distance(_ first: String, _ second: String) -> Int {
-        let first = Array(first.utf8)
-        let second = Array(second.utf8)
-        var row = Array(0...second.count)
-        for (i, letter) in first.enumerated() {
-            var diagonal = row[0]
-            row[0] = i + 1
-            for (j, other) in second.enumerated() {
-                let replaced = diagonal + (letter == other ? 0 : 1)
-                diagonal = row[j + 1]
-                row[j + 1] = min(replaced, row[j] + 1, row[j + 1] + 1)
-            }
-        }
-        return row[second.count]
-    }
+    static func nearest(_ word: String) -> String? { Spelling.nearest(word, among: all.lazy.map(\.name)) }
 }

@@ -1,6 +1,7 @@
 /// Model folders on this machine, for the pickers.
 
 import Formats
+import Models
 import Platform
 
 /// A folder with a config.json in the Hugging Face layout.
@@ -43,17 +44,22 @@ public enum ModelCatalog {
         return withHubCache ? models + scanHub() : models
     }
 
-    /// `models--org--name/snapshots/REVISION/config.json`
+    /// The newest snapshot of `org/name` in the cache: `models--org--name/snapshots/REVISION`.
+    static func hubSnapshot(_ name: String) -> String? {
+        let snapshots = Path.join(hubCache, "models--" + name.replacing("/", with: "--"), "snapshots")
+        let revisions = ((try? FileSystem.list(snapshots)) ?? []).map { Path.join(snapshots, $0) }
+        return revisions.max { (FileSystem.modificationTime($0) ?? 0) < (FileSystem.modificationTime($1) ?? 0) }
+    }
+
     private static func scanHub() -> [FoundModel] {
-        let names = ((try? FileSystem.list(hubCache)) ?? []).filter { $0.hasPrefix("models--") }
-        return names.compactMap { name -> FoundModel? in
-            let snapshots = Path.join(hubCache, name, "snapshots")
-            let revisions = ((try? FileSystem.list(snapshots)) ?? []).map { Path.join(snapshots, $0) }
-            let newest = revisions.max { (FileSystem.modificationTime($0) ?? 0) < (FileSystem.modificationTime($1) ?? 0) }
-            guard let newest, let files = try? FileSystem.list(newest), files.contains("config.json"),
-                var model = read(newest, names: files)
+        let prefix = "models--"
+        let names = ((try? FileSystem.list(hubCache)) ?? []).filter { $0.hasPrefix(prefix) }
+        return names.compactMap { folder -> FoundModel? in
+            let name = String(folder.dropFirst(prefix.count)).replacing("--", with: "/")
+            guard let snapshot = hubSnapshot(name), let files = try? FileSystem.list(snapshot), files.contains("config.json"),
+                var model = read(snapshot, names: files)
             else { return nil }
-            model.name = String(name.dropFirst("models--".count)).replacing("--", with: "/")
+            model.name = name
             return model
         }
     }
@@ -66,6 +72,7 @@ public enum ModelCatalog {
             let config = try JSONValue.parse(text, name: Path.join(name, "config.json")).objectValue
             guard let type = config?["model_type"]?.stringValue else { return nil }
             model.architecture = type
+            model.parameterCount = try ModelSummary(directory: path).parameterCount
         } catch {
             model.problem = String(describing: error)
         }

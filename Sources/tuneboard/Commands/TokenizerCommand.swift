@@ -1,7 +1,84 @@
-/// `tuneboard tokenizer`: text to ids and back, and conversations to prompts, line by line.
+/// `tuneboard tokenizer`: text to ids and back, and conversations to prompts, line by line; and a vocabulary learnt from text.
+
+import Formats
+import Platform
+import Runs
+import Tokenizers
 
 enum TokenizerCommand {
     static func run(_ invocation: Invocation) throws -> Int32 {
-        throw UsageError("`tuneboard tokenizer` is not part of this build.")
+        guard let action = invocation.words.first else { throw UsageError("which one? tuneboard tokenizer encode|decode|render|train") }
+        if action == "train" { return try TokenizerTraining.run(invocation) }
+        guard invocation.words.count == 1 else { throw UsageError("`\(invocation.words[1])` is one word too many.") }
+        switch action {
+        case "encode":
+            let tokenizer = try Self.tokenizer(invocation)
+            let addsSpecial = invocation.has("add_special_tokens")
+            return answerLines { value in
+                guard let text = value.stringValue else { throw LineError("expected a JSON string, found \(value.kindName)") }
+                return object([("ids", ids(tokenizer.encode(text, addSpecialTokens: addsSpecial)))])
+            }
+        case "decode":
+            let tokenizer = try Self.tokenizer(invocation)
+            let skipsSpecial = invocation.has("skip_special_tokens")
+            return answerLines { value in
+                .string(tokenizer.decode(try tokens(value, tokenizer), skipSpecialTokens: skipsSpecial))
+            }
+        case "render":
+            let renderer = try ConversationRenderer(
+                tokenizer: try Self.tokenizer(invocation), template: invocation.value("template"),
+                addsGenerationPrompt: invocation.has("add_generation_prompt"))
+            return answerLines { value in
+                let (text, tokens) = try renderer.render(value)
+                return object([("text", .string(text)), ("ids", ids(tokens))])
+            }
+        default:
+            throw UsageError("`\(action)` is not one of encode, decode, render, train.")
+        }
     }
+
+    /// What is wrong with one line; the others are still answered.
+    struct LineError: Error, CustomStringConvertible {
+        var description: String
+        init(_ description: String) { self.description = description }
+    }
+
+    private static func tokenizer(_ invocation: Invocation) throws -> Tokenizer {
+        guard let directory = invocation.value("model_name_or_path") else { throw UsageError("--model_name_or_path DIR is missing.") }
+        return try Tokenizer(directory: ModelLocation.folder(directory))
+    }
+
+    /// One JSON value per line in, one per line out, an error in its place where one cannot be answered. 1 when any could not.
+    private static func answerLines(_ answer: (JSONValue) throws -> JSONValue) -> Int32 {
+        var number = 0
+        var hasFailed = false
+        while let line = readLine() {
+            number += 1
+            let result: JSONValue
+            do {
+                result = try answer(try JSONValue.parse(line, name: "line \(number)"))
+            } catch {
+                hasFailed = true
+                result = object([("error", .string(String(describing: error)))])
+            }
+            Output.print(result.text(style: .python))
+        }
+        return hasFailed ? ExitCode.failed : ExitCode.done
+    }
+
+    private static func tokens(_ value: JSONValue, _ tokenizer: Tokenizer) throws -> [Int32] {
+        guard let list = value.arrayValue ?? value.objectValue?["ids"]?.arrayValue else {
+            throw LineError("expected a list of ids or {\"ids\": [...]}, found \(value.kindName)")
+        }
+        return try list.map { item in
+            guard let id = item.intValue else { throw LineError("expected whole numbers, found \(item.kindName)") }
+            guard id >= 0, id < tokenizer.vocabularySize else {
+                throw LineError("\(id) is not a token: the vocabulary has \(tokenizer.vocabularySize)")
+            }
+            return Int32(id)
+        }
+    }
+
+    private static func ids(_ tokens: [Int32]) -> JSONValue { .array(tokens.map { .integer(Int64($0)) }) }
+    private static func object(_ pairs: [(String, JSONValue)]) -> JSONValue { .object(JSONObject(pairs)) }
 }
