@@ -10,12 +10,14 @@ enum Arguments {
         do {
             configuration = try Configuration.load(file: invocation.recipe, overrides: invocation.overrides)
         } catch {
-            complain(error.problems.map(\.description), invocation)
+            complain(error.failures.map(\.description), invocation)
             return nil
         }
-        for notice in configuration.notices { Output.message("note: \(notice)") }
+        for notice in configuration.notices { Output.message("note: " + (notice.place.map { $0 + ": " } ?? "") + notice.text) }
         let problems = configuration.validate(for: command)
-        for problem in problems where problem.severity != .error { Output.message("warning: \(problem.description)") }
+        for problem in problems where problem.severity != .error {
+            Output.message((problem.severity == .notice ? "note: " : "warning: ") + problem.description)
+        }
         let errors = problems.filter { $0.severity == .error }
         guard errors.isEmpty else {
             complain(errors.map(\.description), invocation)

@@ -130,7 +130,7 @@ enum CommandTable {
         CommandEntry("env", "show versions, processors, memory and libraries", usage: [""], options: [json], run: EnvironmentCommand.run),
         CommandEntry("version", "show the version", usage: [""], run: { _ in VersionCommand.run() }),
         CommandEntry(
-            "completion", "print a completion script for bash or zsh", usage: ["bash|zsh"],
+            "completion", "print a completion script for bash, zsh or fish", usage: ["bash|zsh|fish"],
             details: "For bash: eval \"$(tuneboard completion bash)\". For zsh: tuneboard completion zsh > ~/.zfunc/_tuneboard",
             run: CompletionCommand.run),
         CommandEntry("help", "show help", usage: ["[COMMAND | ARGUMENT]"], run: { HelpCommand.run($0.words) }),

@@ -59,7 +59,7 @@ struct Invocation {
         let body = word.dropFirst(2)
         let equals = body.firstIndex(of: "=")
         let name = String(body[..<(equals ?? body.endIndex)])
-        if name == "help" || name == "all" {
+        if name == "help" {
             options[name] = [""]
             return
         }
@@ -87,6 +87,7 @@ struct Invocation {
     /// true or false; every other argument takes the next word, also one that begins with a minus sign and a digit.
     private func takesValue(_ name: String, _ next: String) -> Bool {
         if next.hasPrefix("--") { return false }
+        if name.hasPrefix("no_"), ArgumentTable.argument(named: String(name.dropFirst(3)))?.kind == .flag { return false }
         guard let argument = ArgumentTable.argument(named: name.replacing("-", with: "_")), argument.kind == .flag else { return true }
         return ["true", "false", "1", "0", "yes", "no", "on", "off", "null", "none"].contains(next.lowercased())
     }

@@ -21,7 +21,7 @@ enum Program {
     static func run(_ entry: CommandEntry, _ arguments: [String]) -> Int32 {
         do {
             let invocation = try Invocation(entry: entry, arguments: arguments)
-            if invocation.has("help") { return HelpCommand.print(entry, withAllArguments: invocation.has("all")) }
+            if invocation.has("help") { return HelpCommand.print(entry) }
             return try entry.run(invocation)
         } catch let error as UsageError {
             Output.message("error: \(error.description)\nSee: tuneboard help \(entry.name)")

@@ -85,8 +85,9 @@ public final class JobHandle: Sendable {
     }
 
     private func end(after error: any Error) {
-        guard !control.isAborted else {
-            log(.warning, "aborted on request")
+        // Only a training has something to save when it is asked to stop; other jobs give up what they began.
+        guard !control.isAborted, kind == .train || !control.isStopping else {
+            log(.warning, "ended on request")
             recorder.emit(.state(.aborted))
             return
         }

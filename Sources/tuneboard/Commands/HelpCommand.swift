@@ -5,19 +5,22 @@ import Platform
 
 enum HelpCommand {
     private static let nameWidth = 12
+    /// Help is wrapped to the terminal, but stays readable in a wide one.
+    private static var width: Int { Output.isOutputTerminal ? max(60, min(120, Output.columns)) : 100 }
 
     static func run(_ words: [String]) -> Int32 {
         guard let word = words.first else {
             overview()
             return ExitCode.done
         }
-        if let entry = CommandTable.entry(word) { return print(entry, withAllArguments: words.contains("all")) }
-        if let argument = ArgumentTable.argument(named: argumentName(word)) {
-            explain(argument)
+        if let entry = CommandTable.entry(word) { return print(entry) }
+        let name = String(word.drop { $0 == "-" }).replacing("-", with: "_")
+        if let argument = ArgumentTable.argument(named: name) {
+            Output.print(HelpText.explanation(of: argument, width: width), terminator: "")
             return ExitCode.done
         }
         var text = "error: there is neither a command nor an argument named `\(word)`."
-        if let nearest = CommandTable.nearest(word) ?? ArgumentTable.nearest(argumentName(word)) { text += " Did you mean `\(nearest)`?" }
+        if let nearest = CommandTable.nearest(word) ?? ArgumentTable.nearest(name) { text += " Did you mean `\(nearest)`?" }
         Output.message(text)
         return ExitCode.usage
     }
@@ -33,71 +36,17 @@ enum HelpCommand {
         Output.print("More: tuneboard help COMMAND, tuneboard help ARGUMENT")
     }
 
-    static func print(_ entry: CommandEntry, withAllArguments: Bool) -> Int32 {
+    static func print(_ entry: CommandEntry) -> Int32 {
         Output.print("tuneboard \(entry.name): \(entry.summary)\n")
         for (index, usage) in entry.usage.enumerated() {
             Output.print((index == 0 ? "usage: " : "       ") + ["tuneboard", entry.name, usage].filter { !$0.isEmpty }.joined(separator: " "))
         }
         if !entry.details.isEmpty { Output.print("\n" + entry.details) }
-        if !entry.options.isEmpty { Output.print("\noptions:") }
-        for option in entry.options {
-            describe("--" + option.name + (option.value.map { " " + $0 } ?? ""), option.help)
-        }
-        if let command = entry.arguments { listArguments(command, withAll: withAllArguments) }
+        if !entry.options.isEmpty { Output.print("\nOptions:") }
+        let heads = entry.options.map { "--" + $0.name + ($0.value.map { " " + $0 } ?? "") }
+        for line in Columns.lines(zip(heads, entry.options).map { ["  " + $0, $1.help] }) { Output.print(line) }
+        if let command = entry.arguments { Output.print("\n" + HelpText.arguments(of: command, width: width), terminator: "") }
         return ExitCode.done
-    }
-
-    private static func listArguments(_ command: Command, withAll: Bool) {
-        var hidden = 0
-        for group in ArgumentGroup.allCases {
-            let arguments = ArgumentTable.all.filter { $0.group == group && $0.commands.contains(command) }
-            let shown = arguments.filter { withAll || $0.support == .full }
-            hidden += arguments.count - shown.count
-            guard !shown.isEmpty else { continue }
-            Output.print("\n\(group.title.lowercased()):")
-            for argument in shown { describe("--" + argument.name, summary(argument)) }
-        }
-        if hidden > 0 {
-            Output.print("\n\(hidden) more arguments are accepted that do nothing here yet: tuneboard help \(command.rawValue) all")
-        }
-    }
-
-    private static func summary(_ argument: Argument) -> String {
-        var text = argument.help
-        if argument.kind == .choice { text += " One of " + argument.choices.joined(separator: ", ") + "." }
-        if !argument.defaultText.isEmpty { text += " [\(argument.defaultText)]" }
-        return text
-    }
-
-    private static func explain(_ argument: Argument) {
-        Output.print("\(argument.name): \(argument.help)")
-        var rows = [["allowed", argument.allowed]]
-        rows.append(["default", argument.defaultText.isEmpty ? "none" : argument.defaultText])
-        rows.append(["group", argument.group.title])
-        rows.append(["commands", argument.commands.map(\.rawValue).sorted().joined(separator: ", ")])
-        switch argument.support {
-        case .full: break
-        case .notice(let reason): rows.append(["note", "accepted without effect: " + reason])
-        case .later(let reason): rows.append(["note", "not supported yet: " + reason])
-        }
-        for line in Columns.lines(rows) { Output.print("  " + line) }
-    }
-
-    private static func describe(_ name: String, _ help: String) {
-        let indent = String(repeating: " ", count: 34)
-        let lines = Columns.wrap(help, width: 86)
-        let head = "  " + name
-        guard let first = lines.first else { return Output.print(head) }
-        if head.count < indent.count - 1 {
-            Output.print(head + String(repeating: " ", count: indent.count - head.count) + first)
-        } else {
-            Output.print(head + "\n" + indent + first)
-        }
-        for line in lines.dropFirst() { Output.print(indent + line) }
-    }
-
-    private static func argumentName(_ word: String) -> String {
-        String(word.drop { $0 == "-" }).replacing("-", with: "_")
     }
 
     private static func padded(_ name: String) -> String { name + String(repeating: " ", count: max(1, nameWidth - name.count)) }

@@ -16,19 +16,4 @@ enum Columns {
             }.joined()
         }
     }
-
-    /// Words broken into lines of at most `width`.
-    static func wrap(_ text: String, width: Int, indent: String = "") -> [String] {
-        var lines: [String] = []
-        var line = ""
-        for word in text.split(separator: " ") {
-            if !line.isEmpty, line.count + word.count + 1 > width {
-                lines.append(indent + line)
-                line = ""
-            }
-            line += line.isEmpty ? String(word) : " " + word
-        }
-        if !line.isEmpty { lines.append(indent + line) }
-        return lines
-    }
 }
