@@ -1,0 +1,279 @@
+import Formats
+
+extension JinjaInterpreter {
+    func evaluate(_ arguments: JinjaArguments) throws(TemplateError) -> JinjaCallArguments {
+        var result = JinjaCallArguments()
+        for expression in arguments.positional { result.positional.append(try evaluate(expression)) }
+        for (name, expression) in arguments.named { result.named.append((name, try evaluate(expression))) }
+        return result
+    }
+
+    private func evaluate(_ expressions: [JinjaExpression]) throws(TemplateError) -> [JinjaValue] {
+        var result: [JinjaValue] = []
+        for expression in expressions { result.append(try evaluate(expression)) }
+        return result
+    }
+
+    func evaluate(_ expression: JinjaExpression) throws(TemplateError) -> JinjaValue {
+        try step()
+        switch expression {
+        case .string(let text): return .string(text)
+        case .integer(let value): return .integer(value)
+        case .number(let value): return .number(value)
+        case .bool(let value): return .bool(value)
+        case .none: return .none
+        case .name(let name): return lookUp(name)
+        case .list(let parts): return .list(try evaluate(parts))
+        case .tuple(let parts): return .tuple(try evaluate(parts))
+        case .dictionary(let pairs):
+            var dictionary = JinjaDictionary()
+            for pair in pairs { dictionary[try evaluate(pair.key)] = try evaluate(pair.value) }
+            return .dictionary(dictionary)
+        case .unary(let symbol, let operand): return try unary(symbol, try evaluate(operand))
+        case .binary(let symbol, let left, let right): return try binary(symbol, try evaluate(left), try evaluate(right))
+        case .and(let left, let right):
+            let value = try evaluate(left)
+            return value.isTrue ? try evaluate(right) : value
+        case .or(let left, let right):
+            let value = try evaluate(left)
+            return value.isTrue ? value : try evaluate(right)
+        case .comparison(let first, let rest):
+            var left = try evaluate(first)
+            for (symbol, operand) in rest {
+                let right = try evaluate(operand)
+                if !(try compare(symbol, left, right)) { return .bool(false) }
+                left = right
+            }
+            return .bool(true)
+        case .concatenation(let parts):
+            let text = try evaluate(parts).map(\.text).joined()
+            try charge(text.utf8.count)
+            return .string(text)
+        case .conditional(let value, let test, let otherwise):
+            if try evaluate(test).isTrue { return try evaluate(value) }
+            return try otherwise.map { (other) throws(TemplateError) in try evaluate(other) } ?? .undefined("the value of an if without else")
+        case .attribute(let object, let name): return try attribute(of: try evaluate(object), name)
+        case .item(let object, let key): return try item(of: try evaluate(object), try evaluate(key))
+        case .slice(let object, let start, let stop, let step):
+            return try slice(try evaluate(object), try bound(start), try bound(stop), try bound(step))
+        case .call(let callee, let arguments):
+            let function = try evaluate(callee)
+            return try call(function, try evaluate(arguments))
+        case .filter(let value, let name, let arguments):
+            return try applyFilter(name, try evaluate(value), try evaluate(arguments))
+        case .test(let value, let name, let arguments, let negated):
+            return .bool(try applyTest(name, try evaluate(value), try evaluate(arguments)) != negated)
+        }
+    }
+
+    private func bound(_ expression: JinjaExpression?) throws(TemplateError) -> Int? {
+        guard let expression else { return nil }
+        let value = try evaluate(expression)
+        if case .none = value { return nil }
+        guard let integer = value.integer else { throw fail("a slice needs integers, found \(value.kindName)") }
+        return Int(integer)
+    }
+
+    private func unary(_ symbol: String, _ value: JinjaValue) throws(TemplateError) -> JinjaValue {
+        if symbol == "not" { return .bool(!value.isTrue) }
+        if let integer = value.integer {
+            guard symbol == "-" else { return .integer(integer) }
+            let (result, overflow) = Int64(0).subtractingReportingOverflow(integer)
+            if overflow { throw fail("a number is too large") }
+            return .integer(result)
+        }
+        guard let number = value.double else { throw fail("\(symbol) needs a number, found \(value.kindName)") }
+        return .number(symbol == "-" ? -number : number)
+    }
+
+    private func binary(_ symbol: String, _ left: JinjaValue, _ right: JinjaValue) throws(TemplateError) -> JinjaValue {
+        switch (symbol, left, right) {
+        case ("+", .string(let a), .string(let b)):
+            try charge(a.utf8.count + b.utf8.count)
+            return .string(a + b)
+        case ("+", .list(let a), .list(let b)):
+            try charge((a.count + b.count) * 16)
+            return .list(a + b)
+        case ("+", .tuple(let a), .tuple(let b)):
+            try charge((a.count + b.count) * 16)
+            return .tuple(a + b)
+        case ("*", .string(let text), let count), ("*", let count, .string(let text)):
+            guard let count = count.integer else { break }
+            let times = max(0, min(count, 1 << 31))
+            try charge(text.utf8.count.multipliedReportingOverflow(by: Int(times)).overflow ? .max : text.utf8.count * Int(times))
+            return .string(String(repeating: text, count: Int(times)))
+        case ("*", .list(let values), let count), ("*", let count, .list(let values)):
+            guard let count = count.integer else { break }
+            let times = max(0, min(count, 1 << 31))
+            try charge(values.count * Int(times) * 16)
+            return .list((0..<Int(times)).flatMap { _ in values })
+        case ("%", .string(let format), _): return .string(try formatted(format, right))
+        default: break
+        }
+        if let a = left.integer, let b = right.integer, symbol != "/" { return try integerArithmetic(symbol, a, b) }
+        guard let a = left.double, let b = right.double else {
+            throw fail("\(left.kindName) \(symbol) \(right.kindName) has no meaning")
+        }
+        switch symbol {
+        case "+": return .number(a + b)
+        case "-": return .number(a - b)
+        case "*": return .number(a * b)
+        case "**": return .number(JinjaNumbers.power(a, b))
+        default: break
+        }
+        if b == 0 { throw fail("division by zero") }
+        switch symbol {
+        case "/": return .number(a / b)
+        case "//": return .number((a / b).rounded(.down))
+        default: return .number(a - (a / b).rounded(.down) * b)
+        }
+    }
+
+    private func integerArithmetic(_ symbol: String, _ a: Int64, _ b: Int64) throws(TemplateError) -> JinjaValue {
+        let result: (partialValue: Int64, overflow: Bool)
+        switch symbol {
+        case "+": result = a.addingReportingOverflow(b)
+        case "-": result = a.subtractingReportingOverflow(b)
+        case "*": result = a.multipliedReportingOverflow(by: b)
+        case "**":
+            if b < 0 { return .number(JinjaNumbers.power(Double(a), Double(b))) }
+            var value: Int64 = 1
+            var overflow = false
+            for _ in 0..<min(b, 64) where !overflow { (value, overflow) = value.multipliedReportingOverflow(by: a) }
+            if b > 64, a != 0, a != 1 { overflow = true }
+            result = (value, overflow)
+        default:
+            if b == 0 { throw fail("division by zero") }
+            if b == -1 { return symbol == "//" ? try unary("-", .integer(a)) : .integer(0) }
+            let quotient = a / b - (a % b != 0 && (a < 0) != (b < 0) ? 1 : 0)
+            return .integer(symbol == "//" ? quotient : a - quotient * b)
+        }
+        if result.overflow { throw fail("a number is too large") }
+        return .integer(result.partialValue)
+    }
+
+    private func compare(_ symbol: String, _ left: JinjaValue, _ right: JinjaValue) throws(TemplateError) -> Bool {
+        switch symbol {
+        case "==": return JinjaValue.equal(left, right)
+        case "!=": return !JinjaValue.equal(left, right)
+        case "in": return try contains(right, left)
+        case "not in": return !(try contains(right, left))
+        default: break
+        }
+        guard let order = JinjaValue.order(left, right) else {
+            throw fail("\(left.kindName) and \(right.kindName) cannot be compared with \(symbol)")
+        }
+        switch symbol {
+        case "<": return order < 0
+        case ">": return order > 0
+        case "<=": return order <= 0
+        default: return order >= 0
+        }
+    }
+
+    func contains(_ container: JinjaValue, _ value: JinjaValue) throws(TemplateError) -> Bool {
+        switch container {
+        case .string(let text):
+            guard case .string(let wanted) = value else { throw fail("in a string only a string can be found, not \(value.kindName)") }
+            return TextSearch.contains(text, wanted)
+        case .list(let values), .tuple(let values): return values.contains { JinjaValue.equal($0, value) }
+        case .dictionary(let dictionary): return dictionary[value] != nil
+        case .undefined: return false
+        case .none, .bool, .integer, .number, .namespace, .function: throw fail("nothing can be in \(container.kindName)")
+        }
+    }
+
+    /// `object.name`: a method first, then a key.
+    func attribute(of object: JinjaValue, _ name: String) throws(TemplateError) -> JinjaValue {
+        if case .undefined(let missing) = object { throw fail("'\(missing)' is undefined, so it has no \(name)") }
+        if case .namespace(let space) = object { return space[name] ?? .undefined(name) }
+        if let method = JinjaMethods.method(name, of: object) { return .function(method) }
+        if case .dictionary(let dictionary) = object { return dictionary[.string(name)] ?? .undefined(name) }
+        return .undefined(name)
+    }
+
+    /// `object[key]`: a key or position first, then a method.
+    func item(of object: JinjaValue, _ key: JinjaValue) throws(TemplateError) -> JinjaValue {
+        switch object {
+        case .undefined(let missing): throw fail("'\(missing)' is undefined, so it has no items")
+        case .dictionary(let dictionary):
+            if let value = dictionary[key] { return value }
+        case .list(let values), .tuple(let values):
+            if let index = key.integer { return JinjaInterpreter.element(values, index) ?? .undefined("element \(index)") }
+        case .string(let text):
+            if let index = key.integer {
+                let scalars = text.unicodeScalars.map { JinjaValue.string(String(Character($0))) }
+                return JinjaInterpreter.element(scalars, index) ?? .undefined("character \(index)")
+            }
+        case .none, .bool, .integer, .number, .namespace, .function: break
+        }
+        guard case .string(let name) = key else { return .undefined(key.text) }
+        return try attribute(of: object, name)
+    }
+
+    private static func element(_ values: [JinjaValue], _ index: Int64) -> JinjaValue? {
+        let place = index < 0 ? index + Int64(values.count) : index
+        return place >= 0 && place < Int64(values.count) ? values[Int(place)] : nil
+    }
+
+    private func slice(_ object: JinjaValue, _ start: Int?, _ stop: Int?, _ step: Int?) throws(TemplateError) -> JinjaValue {
+        let stride = step ?? 1
+        if stride == 0 { throw fail("a slice's step cannot be 0") }
+        let isString: Bool
+        let values: [JinjaValue]
+        switch object {
+        case .list(let list): (isString, values) = (false, list)
+        case .tuple(let list): (isString, values) = (false, list)
+        case .string(let text): (isString, values) = (true, text.unicodeScalars.map { .string(String(Character($0))) })
+        default: throw fail("\(object.kindName) cannot be sliced")
+        }
+        let count = values.count
+        func clamp(_ index: Int?, _ missing: Int) -> Int {
+            guard let index else { return missing }
+            let place = index < 0 ? (index < -count ? -1 : index + count) : index
+            return stride > 0 ? max(0, min(place, count)) : max(-1, min(place, count - 1))
+        }
+        var place = clamp(start, stride > 0 ? 0 : count - 1)
+        let end = clamp(stop, stride > 0 ? count : -1)
+        var result: [JinjaValue] = []
+        while stride > 0 ? place < end : place > end {
+            result.append(values[place])
+            let (next, overflow) = place.addingReportingOverflow(stride)
+            if overflow { break }
+            place = next
+        }
+        if isString { return .string(result.map(\.text).joined()) }
+        if case .tuple = object { return .tuple(result) }
+        return .list(result)
+    }
+
+    /// `"%s and %d" % values`
+    func formatted(_ format: String, _ value: JinjaValue) throws(TemplateError) -> String {
+        var values: [JinjaValue]
+        if case .tuple(let several) = value { values = several } else { values = [value] }
+        var result = ""
+        var isAfterPercent = false
+        for scalar in format.unicodeScalars {
+            guard isAfterPercent else {
+                if scalar == "%" { isAfterPercent = true } else { result.unicodeScalars.append(scalar) }
+                continue
+            }
+            isAfterPercent = false
+            if scalar == "%" {
+                result += "%"
+                continue
+            }
+            guard !values.isEmpty else { throw fail("the format has more places than values") }
+            let next = values.removeFirst()
+            switch scalar {
+            case "s": result += next.text
+            case "r": result += next.representation
+            case "d", "i":
+                guard let number = next.double else { throw fail("%d needs a number, found \(next.kindName)") }
+                result += String(Int64(number))
+            default: throw fail("the format %\(scalar) is not known")
+            }
+        }
+        return result
+    }
+}

@@ -1,0 +1,189 @@
+import Formats
+
+/// Python's string operations, on code points.
+enum JinjaText {
+    static func isSpace(_ scalar: Unicode.Scalar) -> Bool {
+        UnicodeClasses.shared.isSpace(scalar.value) || (scalar.value >= 0x1C && scalar.value <= 0x1F)
+    }
+
+    static func hasPrefix(_ text: String, _ prefix: String) -> Bool { text.utf8.starts(with: prefix.utf8) }
+    static func hasSuffix(_ text: String, _ suffix: String) -> Bool { text.utf8.reversed().starts(with: suffix.utf8.reversed()) }
+
+    static func strip(_ text: String, _ characters: String?, left: Bool, right: Bool) -> String {
+        let scalars = Array(text.unicodeScalars)
+        let set = characters.map { Set($0.unicodeScalars) }
+        func goes(_ scalar: Unicode.Scalar) -> Bool { set?.contains(scalar) ?? isSpace(scalar) }
+        var start = 0
+        var end = scalars.count
+        if left { while start < end, goes(scalars[start]) { start += 1 } }
+        if right { while end > start, goes(scalars[end - 1]) { end -= 1 } }
+        return string(scalars[start..<end])
+    }
+
+    static func string(_ scalars: some Sequence<Unicode.Scalar>) -> String {
+        var view = String.UnicodeScalarView()
+        view.append(contentsOf: scalars)
+        return String(view)
+    }
+
+    static func split(_ text: String, _ separator: String?, _ limit: Int, fromRight: Bool) -> [String] {
+        guard let separator else { return splitBlanks(text, limit, fromRight: fromRight) }
+        let bytes = Array(text.utf8)
+        let wanted = Array(separator.utf8)
+        var cuts: [Int] = []
+        var position = 0
+        while let found = TextSearch.find(wanted, in: bytes, from: position) {
+            cuts.append(found)
+            position = found + wanted.count
+        }
+        if cuts.count > limit { cuts = fromRight ? Array(cuts.suffix(limit)) : Array(cuts.prefix(limit)) }
+        var result: [String] = []
+        var start = 0
+        for cut in cuts {
+            result.append(String(decoding: bytes[start..<cut], as: UTF8.self))
+            start = cut + wanted.count
+        }
+        result.append(String(decoding: bytes[start...], as: UTF8.self))
+        return result
+    }
+
+    private static func splitBlanks(_ text: String, _ limit: Int, fromRight: Bool) -> [String] {
+        let scalars = Array(text.unicodeScalars)
+        var words: [Range<Int>] = []
+        var start: Int?
+        for (index, scalar) in scalars.enumerated() {
+            if isSpace(scalar) {
+                if let begin = start { words.append(begin..<index) }
+                start = nil
+            } else if start == nil {
+                start = index
+            }
+        }
+        if let begin = start { words.append(begin..<scalars.count) }
+        if words.count > limit + 1, limit < .max - 1 {
+            if fromRight {
+                let end = words[words.count - limit - 1].upperBound
+                words = [0..<end] + words.suffix(limit)
+                return words.enumerated().map { $0 == 0 ? strip(string(scalars[$1]), nil, left: true, right: false) : string(scalars[$1]) }
+            }
+            words = words.prefix(limit) + [words[limit].lowerBound..<scalars.count]
+            return words.enumerated().map { $0 == limit ? strip(string(scalars[$1]), nil, left: false, right: true) : string(scalars[$1]) }
+        }
+        return words.map { string(scalars[$0]) }
+    }
+
+    static func lines(_ text: String) -> [String] {
+        let breaks: Set<UInt32> = [0x0A, 0x0B, 0x0C, 0x0D, 0x1C, 0x1D, 0x1E, 0x85, 0x2028, 0x2029]
+        var result: [String] = []
+        var current: [Unicode.Scalar] = []
+        var previousWasReturn = false
+        var isOpen = false
+        for scalar in text.unicodeScalars {
+            if scalar.value == 0x0A, previousWasReturn {
+                previousWasReturn = false
+                continue
+            }
+            previousWasReturn = scalar.value == 0x0D
+            if breaks.contains(scalar.value) {
+                result.append(string(current))
+                current = []
+                isOpen = false
+            } else {
+                current.append(scalar)
+                isOpen = true
+            }
+        }
+        if isOpen { result.append(string(current)) }
+        return result
+    }
+
+    static func replace(_ text: String, _ from: String, _ to: String, _ limit: Int) -> String {
+        if from.isEmpty {
+            var result = ""
+            var count = 0
+            for scalar in text.unicodeScalars {
+                if count < limit { result += to }
+                count += 1
+                result.unicodeScalars.append(scalar)
+            }
+            return count < limit ? result + to : result
+        }
+        return TextSearch.replacing(text, from, with: to, limit: limit)
+    }
+
+    /// Position in code points, -1 when it is not there.
+    static func find(_ text: String, _ wanted: String, last: Bool) -> Int {
+        let scalars = Array(text.unicodeScalars)
+        let pattern = Array(wanted.unicodeScalars)
+        guard scalars.count >= pattern.count else { return -1 }
+        let places = Array(0...(scalars.count - pattern.count))
+        for place in last ? places.reversed() : places where scalars[place..<place + pattern.count].elementsEqual(pattern) { return place }
+        return -1
+    }
+
+    static func capitalized(_ text: String) -> String {
+        let scalars = Array(text.unicodeScalars)
+        guard let first = scalars.first else { return text }
+        return first.properties.titlecaseMapping + string(scalars.dropFirst()).lowercased()
+    }
+
+    /// As `str.title`: the first letter of each run of letters.
+    static func title(_ text: String) -> String {
+        var result = ""
+        var isInWord = false
+        for scalar in text.unicodeScalars {
+            let isCased = scalar.properties.isCased
+            if isCased {
+                result += isInWord ? scalar.properties.lowercaseMapping : scalar.properties.titlecaseMapping
+            } else {
+                result.unicodeScalars.append(scalar)
+            }
+            isInWord = isCased
+        }
+        return result
+    }
+
+    /// `"{} {name} {0}".format(...)`, without format specifications.
+    static func format(_ text: String, _ arguments: JinjaCallArguments, _ interpreter: JinjaInterpreter) throws(TemplateError) -> String {
+        var result = ""
+        var next = 0
+        var field: String?
+        var previous: Unicode.Scalar?
+        for scalar in text.unicodeScalars {
+            defer { previous = scalar }
+            if var name = field {
+                if scalar == "{", name.isEmpty, previous == "{" {
+                    result += "{"
+                    field = nil
+                    previous = nil
+                    continue
+                }
+                if scalar != "}" {
+                    name.unicodeScalars.append(scalar)
+                    field = name
+                    continue
+                }
+                field = nil
+                let value: JinjaValue?
+                if name.isEmpty {
+                    value = arguments.positional.indices.contains(next) ? arguments.positional[next] : nil
+                    next += 1
+                } else if let index = Int(name) {
+                    value = arguments.positional.indices.contains(index) ? arguments.positional[index] : nil
+                } else {
+                    value = arguments.named.first { $0.name == name }?.value
+                }
+                guard let value else { throw interpreter.fail("the format has no value for {\(name)}") }
+                result += value.text
+            } else if scalar == "{" {
+                field = ""
+            } else if scalar == "}" {
+                if previous == "}" { continue }
+                result += "}"
+            } else {
+                result.unicodeScalars.append(scalar)
+            }
+        }
+        return result
+    }
+}
