@@ -80,7 +80,7 @@ let package = Package(
         .testTarget(name: "TrainingTests", dependencies: ["Training", "Evaluation"]),
         .testTarget(name: "RunsTests", dependencies: ["Runs", "Configuration", "Events", "Formats", "Platform"]),
         .testTarget(name: "TerminalTests", dependencies: ["Terminal"]),
-        .testTarget(name: "BoardTests", dependencies: ["Board"]),
+        .testTarget(name: "BoardTests", dependencies: ["Board", "Terminal", "Configuration", "Events", "Platform"]),
     ],
     swiftLanguageModes: [.v6]
 )

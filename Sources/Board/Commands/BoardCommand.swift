@@ -1,0 +1,109 @@
+import Terminal
+
+/// One thing the board can do on request. The table of these is the only place that knows keys: dispatch, footer, help,
+/// palette and the printed key list all read it.
+public struct BoardCommand: Sendable {
+    /// A stable name such as `form.undo`.
+    public let identifier: String
+    /// What it does, for help and palette: "Undo the last change".
+    public let title: String
+    /// The word in the footer, or nil for commands that are not shown there.
+    public let label: String?
+    public let keys: [Key]
+    public let contexts: [Context]
+    /// Which come first in the footer when there is not room for all; small is first.
+    public let footerRank: Int
+    /// Whether its plain letters work although text is being typed.
+    public let worksWhileTyping: Bool
+    /// Why it cannot be done now, or nil.
+    public let refusal: @Sendable (BoardState) -> String?
+    public let perform: @Sendable (inout BoardState) -> [Effect]
+
+    init(
+        _ identifier: String, _ title: String, label: String? = nil, keys: [Key], in contexts: [Context], rank: Int = 50,
+        worksWhileTyping: Bool = false, refusal: @escaping @Sendable (BoardState) -> String? = { _ in nil },
+        perform: @escaping @Sendable (inout BoardState) -> [Effect]
+    ) {
+        self.identifier = identifier
+        self.title = title
+        self.label = label
+        self.keys = keys
+        self.contexts = contexts
+        self.footerRank = rank
+        self.worksWhileTyping = worksWhileTyping
+        self.refusal = refusal
+        self.perform = perform
+    }
+
+    /// The keys as people read them: `⏎`, `Ctrl+R`.
+    public var keyText: String { keys.map(\.label).joined(separator: " ") }
+}
+
+/// Every command of the board.
+public enum CommandTable {
+    public static let all: [BoardCommand] =
+        global + jobs + pages + lists + forms + fieldEditing + chart + log + runs + evaluate + chat + popups
+
+    public static func command(_ identifier: String) -> BoardCommand? { byIdentifier[identifier] }
+
+    /// The command that `key` means in the given contexts, innermost first.
+    public static func command(for key: Key, in contexts: [Context], whileTyping: Bool) -> BoardCommand? {
+        guard let candidates = byKey[key] else { return nil }
+        let isText = whileTyping && key.isText
+        for context in contexts {
+            for command in candidates where command.contexts.contains(context) && (!isText || command.worksWhileTyping) {
+                return command
+            }
+        }
+        return nil
+    }
+
+    /// What the footer shows, most important first.
+    public static func footer(in contexts: [Context]) -> [BoardCommand] {
+        let shown = all.enumerated().filter { _, command in
+            command.label != nil && command.contexts.contains { contexts.contains($0) }
+        }
+        return shown.sorted { ($0.element.footerRank, $0.offset) < ($1.element.footerRank, $1.offset) }.map(\.element)
+    }
+
+    /// The key list as Markdown, by the place where the keys work.
+    public static func markdown() -> String {
+        var text = "# Keys\n"
+        for title in titles {
+            text += "\n## \(title)\n\n| Key | What it does | Command |\n| --- | --- | --- |\n"
+            for command in all where command.contexts.first?.title == title {
+                let keys = command.keys.map { $0.label == "|" ? "`\\|`" : "`\($0.label)`" }.joined(separator: " ")
+                text += "| \(keys) | \(command.title) | `\(command.identifier)` |\n"
+            }
+        }
+        return text
+    }
+
+    /// The headings of the help, in order.
+    public static let titles: [String] = {
+        var titles: [String] = []
+        for command in all {
+            guard let title = command.contexts.first?.title, !titles.contains(title) else { continue }
+            titles.append(title)
+        }
+        return titles
+    }()
+
+    private static let byIdentifier = Dictionary(all.map { ($0.identifier, $0) }, uniquingKeysWith: { first, _ in first })
+
+    private static let byKey: [Key: [BoardCommand]] = {
+        var table: [Key: [BoardCommand]] = [:]
+        for command in all {
+            for key in command.keys { table[key, default: []].append(command) }
+        }
+        return table
+    }()
+}
+
+extension Key {
+    /// A printable character without Ctrl or Alt: text, where text is being typed.
+    var isText: Bool {
+        guard case .character = code else { return false }
+        return !modifiers.contains(.control) && !modifiers.contains(.alt)
+    }
+}

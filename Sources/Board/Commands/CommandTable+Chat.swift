@@ -1,0 +1,44 @@
+import Terminal
+
+extension CommandTable {
+    static let chat: [BoardCommand] = [
+        BoardCommand("chat.load", "Load the model and talk to it", label: "load model", keys: keys("f5", "ctrl+r"), in: [.chatForm],
+            rank: 3, refusal: { $0.chatLoadRefusal() }, perform: { $0.loadChat() }),
+        BoardCommand("chat.send", "Send the message", label: "send", keys: keys("enter"), in: [.message], rank: 1,
+            refusal: { $0.sendRefusal() }, perform: { $0.sendMessage() }),
+        BoardCommand("chat.newline", "New line in the message", label: "newline", keys: keys("alt+enter", "ctrl+j"), in: [.message],
+            rank: 2) { $0.insertNewline() },
+        BoardCommand("chat.stop", "Stop the answer; otherwise go to the conversation", label: "stop", keys: keys("escape"),
+            in: [.message, .transcript], rank: 3) { $0.stopAnswer() },
+        BoardCommand("chat.recall", "Up on an empty message recalls what was sent", keys: keys("up"), in: [.message]) {
+            $0.recallMessage(by: -1)
+        },
+        BoardCommand("chat.recall.next", "Down walks back through what was sent", keys: keys("down"), in: [.message]) {
+            $0.recallMessage(by: 1)
+        },
+        BoardCommand("chat.copy", "Copy the last reply", label: "copy reply", keys: keys("ctrl+y"), in: [.chat], rank: 4,
+            refusal: { $0.copyReplyRefusal() }, perform: { $0.copyReply() }),
+        BoardCommand("chat.copy.letter", "Copy the last reply", label: "copy reply", keys: keys("y"), in: [.transcript], rank: 4,
+            refusal: { $0.copyReplyRefusal() }, perform: { $0.copyReply() }),
+        BoardCommand("chat.copyAll", "Copy the whole conversation", keys: keys("Y"), in: [.transcript],
+            refusal: { $0.chat.turns.isEmpty ? "There is no conversation to copy yet." : nil }, perform: { $0.copyConversation() }),
+        BoardCommand("chat.retry", "Answer the last message again", label: "retry", keys: keys("ctrl+r"), in: [.chat], rank: 5,
+            refusal: { $0.retryRefusal() }, perform: { $0.retryAnswer() }),
+        BoardCommand("chat.adapter", "Adapter on or off: the base model answers", label: "adapter", keys: keys("ctrl+t"), in: [.chat],
+            rank: 6, refusal: { $0.adapterRefusal() }, perform: { $0.toggleAdapter() }),
+        BoardCommand("chat.settings", "Model, system prompt and sampling", label: "options", keys: keys("ctrl+o"), in: [.chat],
+            rank: 7) { $0.openChatSettings() },
+        BoardCommand("chat.reload", "Load the model again", keys: keys("f5"), in: [.chat],
+            refusal: { $0.chatLoadRefusal() }, perform: { $0.loadChat() }),
+        BoardCommand("chat.clear", "Clear the conversation; asks", label: "clear", keys: keys("ctrl+k"), in: [.chat], rank: 8,
+            refusal: { $0.chat.turns.isEmpty ? "The conversation is empty already." : nil }, perform: { $0.askToClearChat() }),
+        BoardCommand("chat.scrollUp", "Scroll the conversation up", keys: keys("pageup"), in: [.message]) { $0.scrollTranscript(by: 10) },
+        BoardCommand("chat.scrollDown", "Scroll the conversation down", keys: keys("pagedown"), in: [.message]) {
+            $0.scrollTranscript(by: -10)
+        },
+        BoardCommand("chat.write", "Write a message", label: "write", keys: keys("enter", "i"), in: [.transcript], rank: 1) {
+            $0.focusMessage()
+        },
+        BoardCommand("chat.help", "Help: every key, searchable", label: "help", keys: [], in: [.message], rank: 90) { $0.openHelp() },
+    ]
+}

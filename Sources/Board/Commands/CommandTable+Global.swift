@@ -1,0 +1,84 @@
+import Events
+import Terminal
+
+extension CommandTable {
+    /// Keys by their names, as they are written in the tables below.
+    static func keys(_ names: String...) -> [Key] { names.compactMap { Key(name: $0) } }
+
+    static let global: [BoardCommand] = [
+        BoardCommand("board.help", "Help: every key, searchable", keys: keys("f1"), in: [.anywhere]) { $0.openHelp() },
+        BoardCommand("board.help.page", "Help: every key, searchable", label: "help", keys: keys("?"), in: [.page], rank: 90) {
+            $0.openHelp()
+        },
+        BoardCommand("board.palette", "Command palette", keys: keys("ctrl+p"), in: [.anywhere]) { $0.openPalette() },
+        BoardCommand("board.palette.page", "Command palette", label: "cmd", keys: keys(":"), in: [.page], rank: 91) {
+            $0.openPalette()
+        },
+        BoardCommand("board.quit", "Quit; asks while a job runs", label: "quit", keys: keys("q"), in: [.page], rank: 92) {
+            $0.requestQuit()
+        },
+        BoardCommand("board.cancel", "Cancel the current thing, then offer to quit", keys: keys("ctrl+c"), in: [.anywhere]) {
+            $0.cancelCurrent()
+        },
+        BoardCommand("board.repaint", "Repaint the screen", keys: keys("ctrl+l"), in: [.anywhere]) { _ in [.repaint] },
+        BoardCommand("board.suspend", "Suspend to the shell", keys: keys("ctrl+z"), in: [.anywhere]) { $0.requestSuspend() },
+        BoardCommand("board.detach", "Detach: leave the board, the job goes on", label: "detach", keys: keys("d"), in: [.page], rank: 60,
+            refusal: { $0.runningJob == nil ? "There is nothing to detach from: no job runs here." : nil },
+            perform: { _ in [.detach] }),
+        BoardCommand("catalog.refresh", "Look for models, datasets and runs again", keys: keys("ctrl+f"), in: [.page]) { $0.rescan() },
+    ]
+
+    static let pages: [BoardCommand] = Tab.allCases.map { tab in
+        BoardCommand("tab.\(tab.title.lowercased())", "Go to \(tab.title)",
+            keys: keys("alt+\(tab.number)", "f\(tab.number + 5)"), in: [.anywhere], perform: { $0.select(tab) })
+    } + Tab.allCases.map { tab in
+        BoardCommand("tab.\(tab.title.lowercased()).page", "Go to \(tab.title)", keys: keys("\(tab.number)"), in: [.page]) {
+            $0.select(tab)
+        }
+    } + [
+        BoardCommand("tab.next", "Next page", keys: keys("]"), in: [.page]) { $0.select($0.tab.following(by: 1)) },
+        BoardCommand("tab.previous", "Previous page", keys: keys("["), in: [.page]) { $0.select($0.tab.following(by: -1)) },
+        BoardCommand("pane.next", "Next pane", label: "pane", keys: keys("tab"), in: [.page, .message], rank: 80) {
+            $0.moveFocus(by: 1)
+        },
+        BoardCommand("pane.previous", "Previous pane", keys: keys("shift+tab"), in: [.page, .message]) { $0.moveFocus(by: -1) },
+    ]
+
+    static let lists: [BoardCommand] = [
+        BoardCommand("list.up", "Up", keys: keys("up"), in: [.list, .textList]) { $0.move(.up) },
+        BoardCommand("list.up.letter", "Up", keys: keys("k"), in: [.list]) { $0.move(.up) },
+        BoardCommand("list.down", "Down", keys: keys("down"), in: [.list, .textList]) { $0.move(.down) },
+        BoardCommand("list.down.letter", "Down", keys: keys("j"), in: [.list]) { $0.move(.down) },
+        BoardCommand("list.pageUp", "Page up", keys: keys("pageup"), in: [.list, .textList]) { $0.move(.pageUp) },
+        BoardCommand("list.pageDown", "Page down", keys: keys("pagedown"), in: [.list, .textList]) { $0.move(.pageDown) },
+        BoardCommand("list.first", "First", keys: keys("home", "g"), in: [.list]) { $0.move(.first) },
+        BoardCommand("list.last", "Last", keys: keys("end", "G"), in: [.list]) { $0.move(.last) },
+        BoardCommand("overlay.close", "Close", label: "close", keys: keys("escape", "q"), in: [.overlay], rank: 89) { $0.closeOverlay() },
+    ]
+
+    static let jobs: [BoardCommand] = [
+        BoardCommand("job.start", "Start what the form describes", label: "start", keys: keys("f5", "ctrl+r"), in: [.formPage], rank: 8,
+            refusal: { $0.startRefusal() }, perform: { $0.requestStart($0.tab) }),
+        BoardCommand("job.stop", "Stop and save; twice: abort now", label: "stop", keys: keys("x"), in: [.page], rank: 30,
+            refusal: { $0.controlRefusal("stop") }, perform: { $0.requestStop() }),
+        BoardCommand("job.pause", "Pause or resume the job", label: "pause", keys: keys("p"), in: [.page], rank: 32,
+            refusal: { $0.controlRefusal("pause") }, perform: { $0.togglePause() }),
+        BoardCommand("job.pause.space", "Pause or resume the job", keys: keys("space"), in: [.chart, .log],
+            refusal: { $0.controlRefusal("pause") }, perform: { $0.togglePause() }),
+        BoardCommand("job.save", "Save a checkpoint now", label: "save ckpt", keys: keys("S"), in: [.page], rank: 31,
+            refusal: { $0.controlRefusal("save") }, perform: { $0.requestCheckpoint() }),
+        BoardCommand("preview.copy", "Copy the command line", label: "copy", keys: keys("y"), in: [.formPage, .preview], rank: 12) {
+            $0.copyPreview()
+        },
+        BoardCommand("preview.write", "Write the command or YAML to a file", keys: keys("Y"), in: [.formPage, .preview]) {
+            $0.promptForPreviewFile()
+        },
+        BoardCommand("preview.open", "Preview the command and the YAML", label: "view", keys: keys("v"), in: [.formPage, .chatForm],
+            rank: 13) { $0.openPreview() },
+        BoardCommand("recipe.save", "Save the form as a recipe", label: "save", keys: keys("w"), in: [.formPage, .chatForm], rank: 11) {
+            $0.promptForRecipe()
+        },
+        BoardCommand("recipe.load", "Load a recipe or a run's configuration", label: "load", keys: keys("L"),
+            in: [.formPage, .chatForm], rank: 14) { $0.openPicker(.recipes) },
+    ]
+}

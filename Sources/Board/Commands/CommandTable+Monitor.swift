@@ -1,0 +1,81 @@
+import Terminal
+
+extension CommandTable {
+    private static let needsPoints: @Sendable (BoardState) -> String? = { state in
+        state.chartSeries.isEmpty ? "There are no points to look at yet." : nil
+    }
+
+    static let chart: [BoardCommand] = [
+        BoardCommand("chart.log", "Logarithmic or linear axis", label: "log-y", keys: keys("l"), in: [.chart], rank: 1) {
+            $0.toggleLogarithm()
+        },
+        BoardCommand("chart.smooth", "Smoothing: 0, 0.6, 0.9, 0.99", label: "smooth", keys: keys("s"), in: [.chart], rank: 2) {
+            $0.cycleSmoothing()
+        },
+        BoardCommand("chart.zoomIn", "Zoom in", label: "zoom", keys: keys("+", "="), in: [.chart], rank: 3, refusal: needsPoints) {
+            $0.zoom(by: 0.5)
+        },
+        BoardCommand("chart.zoomOut", "Zoom out", keys: keys("-", "_"), in: [.chart], refusal: needsPoints) { $0.zoom(by: 2) },
+        BoardCommand("chart.left", "Pan left, or move the cursor", keys: keys("left"), in: [.chart], refusal: needsPoints) {
+            $0.pan(by: -1)
+        },
+        BoardCommand("chart.right", "Pan right, or move the cursor", keys: keys("right"), in: [.chart], refusal: needsPoints) {
+            $0.pan(by: 1)
+        },
+        BoardCommand("chart.first", "Go to the start", keys: keys("home", "g"), in: [.chart], refusal: needsPoints) { $0.panToEnd(false) },
+        BoardCommand("chart.last", "Go to the end", keys: keys("end", "G"), in: [.chart], refusal: needsPoints) { $0.panToEnd(true) },
+        BoardCommand("chart.fit", "Fit the whole run", label: "fit", keys: keys("0"), in: [.chart], rank: 4) { $0.fitChart() },
+        BoardCommand("chart.follow", "Follow new steps, or freeze the view", label: "follow", keys: keys("f"), in: [.chart], rank: 6,
+            refusal: needsPoints) { $0.toggleFollow() },
+        BoardCommand("chart.inspect", "Cursor that reads values", label: "inspect", keys: keys("i"), in: [.chart], rank: 5,
+            refusal: needsPoints) { $0.toggleInspect() },
+        BoardCommand("chart.metric", "Next metric", label: "metric", keys: keys("m"), in: [.chart], rank: 7) { $0.cycleMetric(by: 1) },
+        BoardCommand("chart.metric.previous", "Previous metric", keys: keys("M"), in: [.chart]) { $0.cycleMetric(by: -1) },
+        BoardCommand("chart.overlay", "Draw another run over this one", label: "overlay", keys: keys("o"), in: [.chart], rank: 40) {
+            $0.toggleOverlayRun()
+        },
+        BoardCommand("chart.leave", "Leave the cursor, the zoom, then the opened run", keys: keys("escape"), in: [.chart]) {
+            $0.leaveChart()
+        },
+    ]
+
+    static let log: [BoardCommand] = [
+        BoardCommand("log.search", "Search the log", label: "search", keys: keys("/"), in: [.log], rank: 1) { $0.startLogSearch() },
+        BoardCommand("log.next", "Next match", keys: keys("n"), in: [.log], refusal: { $0.searchRefusal() }, perform: { $0.searchLog(-1) }),
+        BoardCommand("log.previous", "Previous match", keys: keys("N"), in: [.log], refusal: { $0.searchRefusal() },
+            perform: { $0.searchLog(1) }),
+        BoardCommand("log.follow", "Follow the end of the log", label: "follow", keys: keys("f"), in: [.log], rank: 2) {
+            $0.move(.last)
+        },
+        BoardCommand("log.level", "Which levels are shown", label: "level", keys: keys("t"), in: [.log], rank: 3) { $0.cycleLogLevel() },
+        BoardCommand("log.leave", "Clear the search", keys: keys("escape"), in: [.log]) { $0.clearLogSearch() },
+        BoardCommand("logSearch.accept", "Search", label: "search", keys: keys("enter"), in: [.logSearch], rank: 1) {
+            $0.acceptLogSearch()
+        },
+        BoardCommand("logSearch.cancel", "Leave the search", label: "cancel", keys: keys("escape"), in: [.logSearch], rank: 2) {
+            $0.clearLogSearch()
+        },
+    ]
+
+    static let runs: [BoardCommand] = [
+        BoardCommand("runs.show", "Runs under saves/", label: "runs", keys: keys("R"), in: [.page], rank: 41) { $0.openRuns() },
+        BoardCommand("runs.open", "Open the run in the Monitor", label: "open", keys: keys("enter"), in: [.runs], rank: 1,
+            refusal: { $0.runRefusal() }, perform: { $0.openSelectedRun() }),
+        BoardCommand("runs.resume", "Resume the run from its last checkpoint", label: "resume", keys: keys("r"), in: [.runs], rank: 2,
+            refusal: { $0.resumeRefusal() }, perform: { $0.resumeSelectedRun() }),
+        BoardCommand("runs.load", "Load the run's configuration into the form", label: "load", keys: keys("c"), in: [.runs], rank: 3,
+            refusal: { $0.loadRunRefusal() }, perform: { $0.loadSelectedRun() }),
+        BoardCommand("runs.delete", "Delete the run; asks", label: "delete", keys: keys("delete"), in: [.runs], rank: 4,
+            refusal: { $0.deleteRefusal() }, perform: { $0.askToDeleteRun() }),
+        BoardCommand("runs.close", "Back to this program's own run", keys: keys("escape"), in: [.monitor, .runs]) { $0.closeOpenedRun() },
+    ]
+
+    static let evaluate: [BoardCommand] = [
+        BoardCommand("results.mark", "Mark a result for comparison", label: "mark", keys: keys("space"), in: [.results], rank: 1,
+            refusal: { $0.catalog.results.isEmpty ? "There are no results to mark yet." : nil }, perform: { $0.markResult() }),
+        BoardCommand("samples.next", "Next sample", label: "sample", keys: keys("n", "right"), in: [.samples, .results], rank: 2,
+            refusal: { $0.sampleRefusal() }, perform: { $0.moveSample(by: 1) }),
+        BoardCommand("samples.previous", "Previous sample", keys: keys("N", "left"), in: [.samples, .results],
+            refusal: { $0.sampleRefusal() }, perform: { $0.moveSample(by: -1) }),
+    ]
+}

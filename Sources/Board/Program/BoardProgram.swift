@@ -1,0 +1,192 @@
+import Platform
+import Terminal
+
+/// The board's event loop: inputs and results become actions, actions change the state, the state becomes frames.
+///
+/// One thread does all of this. It sleeps in the back end until there is a key, a signal or a wake-up, draws at most 30 frames a
+/// second and only when something changed, and lets plots that only grew wait for a tenth of a second.
+public final class BoardProgram {
+    /// How the board was left.
+    public enum Outcome: Sendable, Equatable {
+        case quit
+        /// The job goes on; the terminal is to be given back.
+        case detached
+        /// The terminal is gone; the job goes on.
+        case hungUp
+    }
+
+    private let backend: any TerminalBackend
+    private let handler: any EffectHandler
+    private let queue: ActionQueue
+    private var theme: Theme
+    public private(set) var state: BoardState
+    private var hits: [HitRegion] = []
+    private var outcome: Outcome?
+    private var isHungUp = false
+
+    private var isDirty = true
+    /// Only measurements arrived since the last frame, which may wait longer.
+    private var isDirtyByEventsOnly = false
+    private var lastFrame = -1.0
+    private var lastTick = -1.0
+    private var keyCount = 0
+    private var frameCount = 0
+    private var marker: IdleMarker?
+    private let startup: [Effect]
+
+    private static let frameSeconds = 1.0 / 30
+    private static let plotSeconds = 0.1
+    private static let tickSeconds = 1.0
+
+    /// - Parameters:
+    ///   - startup: effects to begin with once the first frame is on the screen.
+    ///   - idleFile: see `IdleMarker`.
+    public init(
+        backend: any TerminalBackend, handler: any EffectHandler, state: BoardState, theme: Theme, startup: [Effect] = [],
+        idleFile: String? = nil
+    ) {
+        self.backend = backend
+        self.handler = handler
+        self.theme = theme
+        self.startup = startup
+        self.state = state
+        self.state.size = backend.size
+        let handle = backend.wakeHandle
+        queue = ActionQueue(wake: { handle.wake() })
+        marker = IdleMarker(path: idleFile)
+        handler.attach(queue)
+    }
+
+    /// True when nothing but jobs is under way.
+    public var isIdle: Bool { queue.isIdle }
+
+    /// Runs until the board is left. The caller closes the back end.
+    public func run() -> Outcome {
+        draw()
+        startup.forEach(perform)
+        apply(.tick(now: Clock.unixTime(), handler.sampleSystem()))
+        while outcome == nil {
+            step()
+        }
+        return outcome ?? .quit
+    }
+
+    /// One turn of the loop: wait, handle what came, draw if it is time.
+    private func step() {
+        let inputs = backend.nextInputs(timeoutMilliseconds: timeout())
+        for input in inputs { handle(input) }
+        for action in queue.drain() { apply(action) }
+        let events = handler.poll()
+        for action in events { apply(action, isEvent: true) }
+        tickIfDue()
+        drawIfDue()
+        marker?.update(isIdle: queue.isIdle && !isDirty, keys: keyCount, frames: frameCount, state: state)
+    }
+
+    // MARK: Time
+
+    private var needsTicks: Bool {
+        state.runningJob != nil || state.tab == .monitor || state.openedRun?.origin == .elsewhere || state.showsDisk
+    }
+
+    /// How long to wait for input: until the next frame, tick or poll is due.
+    private func timeout() -> Int32? {
+        guard !isHungUp else { return Int32(Self.tickSeconds * 1_000) }
+        let now = Clock.monotonicSeconds()
+        var waits: [Double] = []
+        if isDirty { waits.append(lastFrame + (isDirtyByEventsOnly ? Self.plotSeconds : Self.frameSeconds) - now) }
+        if needsTicks { waits.append(lastTick + Self.tickSeconds - now) }
+        guard let shortest = waits.min() else { return nil }
+        return Int32((max(0, shortest) * 1_000).rounded(.up))
+    }
+
+    private func tickIfDue() {
+        let now = Clock.monotonicSeconds()
+        guard needsTicks, now - lastTick >= Self.tickSeconds else { return }
+        lastTick = now
+        apply(.tick(now: Clock.unixTime(), handler.sampleSystem()), isEvent: true)
+    }
+
+    private func drawIfDue() {
+        guard isDirty, !isHungUp, outcome == nil else { return }
+        let wait = isDirtyByEventsOnly ? Self.plotSeconds : Self.frameSeconds
+        guard Clock.monotonicSeconds() - lastFrame >= wait else { return }
+        draw()
+    }
+
+    private func draw() {
+        let frame = BoardView.draw(state, theme: theme)
+        hits = frame.hits
+        backend.present(frame.grid, cursor: frame.cursor)
+        frameCount += 1
+        lastFrame = Clock.monotonicSeconds()
+        isDirty = false
+        isDirtyByEventsOnly = false
+    }
+
+    // MARK: Actions
+
+    private func handle(_ input: Input) {
+        switch input {
+        case .key(let key):
+            keyCount += 1
+            apply(.key(key))
+        case .paste(let text):
+            keyCount += 1
+            apply(.paste(text))
+        case .mouse(let event): apply(.mouse(event, hits.target(at: event.point)))
+        case .resize(let size): apply(.resize(size))
+        case .hangUp:
+            isHungUp = true
+            apply(.hangUp)
+        case .interrupt: apply(.key(Key("c", .control)))
+        case .terminate: apply(.terminate)
+        case .wake: break
+        case .captured(let line): apply(.captured(line), isEvent: true)
+        case .suspendRequested: apply(.suspendRequested)
+        case .resumed: apply(.resumed)
+        }
+    }
+
+    private func apply(_ action: Action, isEvent: Bool = false) {
+        let effects = update(&state, action)
+        if !isDirty {
+            isDirty = true
+            isDirtyByEventsOnly = isEvent
+        } else if !isEvent {
+            isDirtyByEventsOnly = false
+        }
+        effects.forEach(perform)
+    }
+
+    private func perform(_ effect: Effect) {
+        switch effect {
+        case .copy(let text, let what): copy(text, what: what)
+        case .repaint:
+            backend.repaint()
+            isDirty = true
+        case .bell: backend.bell()
+        case .suspend: backend.suspend()
+        case .detach:
+            if isHungUp {
+                outcome = .hungUp
+            } else if handler.canDetach {
+                outcome = .detached
+            } else {
+                apply(.notify(StatusMessage(.failure, "This board was started without a parent to give the terminal back to.")))
+            }
+        case .quit: outcome = .quit
+        case .scanCatalog, .plan, .loadRecipe, .saveRecipe, .writeText, .startJob, .control, .controlRun, .openRun, .closeRun,
+            .loadOverlay, .deleteRun, .logOutput, .loadChat, .unloadChat, .sendChat, .cancelChat, .setAdapter:
+            handler.perform(effect)
+        }
+    }
+
+    private func copy(_ text: String, what: String) {
+        let message =
+            backend.copyToClipboard(text)
+            ? StatusMessage(.success, "Copied \(what) by OSC 52. If the terminal does not take it, Y writes it to a file.")
+            : StatusMessage(.warning, "The terminal cannot take \(what). Y writes it to a file.")
+        apply(.notify(message))
+    }
+}

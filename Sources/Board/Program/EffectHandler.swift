@@ -1,0 +1,17 @@
+/// Does outside of the board what `update` asks for. Calls come on the board's thread and must return at once; what takes time
+/// runs elsewhere and comes back through the queue.
+public protocol EffectHandler: AnyObject {
+    /// Called once, before anything is performed.
+    func attach(_ queue: ActionQueue)
+
+    func perform(_ effect: Effect)
+
+    /// What running jobs and the chat have to say since the last call; called whenever the board was woken.
+    func poll() -> [Action]
+
+    /// Processor and memory now.
+    func sampleSystem() -> SystemSample
+
+    /// True when there is a parent that holds the terminal, so that the job can go on without it.
+    var canDetach: Bool { get }
+}

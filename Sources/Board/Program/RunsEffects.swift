@@ -1,0 +1,217 @@
+import Configuration
+import Events
+import Platform
+import Runs
+
+/// Carries out effects with the engine: jobs, plans, chat, followed runs and the disk, each on a thread of its own.
+public final class RunsEffects: EffectHandler {
+    private let runner: JobRunner
+    private let detachment: Detachment
+    private var queue: ActionQueue?
+    private var chat: ChatService?
+    private var planner: Planner?
+    private var processor = CPUSampler()
+
+    private var job: JobHandle?
+    private var jobTab = Tab.train
+    /// Jobs that follow the one at work: the evaluation after a training.
+    private var waitingJobs: [PlannedJob] = []
+    private var askedPlan: (tab: Tab, generation: Int)?
+    private var follower: FollowedRun?
+    private let catalogScan = CatalogScan()
+
+    public init(runner: JobRunner = JobRunner(), detachment: Detachment) {
+        self.runner = runner
+        self.detachment = detachment
+    }
+
+    public func attach(_ queue: ActionQueue) {
+        self.queue = queue
+        catalogScan.queue = queue
+    }
+
+    public var canDetach: Bool { detachment.canDetach }
+
+    public func sampleSystem() -> SystemSample {
+        let load = processor.sample().processors
+        return SystemSample(
+            cpuModel: SystemInfo.cpuModel, cpuCount: SystemInfo.cpuCount,
+            cpuBusy: load.isEmpty ? 0 : load.reduce(0, +) / Double(load.count), memoryBytes: SystemInfo.physicalMemoryBytes,
+            availableBytes: SystemInfo.availableMemoryBytes, residentBytes: SystemInfo.residentBytes(),
+            peakResidentBytes: SystemInfo.peakResidentBytes())
+    }
+
+    public func perform(_ effect: Effect) {
+        guard let queue else { return }
+        switch effect {
+        case .scanCatalog(let directory): catalogScan.request(datasetDirectory: directory, ours: job?.runDirectory)
+        case .plan(let tab, let configuration, let generation): plan(tab, configuration, generation, queue)
+        case .loadRecipe(let tab, let path): DiskWork.loadRecipe(tab, path, queue)
+        case .saveRecipe(let tab, let path, let configuration): DiskWork.saveRecipe(tab, path, configuration, queue)
+        case .writeText(let path, let text): DiskWork.write(text, to: path, queue)
+        case .startJob(let tab, let kind, let configuration): start(tab, kind, configuration, queue)
+        case .control(let request): job?.request(request)
+        case .controlRun(let directory, let request): DiskWork.control(directory, request, queue)
+        case .logOutput(let line): job?.log(.output, line)
+        case .openRun(let directory): openRun(directory, queue)
+        case .closeRun: closeRun()
+        case .loadOverlay(let directory): DiskWork.loadOverlay(directory, queue)
+        case .deleteRun(let directory):
+            if follower?.directory == directory { closeRun() }
+            DiskWork.delete(directory, queue)
+        case .loadChat(let configuration): chatService(queue).load(configuration)
+        case .unloadChat: chat?.unload()
+        case .sendChat(let request): send(request, queue)
+        case .cancelChat: chat?.cancel()
+        case .setAdapter(let isEnabled): chat?.setAdapterEnabled(isEnabled)
+        case .copy, .repaint, .bell, .suspend, .detach, .quit: break
+        }
+    }
+
+    public func poll() -> [Action] {
+        var actions: [Action] = []
+        if let job {
+            let events = jobEvents(job)
+            if !events.isEmpty { actions.append(.jobEvents(events)) }
+        }
+        if let queue, let asked = askedPlan, let outcome = planner?.takeOutcome() {
+            askedPlan = nil
+            let plan: PlanState =
+                switch outcome {
+                case .success(let plan): .ready(plan)
+                case .failure(let failure): .failed(failure.description)
+                }
+            queue.endWork([.planned(asked.tab, generation: asked.generation, plan)])
+        }
+        if let chat { actions += chat.drain().compactMap(chatUpdate).map(Action.chat) }
+        return actions
+    }
+
+    // MARK: Jobs
+
+    private func start(_ tab: Tab, _ kind: JobKind, _ configuration: Configuration, _ queue: ActionQueue) {
+        let sequence =
+            switch kind {
+            case .train: JobSequence.train(configuration)
+            case .evaluate, .predict: JobSequence.evaluate(configuration)
+            case .export, .chat: [PlannedJob(kind: kind, configuration: configuration)]
+            }
+        guard let first = sequence.first else { return }
+        waitingJobs = Array(sequence.dropFirst())
+        jobTab = tab
+        do {
+            let handle = try runner.start(first.kind, first.configuration, wake: { queue.wakeUp() })
+            job = handle
+            let directory = handle.runDirectory.map { Path.relative($0.path, to: FileSystem.currentDirectory) }
+            let target = directory ?? configuration.text("export_dir")
+            queue.post(.jobStarted(tab, first.kind, title: title(first.kind, target), directory: target))
+        } catch {
+            waitingJobs = []
+            queue.post(.notify(StatusMessage(.failure, error.description)))
+        }
+    }
+
+    private func title(_ kind: JobKind, _ directory: String) -> String {
+        let name = Path.name(directory)
+        switch kind {
+        case .train: return name.isEmpty ? "training" : name
+        case .evaluate, .predict: return name.isEmpty ? kind.activity : "\(kind.activity) \(name)"
+        case .export: return name.isEmpty ? "export" : "export \(name)"
+        case .chat: return "chat"
+        }
+    }
+
+    /// What the job says. While other jobs wait for it to end well, its end is not the end.
+    private func jobEvents(_ handle: JobHandle) -> [JobEvent] {
+        var events = handle.drain()
+        guard !waitingJobs.isEmpty, let queue else { return events }
+        let hasFinished = events.contains { $0 == .state(.finished) }
+        guard hasFinished else {
+            if events.contains(where: { if case .state(let state) = $0 { state.isFinal } else { false } }) { waitingJobs = [] }
+            return events
+        }
+        events.removeAll { $0 == .state(.finished) }
+        handle.wait()
+        let next = waitingJobs.removeFirst()
+        do {
+            job = try runner.start(next.kind, next.configuration, wake: { queue.wakeUp() })
+        } catch {
+            waitingJobs = []
+            events += [.failed(JobFailure(what: error.description)), .state(.failed)]
+        }
+        return events
+    }
+
+    // MARK: Plans
+
+    private func plan(_ tab: Tab, _ configuration: Configuration, _ generation: Int, _ queue: ActionQueue) {
+        if tab == .export {
+            DiskWork.planExport(configuration, generation: generation, queue)
+            return
+        }
+        if planner == nil { planner = Planner(wake: { queue.wakeUp() }) }
+        // The answer to the older question will never come: its work ends here.
+        if askedPlan != nil { queue.endWork() }
+        queue.beginWork()
+        askedPlan = (tab, generation)
+        planner?.plan(configuration)
+    }
+
+    // MARK: Chat
+
+    private func chatService(_ queue: ActionQueue) -> ChatService {
+        if let chat { return chat }
+        let service = ChatService(wake: { queue.wakeUp() })
+        chat = service
+        return service
+    }
+
+    private func send(_ request: ChatRequest, _ queue: ActionQueue) {
+        var lines: [ChatLine] = request.system.isEmpty ? [] : [ChatLine(.system, request.system)]
+        lines += request.messages.map { ChatLine($0.isUser ? .user : .assistant, $0.text) }
+        chatService(queue).send(lines, request.configuration)
+    }
+
+    private func chatUpdate(_ event: ChatEvent) -> ChatUpdate? {
+        switch event {
+        case .loading(let what): return .loading(what)
+        case .ready(let info):
+            let adapters = info.adapterNames.map { Path.name($0) }
+            return .ready(
+                ChatModelInfo(
+                    modelName: Path.name(info.modelName), adapterName: adapters.isEmpty ? nil : adapters.joined(separator: " + "),
+                    templateName: info.templateName, contextLength: info.contextLength, parameterCount: info.parameterCount))
+        case .piece(let text): return .piece(text)
+        case .finished(let statistics):
+            return .finished(
+                tokenCount: statistics.answerTokens, tokensPerSecond: statistics.tokensPerSecond, contextUsed: statistics.contextUsed,
+                wasStopped: statistics.ending == .cancelled)
+        case .failed(let failure): return .failed(failure.description)
+        case .adapter, .unloaded: return nil
+        }
+    }
+
+    // MARK: Runs of others
+
+    private func openRun(_ directory: String, _ queue: ActionQueue) {
+        follower?.stop()
+        follower = FollowedRun(directory: directory, queue: queue)
+    }
+
+    private func closeRun() {
+        follower?.stop()
+        follower = nil
+    }
+
+    /// Waits for the job that goes on without a board.
+    public func waitForJobs() {
+        while let handle = job {
+            handle.wait()
+            _ = jobEvents(handle)
+            if job === handle { return }
+        }
+    }
+
+    /// True while a job is at work.
+    public var isBusy: Bool { runner.isBusy }
+}

@@ -1,0 +1,195 @@
+import Configuration
+import Events
+import Terminal
+
+/// What the board shows in its last line but one: the outcome of the last action, until the next key.
+public struct StatusMessage: Sendable, Equatable {
+    public enum Kind: Sendable { case note, success, warning, failure }
+
+    public var kind: Kind
+    public var text: String
+
+    public init(_ kind: Kind, _ text: String) {
+        self.kind = kind
+        self.text = text
+    }
+}
+
+/// Processor and memory as last sampled.
+public struct SystemSample: Sendable, Equatable {
+    public var cpuModel: String
+    public var cpuCount: Int
+    /// Busy share of all processors that this process may use, 0...1.
+    public var cpuBusy: Double
+    public var memoryBytes: Int64
+    public var availableBytes: Int64
+    public var residentBytes: Int64
+    public var peakResidentBytes: Int64
+
+    public init(
+        cpuModel: String = "", cpuCount: Int = 0, cpuBusy: Double = 0, memoryBytes: Int64 = 0, availableBytes: Int64 = 0,
+        residentBytes: Int64 = 0, peakResidentBytes: Int64 = 0
+    ) {
+        self.cpuModel = cpuModel
+        self.cpuCount = cpuCount
+        self.cpuBusy = cpuBusy
+        self.memoryBytes = memoryBytes
+        self.availableBytes = availableBytes
+        self.residentBytes = residentBytes
+        self.peakResidentBytes = peakResidentBytes
+    }
+}
+
+/// The whole board as a value: what the views draw and `update` changes.
+public struct BoardState: Sendable {
+    public var size: Size
+    public var tab = Tab.train
+    var focusByTab: [Tab: Pane] = [:]
+    public var forms: Forms
+    public var overlays: [Overlay] = []
+    public var status: StatusMessage?
+
+    /// The latest job of this process by the page it belongs to: train, evaluate, export.
+    public var jobs: [Tab: RunDigest] = [:]
+    /// The page whose job runs now.
+    public var activeJob: Tab?
+    /// A run opened from the list: finished, or alive in another process. Shown by the Monitor instead of our own.
+    public var openedRun: RunDigest?
+    /// Another run's loss drawn under the chart's own.
+    public var overlayRun: (directory: String, series: PlotSeries)?
+
+    public var chart = ChartState()
+    public var logPane = LogPaneState()
+    public var chat = ChatState()
+    public var evaluation = EvaluationViewState()
+    public var runList = RunListState()
+    public var catalog = Catalog()
+    public var system = SystemSample()
+    /// Wall clock of the latest tick, seconds since 1970, for ages in lists.
+    public var now: Double = 0
+    /// When the disk was looked at last, by the same clock.
+    var lastScan: Double = 0
+    /// How many seconds the board is behind UTC or ahead of it, for the clock in the log.
+    public var secondsFromUTC = 0
+    /// The checkpoint to go on from when the configuration that is being loaded has come.
+    public var resumesAfterLoading: String?
+    /// What to do once the running job has stopped.
+    public var afterStop: Intent = .dismiss
+    public var isQuitting = false
+
+    public init(size: Size, forms: Forms) {
+        self.size = size
+        self.forms = forms
+    }
+
+    /// The pane with the focus on the current page.
+    public var focus: Pane {
+        get { focusByTab[tab] ?? defaultPane(of: tab) }
+        set { focusByTab[tab] = newValue }
+    }
+
+    private func defaultPane(of tab: Tab) -> Pane {
+        switch tab {
+        case .train, .evaluate, .export: .form
+        case .chat: chat.modelInfo == nil ? .form : .message
+        case .monitor: monitoredRun == nil ? .runs : .chart
+        }
+    }
+
+    /// The run that the Monitor shows.
+    public var monitoredRun: RunDigest? { openedRun ?? jobs[.train] }
+
+    /// The job that runs in this process now.
+    public var runningJob: RunDigest? {
+        guard let activeJob, let run = jobs[activeJob], run.isActive else { return nil }
+        return run
+    }
+
+    /// The form that the keys go to, or nil when another pane has the focus.
+    public var activeFormTab: Tab? {
+        if let overlay = overlays.last {
+            if case .form(let tab) = overlay { return tab }
+            return nil
+        }
+        return focus == .form && tab != .monitor ? tab : nil
+    }
+
+    /// The form of the current page, focused or not: what the preview, Start and saving are about.
+    public var pageForm: Tab { tab == .monitor ? .train : tab }
+}
+
+/// The four forms.
+public struct Forms: Sendable {
+    public var train: FormState
+    public var evaluate: FormState
+    public var chat: FormState
+    public var export: FormState
+
+    public init(train: FormState, evaluate: FormState, chat: FormState, export: FormState) {
+        self.train = train
+        self.evaluate = evaluate
+        self.chat = chat
+        self.export = export
+    }
+
+    public subscript(_ tab: Tab) -> FormState {
+        get {
+            switch tab {
+            case .train, .monitor: train
+            case .evaluate: evaluate
+            case .chat: chat
+            case .export: export
+            }
+        }
+        set {
+            switch tab {
+            case .train, .monitor: train = newValue
+            case .evaluate: evaluate = newValue
+            case .chat: chat = newValue
+            case .export: export = newValue
+            }
+        }
+        _modify {
+            switch tab {
+            case .train, .monitor: yield &train
+            case .evaluate: yield &evaluate
+            case .chat: yield &chat
+            case .export: yield &export
+            }
+        }
+    }
+}
+
+/// How the large plot is looked at.
+public struct ChartState: Sendable, Equatable {
+    public static let smoothingFactors = [0.0, 0.6, 0.9, 0.99]
+
+    public var metric = Metric.loss
+    /// The part of the axes in view, the scale and the reading cursor.
+    public var view = PlotView()
+    public var smoothingIndex = 2
+
+    public init() {}
+
+    public var smoothing: Double { Self.smoothingFactors[smoothingIndex] }
+}
+
+/// The runs list.
+public struct RunListState: Sendable, Equatable {
+    public var selection = 0
+
+    public init() {}
+}
+
+/// Results and samples of the Evaluate page.
+public struct EvaluationViewState: Sendable, Equatable {
+    public var sampleIndex = 0
+    /// True while new samples should be shown as they come.
+    public var isFollowing = true
+    public var sampleScroll = 0
+    public var resultSelection = 0
+    /// Directories of marked results, in the order of marking.
+    public var marked: [String] = []
+
+    public init() {}
+}

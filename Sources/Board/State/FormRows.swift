@@ -1,0 +1,151 @@
+import Configuration
+import Terminal
+
+/// What a form shows on one line.
+public enum FormRow: Sendable {
+    case section(title: String, isOpen: Bool, fieldCount: Int, changedCount: Int, problemCount: Int)
+    case field(FieldRow)
+    /// The fields of a section that do not apply now, folded into one line.
+    case inapplicable(section: String, names: [String], reason: String, isOpen: Bool)
+
+    public var identity: FormRowIdentity {
+        switch self {
+        case .section(let title, _, _, _, _): .section(title)
+        case .field(let row): .field(row.name)
+        case .inapplicable(let section, _, _, _): .inapplicable(section)
+        }
+    }
+}
+
+/// A field as it stands.
+public struct FieldRow: Sendable {
+    public var argument: Argument
+    public var value: String
+    /// The value in the recipe, where it differs.
+    public var was: String?
+    public var isSet: Bool
+    public var problem: Problem?
+    /// Why the field has no effect now, or nil.
+    public var inapplicableReason: String?
+
+    public var name: String { argument.name }
+
+    /// Why the field cannot be used yet, for arguments whose engine part is still to come.
+    public var laterReason: String? {
+        if case .later(let reason) = argument.support { return reason }
+        return nil
+    }
+}
+
+extension FormState {
+    /// The rows from top to bottom, as folding and filter leave them.
+    public var rows: [FormRow] {
+        if let filter, !filter.text.isEmpty || isFiltering { return filteredRows(filter.text) }
+        var rows: [FormRow] = []
+        for section in sections { appendRows(of: section, to: &rows) }
+        return rows
+    }
+
+    /// Every section of the page with the arguments that the command has.
+    var sections: [(title: String, arguments: [Argument])] { FormSections.sections(for: tab) }
+
+    func fieldRow(_ argument: Argument) -> FieldRow {
+        let value = configuration.text(argument.name)
+        let before = baseline.text(argument.name)
+        return FieldRow(
+            argument: argument, value: value, was: value == before ? nil : before, isSet: configuration.isSet(argument.name),
+            problem: problem(of: argument.name), inapplicableReason: argument.applies(configuration))
+    }
+
+    /// The gravest problem of an argument.
+    public func problem(of name: String) -> Problem? {
+        let all = problems.filter { $0.argument == name }
+        return all.first { $0.severity == .error } ?? all.first
+    }
+
+    /// The row that the cursor is on.
+    public var selectedField: FieldRow? {
+        guard case .field(let name) = selection, let argument = ArgumentTable.argument(named: name) else { return nil }
+        return fieldRow(argument)
+    }
+
+    public var changedNames: [String] {
+        FormSections.allArguments(for: tab).map(\.name).filter { configuration.text($0) != baseline.text($0) }
+    }
+
+    public var isModified: Bool { configuration != baseline }
+
+    private func appendRows(of section: (title: String, arguments: [Argument]), to rows: inout [FormRow]) {
+        let fields = section.arguments.map(fieldRow)
+        let isOpen = openSections.contains(section.title)
+        rows.append(
+            .section(
+                title: section.title, isOpen: isOpen, fieldCount: fields.count, changedCount: fields.filter { $0.was != nil }.count,
+                problemCount: fields.filter { $0.problem?.severity == .error }.count))
+        guard isOpen else { return }
+        // A field that has an error stays visible even where it does not apply: Start must be able to go to it.
+        let shown = fields.filter { $0.inapplicableReason == nil || $0.problem != nil || edit?.argument == $0.name }
+        let folded = fields.filter { $0.inapplicableReason != nil && $0.problem == nil && edit?.argument != $0.name }
+        rows += shown.map(FormRow.field)
+        guard let reason = folded.first?.inapplicableReason else { return }
+        let isUnfolded = openInapplicable.contains(section.title)
+        rows.append(.inapplicable(section: section.title, names: folded.map(\.name), reason: reason, isOpen: isUnfolded))
+        if isUnfolded { rows += folded.map(FormRow.field) }
+    }
+
+    private func filteredRows(_ query: String) -> [FormRow] {
+        let arguments = FormSections.allArguments(for: tab)
+        guard !query.isEmpty else { return arguments.map { .field(fieldRow($0)) } }
+        let matcher = FuzzyMatcher(pattern: query)
+        let scored = arguments.enumerated().compactMap { index, argument -> (score: Int, index: Int, argument: Argument)? in
+            if let match = matcher.match(argument.name) { return (match.score + 1_000, index, argument) }
+            // The help text is matched literally: fuzzy matches in prose are noise.
+            if query.utf8.count > 2, argument.help.lowercased().contains(query.lowercased()) { return (0, index, argument) }
+            return nil
+        }
+        return scored.sorted { ($1.score, $0.index) < ($0.score, $1.index) }.map { .field(fieldRow($0.argument)) }
+    }
+}
+
+/// The sections of each page, made once from the layout and the argument table.
+enum FormSections {
+    static func sections(for tab: Tab) -> [(title: String, arguments: [Argument])] { table[tab] ?? [] }
+
+    static func allArguments(for tab: Tab) -> [Argument] { sections(for: tab).flatMap(\.arguments) }
+
+    private static let table: [Tab: [(title: String, arguments: [Argument])]] = {
+        var table: [Tab: [(title: String, arguments: [Argument])]] = [:]
+        for tab in [Tab.train, .evaluate, .chat, .export] { table[tab] = make(tab) }
+        table[.monitor] = table[.train]
+        return table
+    }()
+
+    private static func make(_ tab: Tab) -> [(title: String, arguments: [Argument])] {
+        var placed: Set<String> = []
+        var sections: [(title: String, arguments: [Argument])] = []
+        for section in FormLayout.layout(for: tab).sections {
+            let arguments = section.arguments.compactMap(ArgumentTable.argument(named:)).filter { $0.commands.contains(tab.command) }
+            placed.formUnion(arguments.map(\.name))
+            if !arguments.isEmpty { sections.append((section.title, arguments)) }
+        }
+        for group in ArgumentGroup.allCases {
+            let rest = ArgumentTable.all.filter {
+                $0.group == group && $0.commands.contains(tab.command) && !placed.contains($0.name)
+            }
+            if !rest.isEmpty { sections.append(("More: " + group.title, rest)) }
+        }
+        return sections
+    }
+}
+
+extension Tab {
+    /// The command whose arguments the page's form holds.
+    public var command: Command {
+        switch self {
+        case .train, .monitor: .train
+        case .evaluate: .evaluate
+        case .chat: .chat
+        case .export: .export
+        }
+    }
+}

@@ -1,0 +1,49 @@
+import Configuration
+import Events
+import Terminal
+
+/// Everything that can happen to the board: keys, results of effects, and time. `update` is the only one to handle them.
+public enum Action: Sendable {
+    case key(Key)
+    case paste(String)
+    case mouse(MouseEvent, HitTarget?)
+    case resize(Size)
+    /// A command picked by other means than its key.
+    case run(commandIdentifier: String)
+    /// Time passes; sent about once a second while something moves.
+    case tick(now: Double, SystemSample)
+
+    case catalogScanned(Catalog)
+    case planned(Tab, generation: Int, PlanState)
+    case recipeLoaded(Tab, path: String, Configuration, notices: [String])
+    case recipeSaved(Tab, path: String)
+
+    case jobStarted(Tab, JobKind, title: String, directory: String)
+    case jobEvents([JobEvent])
+    case runOpened(RunDigest)
+    case runGrew(directory: String, [JobEvent], startedOver: Bool, isAlive: Bool)
+    case runDeleted(directory: String)
+    case overlayLoaded(directory: String, PlotSeries)
+
+    case chat(ChatUpdate)
+
+    /// A line that something printed to stdout or stderr.
+    case captured(String)
+    /// The outcome of an effect in words.
+    case notify(StatusMessage)
+    /// The terminal hung up or a termination signal came.
+    case hangUp
+    case terminate
+    case suspendRequested
+    case resumed
+}
+
+/// What the chat engine says.
+public enum ChatUpdate: Sendable, Equatable {
+    case loading(String)
+    case ready(ChatModelInfo)
+    case piece(String)
+    /// The end of an answer. `contextUsed` counts the tokens of the whole conversation.
+    case finished(tokenCount: Int, tokensPerSecond: Double, contextUsed: Int, wasStopped: Bool)
+    case failed(String)
+}

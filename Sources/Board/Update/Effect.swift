@@ -1,0 +1,64 @@
+import Configuration
+import Events
+
+/// What `update` wants done outside of the board: files, jobs, the terminal. Results come back as actions.
+public enum Effect: Sendable {
+    case scanCatalog(datasetDirectory: String)
+    /// Estimates memory and steps of a configuration. Only the latest request of a page matters.
+    case plan(Tab, Configuration, generation: Int)
+    case loadRecipe(Tab, path: String)
+    case saveRecipe(Tab, path: String, Configuration)
+    case writeText(path: String, text: String)
+    case copy(String, what: String)
+
+    case startJob(Tab, JobKind, Configuration)
+    /// Asks something of the job of this process.
+    case control(ControlRequest)
+    /// Asks something of a run of another process.
+    case controlRun(directory: String, ControlRequest)
+    /// A line that something printed, for the log of the job at work.
+    case logOutput(String)
+    case openRun(directory: String)
+    case closeRun
+    case loadOverlay(directory: String)
+    case deleteRun(directory: String)
+
+    case loadChat(Configuration)
+    case unloadChat
+    case sendChat(ChatRequest)
+    case cancelChat
+    case setAdapter(enabled: Bool)
+
+    case repaint
+    case bell
+    case suspend
+    /// Lets go of the terminal while the job goes on.
+    case detach
+    case quit
+}
+
+/// A conversation up to and including the user's latest message, to be answered.
+public struct ChatRequest: Sendable, Equatable {
+    public struct Message: Sendable, Equatable {
+        public var isUser: Bool
+        public var text: String
+
+        public init(isUser: Bool, text: String) {
+            self.isUser = isUser
+            self.text = text
+        }
+    }
+
+    public var messages: [Message]
+    public var system: String
+    /// Sampling options, by the names of the argument table.
+    public var configuration: Configuration
+    public var usesAdapter: Bool
+
+    public init(messages: [Message], system: String, configuration: Configuration, usesAdapter: Bool) {
+        self.messages = messages
+        self.system = system
+        self.configuration = configuration
+        self.usesAdapter = usesAdapter
+    }
+}

@@ -1,0 +1,202 @@
+import Configuration
+import Terminal
+
+extension BoardState {
+    // MARK: Loading
+
+    func chatLoadRefusal() -> String? {
+        if case .loading = chat.engine { return "The model is being loaded." }
+        return chat.isStreaming ? "The model is answering. Esc stops it." : nil
+    }
+
+    mutating func loadChat() -> [Effect] {
+        forms[.chat].problems = forms[.chat].configuration.validate(for: .chat)
+        if let problem = forms[.chat].firstError {
+            if chat.modelInfo != nil { _ = openChatSettings() }
+            focusByTab[.chat] = .form
+            if let name = problem.argument { forms[.chat].reveal(name) }
+            status = StatusMessage(.failure, problem.message)
+            return [.bell]
+        }
+        overlays.removeAll { if case .form = $0 { true } else { false } }
+        chat.engine = .loading("starting")
+        return [.loadChat(forms[.chat].configuration)]
+    }
+
+    mutating func openChatSettings() -> [Effect] {
+        overlays.append(.form(.chat))
+        return []
+    }
+
+    // MARK: Talking
+
+    func sendRefusal() -> String? {
+        if chat.isStreaming { return "The model is still answering. Esc stops it." }
+        if chat.modelInfo == nil { return "No model is loaded. F5 loads the one in the form." }
+        return chat.input.text.allSatisfy(\.isWhitespace) ? "There is nothing to send yet." : nil
+    }
+
+    mutating func sendMessage() -> [Effect] {
+        // A backslash at the end asks for another line, for terminals that keep Alt+Enter to themselves.
+        if chat.input.text.hasSuffix("\\") {
+            _ = chat.input.handle(Key(.backspace), width: messageWidth)
+            return insertNewline()
+        }
+        let text = chat.input.text
+        chat.input = TextArea()
+        chat.recall = nil
+        if chat.sent.last != text { chat.sent.append(text) }
+        chat.turns.append(ChatTurn(speaker: .user, text: text))
+        return answer()
+    }
+
+    /// Asks for an answer to the conversation as it stands.
+    private mutating func answer() -> [Effect] {
+        let configuration = forms[.chat].configuration
+        let request = ChatRequest(
+            messages: chat.turns.map { .init(isUser: $0.speaker == .user, text: $0.text) },
+            system: configuration.text("default_system"), configuration: configuration, usesAdapter: usesAdapter)
+        var turn = ChatTurn(speaker: .assistant, text: "")
+        turn.isStreaming = true
+        turn.usedAdapter = chat.modelInfo?.adapterName == nil ? nil : chat.isAdapterEnabled
+        chat.turns.append(turn)
+        chat.linesFromEnd = 0
+        return [.sendChat(request)]
+    }
+
+    private var usesAdapter: Bool { chat.modelInfo?.adapterName != nil && chat.isAdapterEnabled }
+
+    mutating func insertNewline() -> [Effect] {
+        chat.input.insert("\n")
+        return []
+    }
+
+    mutating func stopAnswer() -> [Effect] {
+        if chat.isStreaming { return [.cancelChat] }
+        if focus == .message { focus = .transcript }
+        return []
+    }
+
+    func retryRefusal() -> String? {
+        if chat.isStreaming { return "The model is still answering. Esc stops it." }
+        return chat.turns.contains { $0.speaker == .user } ? nil : "There is no message to answer again."
+    }
+
+    mutating func retryAnswer() -> [Effect] {
+        while let last = chat.turns.last, last.speaker == .assistant { chat.turns.removeLast() }
+        return answer()
+    }
+
+    func adapterRefusal() -> String? {
+        if chat.modelInfo?.adapterName == nil { return "No adapter is loaded, so there is nothing to switch." }
+        return chat.isStreaming ? "The model is answering. Esc stops it." : nil
+    }
+
+    mutating func toggleAdapter() -> [Effect] {
+        chat.isAdapterEnabled.toggle()
+        status = StatusMessage(.note, chat.isAdapterEnabled ? "Adapter on" : "Adapter off: the base model answers")
+        return [.setAdapter(enabled: chat.isAdapterEnabled)]
+    }
+
+    // MARK: Copying and clearing
+
+    func copyReplyRefusal() -> String? { chat.lastReply == nil ? "There is no finished reply to copy." : nil }
+
+    mutating func copyReply() -> [Effect] { chat.lastReply.map { [.copy($0.text, what: "the reply")] } ?? [] }
+
+    mutating func copyConversation() -> [Effect] {
+        let text = chat.turns.map { ($0.speaker == .user ? "User: " : "Assistant: ") + $0.text }.joined(separator: "\n\n")
+        return [.copy(text, what: "the conversation")]
+    }
+
+    mutating func askToClearChat() -> [Effect] {
+        ask(
+            DialogState(
+                title: "Clear the conversation?", text: "\(chat.turns.count) messages are dropped; the model stays loaded.",
+                choices: [.init("Clear", key: "c", .clearChat), .init("Keep", key: "k", .dismiss)], selection: 0))
+    }
+
+    mutating func clearChat() -> [Effect] {
+        let wasStreaming = chat.isStreaming
+        chat.turns.removeAll()
+        chat.contextUsed = 0
+        chat.linesFromEnd = 0
+        return wasStreaming ? [.cancelChat] : []
+    }
+
+    // MARK: Input
+
+    /// Up in the first line walks back through what was sent; otherwise it moves the cursor.
+    mutating func recallMessage(by direction: Int) -> [Effect] {
+        let isRecalling = chat.recall != nil || chat.input.text.isEmpty
+        guard isRecalling, !chat.sent.isEmpty else {
+            _ = chat.input.handle(Key(direction < 0 ? .up : .down), width: messageWidth)
+            return []
+        }
+        let next = (chat.recall ?? chat.sent.count) + direction
+        guard next >= 0 else { return [] }
+        if next >= chat.sent.count {
+            chat.recall = nil
+            chat.input = TextArea()
+        } else {
+            chat.recall = next
+            chat.input = TextArea(chat.sent[next])
+        }
+        return []
+    }
+
+    /// The cells of a row of the message.
+    var messageWidth: Int { Layout(size: size).message.width }
+
+    mutating func focusMessage() -> [Effect] {
+        focus = .message
+        return []
+    }
+
+    mutating func scrollTranscript(by lines: Int) -> [Effect] {
+        let area = Layout(size: size).transcript
+        let count = TranscriptLines.count(of: chat, width: area.width)
+        chat.linesFromEnd = min(max(0, chat.linesFromEnd + lines), max(0, count - area.height))
+        return []
+    }
+
+    // MARK: What the engine says
+
+    mutating func fold(_ update: ChatUpdate) -> [Effect] {
+        switch update {
+        case .loading(let what): chat.engine = .loading(what)
+        case .ready(let info):
+            let isFirst = chat.modelInfo == nil
+            chat.engine = .ready(info)
+            chat.isAdapterEnabled = true
+            chat.contextUsed = 0
+            if isFirst || focusByTab[.chat] == .form { focusByTab[.chat] = .message }
+            status = StatusMessage(.success, "Loaded \(info.modelName)\(info.adapterName.map { " with \($0)" } ?? "")")
+        case .piece(let text):
+            guard chat.isStreaming else { return [] }
+            chat.turns[chat.turns.count - 1].text += text
+        case .finished(let tokens, let speed, let used, let wasStopped):
+            chat.contextUsed = used
+            chat.lastTokensPerSecond = speed
+            guard chat.isStreaming else { return [] }
+            chat.turns[chat.turns.count - 1].isStreaming = false
+            chat.turns[chat.turns.count - 1].isStopped = wasStopped
+            chat.turns[chat.turns.count - 1].tokenCount = tokens
+            chat.turns[chat.turns.count - 1].tokensPerSecond = speed
+        case .failed(let reason):
+            if chat.isStreaming {
+                if chat.turns[chat.turns.count - 1].text.isEmpty {
+                    chat.turns.removeLast()
+                } else {
+                    chat.turns[chat.turns.count - 1].isStreaming = false
+                    chat.turns[chat.turns.count - 1].isStopped = true
+                }
+            } else {
+                chat.engine = .failed(reason)
+                focusByTab[.chat] = .form
+            }
+            status = StatusMessage(.failure, reason)
+        }
+        return []
+    }
+}

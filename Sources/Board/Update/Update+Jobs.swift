@@ -1,0 +1,241 @@
+import Configuration
+import Events
+import Platform
+import Terminal
+
+extension BoardState {
+    // MARK: Starting
+
+    func startRefusal() -> String? {
+        if let job = runningJob { return "A job is \(job.kind.activity) already. x stops it." }
+        return nil
+    }
+
+    /// Starts what the page's form describes, unless it has errors: then the cursor goes to the first of them.
+    mutating func requestStart(_ tab: Tab) -> [Effect] {
+        forms[tab].problems = forms[tab].configuration.validate(for: tab.command)
+        if let problem = forms[tab].firstError {
+            focus = .form
+            if let name = problem.argument { forms[tab].reveal(name) }
+            status = StatusMessage(.failure, problem.message)
+            return [.bell]
+        }
+        if case .ready(let plan) = forms[tab].plan, tab == .train, plan.availableBytes > 0, plan.peakBytes > plan.availableBytes {
+            return ask(
+                DialogState(
+                    title: "More memory than there is",
+                    text: "The run is estimated to need \(NumberText.bytes(plan.peakBytes)), and \(NumberText.bytes(plan.availableBytes)) "
+                        + "are free. A smaller batch or cutoff_len needs less.",
+                    choices: [
+                        .init("Start anyway", key: "s", .start(tab)), .init("Cancel", key: "c", .dismiss),
+                    ], selection: 1))
+        }
+        return start(tab)
+    }
+
+    mutating func start(_ tab: Tab) -> [Effect] {
+        let configuration = forms[tab].configuration
+        let kind: JobKind =
+            switch tab {
+            case .train, .monitor: .train
+            case .evaluate: configuration.isOn("predict_with_generate") || configuration.isOn("do_predict") ? .predict : .evaluate
+            case .chat: .chat
+            case .export: .export
+            }
+        status = StatusMessage(.note, "Starting…")
+        return [.startJob(tab, kind, configuration)]
+    }
+
+    mutating func jobStarted(_ tab: Tab, _ kind: JobKind, title: String, directory: String) -> [Effect] {
+        var run = RunDigest(kind: kind, title: title, directory: directory, origin: .here)
+        if tab == .train, case .ready(let plan) = forms[.train].plan { run.plan = plan }
+        run.metrics.setSmoothing(chart.smoothing)
+        jobs[tab] = run
+        activeJob = tab
+        status = StatusMessage(.success, "Started \(title)")
+        if tab == .train {
+            openedRun = nil
+            resetViews()
+            self.tab = .monitor
+            focusByTab[.monitor] = .chart
+            return [.closeRun] + rescan()
+        }
+        if tab == .evaluate { evaluation = EvaluationViewState() }
+        return []
+    }
+
+    private mutating func resetViews() {
+        chart.view.fit()
+        chart.view.cursor = nil
+        chart.metric = .loss
+        logPane = LogPaneState()
+    }
+
+    // MARK: Events
+
+    mutating func fold(_ events: [JobEvent]) -> [Effect] {
+        guard let activeJob else { return [] }
+        let logBefore = jobs[activeJob]?.log.records.count ?? 0
+        jobs[activeJob]?.apply(events)
+        if activeJob == .train, openedRun == nil { viewGrew(events, logLinesBefore: logBefore) }
+        if activeJob == .evaluate, evaluation.isFollowing, let run = jobs[.evaluate] {
+            evaluation.sampleIndex = max(0, run.samples.count - 1)
+        }
+        guard let run = jobs[activeJob], run.state.isFinal else { return [] }
+        return jobEnded(activeJob, run)
+    }
+
+    private mutating func jobEnded(_ tab: Tab, _ run: RunDigest) -> [Effect] {
+        activeJob = nil
+        jobs[tab]?.origin = .finished
+        switch run.state {
+        case .finished, .stopped:
+            let what = run.state == .finished ? "Finished" : "Stopped and saved"
+            status = StatusMessage(.success, run.summary.map { $0.text.isEmpty ? what : $0.text } ?? "\(what): \(run.title)")
+            adoptResult(of: tab, run)
+        case .failed: status = StatusMessage(.failure, run.failure?.description ?? "The job failed; the log says why.")
+        case .aborted: status = StatusMessage(.warning, "Aborted: \(run.title)")
+        case .waiting, .loading, .running, .paused, .stopping: break
+        }
+        let intent = afterStop
+        afterStop = .dismiss
+        overlays.removeAll { if case .dialog(let dialog) = $0 { dialog.isAboutRunningJob } else { false } }
+        return rescan() + (intent == .dismiss ? [.bell] : carryOut(intent))
+    }
+
+    /// What was just trained is what one wants to talk to, measure and export next.
+    private mutating func adoptResult(of tab: Tab, _ run: RunDigest) {
+        guard tab == .train, !run.directory.isEmpty, run.kind == .train else { return }
+        let trained = forms[.train].configuration
+        let usesAdapter = trained.text("finetuning_type") == "lora"
+        for other in [Tab.chat, .evaluate, .export] {
+            var configuration = forms[other].configuration
+            try? configuration.set("model_name_or_path", text: usesAdapter ? trained.text("model_name_or_path") : run.directory)
+            try? configuration.set("adapter_name_or_path", text: usesAdapter ? run.directory : "")
+            for name in ["template", "finetuning_type"] where !trained.text(name).isEmpty {
+                try? configuration.set(name, text: trained.text(name))
+            }
+            guard configuration != forms[other].configuration else { continue }
+            forms[other].undoStack.append(
+                FormState.Change(argument: "adapter_name_or_path", configuration: forms[other].configuration))
+            forms[other].configuration = configuration
+            forms[other].problems = configuration.validate(for: other.command)
+        }
+        if chat.modelInfo != nil, !chat.isStreaming {
+            status = StatusMessage(.success, "\(status?.text ?? "Finished"). In Chat, F5 loads the new adapter.")
+        }
+    }
+
+    // MARK: Steering
+
+    /// The run that pause, save and stop are about: what the Monitor shows there, the job of this process elsewhere.
+    var steeredRun: RunDigest? {
+        if tab == .monitor, let openedRun { return openedRun }
+        return runningJob
+    }
+
+    func controlRefusal(_ what: String) -> String? {
+        guard let run = steeredRun else { return "There is no running job to \(what)." }
+        guard run.isActive else { return "This run is over: \(run.state.word)." }
+        if (what == "pause" || what == "save"), run.kind != .train { return "Only training can be asked to \(what)." }
+        return nil
+    }
+
+    mutating func request(_ request: ControlRequest) -> [Effect] {
+        if tab == .monitor, let opened = openedRun {
+            openedRun?.pendingRequest = request
+            return [.controlRun(directory: opened.directory, request)]
+        }
+        guard let activeJob else { return [] }
+        jobs[activeJob]?.pendingRequest = request
+        return [.control(request)]
+    }
+
+    mutating func requestStop() -> [Effect] {
+        guard let run = steeredRun else { return [] }
+        if run.pendingRequest == .stopAndSave || run.state == .stopping {
+            status = StatusMessage(.warning, "Aborting now; what was not saved is lost.")
+            return request(.abort)
+        }
+        if run.kind != .train {
+            return ask(
+                DialogState(
+                    title: "Stop \(run.kind.activity)?", text: "What is done so far stays on disk; the rest is not done.",
+                    choices: [.init("Stop", key: "s", .abort), .init("Go on", key: "g", .dismiss)], selection: 0))
+        }
+        status = StatusMessage(.note, "Stopping after this step and saving. x again aborts at once.")
+        return request(.stopAndSave)
+    }
+
+    mutating func togglePause() -> [Effect] {
+        guard let run = steeredRun else { return [] }
+        let isPaused = run.state == .paused || run.pendingRequest == .pause
+        status = StatusMessage(.note, isPaused ? "Going on." : "Pausing after this step.")
+        return request(isPaused ? .resume : .pause)
+    }
+
+    mutating func requestCheckpoint() -> [Effect] {
+        status = StatusMessage(.note, "Saving a checkpoint after this step.")
+        return request(.save)
+    }
+
+    // MARK: Leaving
+
+    mutating func requestQuit() -> [Effect] {
+        guard let job = runningJob else { return carryOut(.quit) }
+        return ask(Self.quitDialog(for: job))
+    }
+
+    private static func quitDialog(for job: RunDigest) -> DialogState {
+        let isTraining = job.kind == .train
+        return DialogState(
+            title: "A job is \(job.kind.activity)", text: "\(job.title) is at work. What should become of it?",
+            choices: [
+                .init(isTraining ? "Stop and save" : "Stop", key: "s", isTraining ? .stopAndQuit : .abortAndQuit),
+                .init("Detach", key: "d", .detachAndQuit), .init("Cancel", key: "c", .dismiss),
+            ], selection: 0)
+    }
+
+    mutating func requestSuspend() -> [Effect] {
+        guard let job = runningJob else { return [.suspend] }
+        return ask(
+            DialogState(
+                title: "A job is \(job.kind.activity)",
+                text: "Suspending stops every thread, the job's too, until the program is continued.",
+                choices: [.init("Suspend", key: "s", .suspend), .init("Cancel", key: "c", .dismiss)], selection: 1))
+    }
+
+    /// Ctrl+C: the innermost thing first, and only then the question whether to leave.
+    mutating func cancelCurrent() -> [Effect] {
+        if !overlays.isEmpty {
+            if case .form(let tab) = overlays.last, forms[tab].edit != nil { return cancelEdit() }
+            return closeOverlay()
+        }
+        if let tab = activeFormTab, forms[tab].edit != nil { return cancelEdit() }
+        if let tab = activeFormTab, forms[tab].filter != nil { return clearFilter() }
+        if logPane.draft != nil { return clearLogSearch() }
+        if tab == .chat, chat.isStreaming { return stopAnswer() }
+        if let job = runningJob { return ask(Self.quitDialog(for: job)) }
+        return ask(
+            DialogState(
+                title: "Leave Tuneboard?", text: "Nothing is running.",
+                choices: [.init("Quit", key: "q", .quit), .init("Stay", key: "s", .dismiss)], selection: 0))
+    }
+}
+
+extension DialogState {
+    /// True for questions that are moot once the job has ended.
+    var isAboutRunningJob: Bool {
+        choices.contains { choice in
+            switch choice.intent {
+            case .stopAndQuit, .detachAndQuit, .abortAndQuit, .abort, .suspend: true
+            case .dismiss, .quit, .deleteRun, .clearChat, .start, .discardChangesAndLoad, .saveRecipe: false
+            }
+        }
+    }
+}
+
+extension Configuration {
+    /// Whether a flag is on.
+    func isOn(_ name: String) -> Bool { text(name) == "true" }
+}

@@ -1,0 +1,91 @@
+import Terminal
+
+extension BoardState {
+    /// A key: to the innermost context that knows it, otherwise into the text being typed.
+    mutating func handle(_ key: Key) -> [Effect] {
+        status = nil
+        let typing = takesText
+        if let command = CommandTable.command(for: key, in: contexts, whileTyping: typing) { return perform(command) }
+        if case .dialog(let dialog) = overlays.last { return chooseByLetter(key, in: dialog) }
+        if typing { return type(key) }
+        status = StatusMessage(.note, "\(key.label) does nothing here. ? lists the keys.")
+        return []
+    }
+
+    /// Pasted text goes where typed text goes; without a place for text it is dropped with a word.
+    mutating func paste(_ text: String) -> [Effect] {
+        status = nil
+        guard takesText else {
+            status = StatusMessage(.note, "There is no text field to paste into.")
+            return []
+        }
+        if overlays.isEmpty, focus == .message {
+            chat.input.insert(text)
+            return []
+        }
+        let line = text.split(whereSeparator: \.isNewline).joined(separator: " ")
+        return editText { $0.insert(line) }
+    }
+
+    private mutating func type(_ key: Key) -> [Effect] {
+        if overlays.isEmpty, focus == .message {
+            if chat.input.handle(key, width: messageWidth) { chat.recall = nil }
+            return []
+        }
+        return editText { _ = $0.handle(key) }
+    }
+
+    /// Changes the text field that has the cursor, then does what a changed text asks for.
+    private mutating func editText(_ change: (inout TextField) -> Void) -> [Effect] {
+        switch overlays.last {
+        case .help(var list):
+            change(&list.filter)
+            list.selection = 0
+            overlays[overlays.count - 1] = .help(list)
+            return []
+        case .palette(var list):
+            change(&list.filter)
+            list.selection = 0
+            overlays[overlays.count - 1] = .palette(list)
+            return []
+        case .picker(var picker):
+            let before = picker.filter.text
+            change(&picker.filter)
+            if picker.filter.text != before { picker.selection = 0 }
+            overlays[overlays.count - 1] = .picker(picker)
+            return []
+        case .prompt(var prompt):
+            change(&prompt.field)
+            prompt.problem = nil
+            overlays[overlays.count - 1] = .prompt(prompt)
+            return []
+        case .form(let tab):
+            editFormText(tab, change)
+            return []
+        case .dialog, .preview, .runs: return []
+        case nil:
+            if focus == .log { changeLogDraft(change) } else { editFormText(tab, change) }
+            return []
+        }
+    }
+
+    private mutating func editFormText(_ tab: Tab, _ change: (inout TextField) -> Void) {
+        if var edit = forms[tab].edit {
+            change(&edit.field)
+            edit.problem = forms[tab].problemWithText(edit.field.text, for: edit.argument)
+            forms[tab].edit = edit
+        } else if var filter = forms[tab].filter {
+            change(&filter)
+            forms[tab].filter = filter
+            forms[tab].selectFirstField()
+        }
+    }
+
+    private mutating func chooseByLetter(_ key: Key, in dialog: DialogState) -> [Effect] {
+        guard let letter = key.typedCharacter?.lowercased().first,
+            let choice = dialog.choices.first(where: { $0.key == letter })
+        else { return [] }
+        overlays.removeLast()
+        return carryOut(choice.intent)
+    }
+}

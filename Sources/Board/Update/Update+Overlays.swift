@@ -1,0 +1,274 @@
+import Configuration
+import Platform
+import Terminal
+
+extension BoardState {
+    @discardableResult
+    mutating func closeOverlay() -> [Effect] {
+        if !overlays.isEmpty { overlays.removeLast() }
+        return []
+    }
+
+    // MARK: Help and palette
+
+    mutating func openHelp() -> [Effect] {
+        if case .help = overlays.last { return closeOverlay() }
+        overlays.append(.help(CommandListState(contexts: contexts)))
+        return []
+    }
+
+    mutating func openPalette() -> [Effect] {
+        if case .palette = overlays.last { return closeOverlay() }
+        overlays.append(.palette(CommandListState(contexts: contexts)))
+        return []
+    }
+
+    /// The commands that a help or palette list shows, best match first. Twins that differ only in their key are shown once.
+    public func commands(of list: CommandListState) -> [BoardCommand] {
+        var seen: Set<String> = []
+        let all = CommandTable.all.filter { !$0.keys.isEmpty && !$0.contexts.contains(.commandList) }
+        let unique = all.filter { seen.insert($0.title + ($0.contexts.first?.title ?? "")).inserted }
+        let query = list.filter.text.trimmingSpaces
+        if query.isEmpty {
+            let here = unique.filter { isHere($0, list) }
+            return here + unique.filter { !isHere($0, list) }
+        }
+        let matcher = FuzzyMatcher(pattern: query)
+        let scored = unique.enumerated().compactMap { index, command -> (score: Int, index: Int, command: BoardCommand)? in
+            let byTitle = matcher.match(command.title)?.score
+            // One also searches by key.
+            let byKey = command.keys.contains { $0.label.lowercased() == query.lowercased() || $0.name == query.lowercased() } ? 10_000 : nil
+            let byName = matcher.match(command.identifier)?.score
+            guard let score = [byKey, byTitle, byName.map { $0 / 2 }].compactMap({ $0 }).max() else { return nil }
+            return (score + (isHere(command, list) ? 5 : 0), index, command)
+        }
+        return scored.sorted { ($1.score, $0.index) < ($0.score, $1.index) }.map(\.command)
+    }
+
+    /// Whether a command works where the list was opened.
+    public func isHere(_ command: BoardCommand, _ list: CommandListState) -> Bool {
+        command.contexts.contains { list.contexts.contains($0) }
+    }
+
+    mutating func runSelectedCommand() -> [Effect] {
+        let list: CommandListState
+        switch overlays.last {
+        case .help(let state), .palette(let state): list = state
+        default: return []
+        }
+        let commands = commands(of: list)
+        guard commands.indices.contains(list.selection) else { return [] }
+        let command = commands[list.selection]
+        guard isHere(command, list) else {
+            let place = command.contexts.first?.title ?? ""
+            status = StatusMessage(.warning, "“\(command.title)” works in \(place): go there first, then press \(command.keyText).")
+            return []
+        }
+        overlays.removeLast()
+        return perform(command)
+    }
+
+    // MARK: Pickers
+
+    mutating func openPicker(_ kind: PickerState.Kind) -> [Effect] {
+        openPicker(kind, tab: activeFormTab ?? pageForm, argument: nil)
+    }
+
+    mutating func openPicker(_ kind: PickerState.Kind, tab: Tab, argument: Argument?) -> [Effect] {
+        let takesSeveral = argument?.kind == .list && (kind == .datasets || kind == .adapters)
+        let current = argument.map { forms[tab].configuration.text($0.name) } ?? ""
+        let marked = takesSeveral ? current.split(separator: ",").map { String($0).trimmingSpaces } : []
+        var picker = PickerState(
+            kind: kind, title: argument?.name ?? kind.title, tab: tab, argument: argument?.name ?? "", marked: marked,
+            takesSeveral: takesSeveral)
+        let items = items(of: picker)
+        picker.selection = items.firstIndex { $0.value == current } ?? 0
+        overlays.append(.picker(picker))
+        return kind.isFromDisk ? rescan() : []
+    }
+
+    func markRefusal() -> String? {
+        guard case .picker(let picker) = overlays.last else { return nil }
+        return picker.takesSeveral ? nil : "Only one can be taken here: ⏎ takes it."
+    }
+
+    mutating func markPick() -> [Effect] {
+        guard case .picker(var picker) = overlays.last else { return [] }
+        let items = items(of: picker)
+        guard items.indices.contains(picker.selection) else { return [] }
+        let value = items[picker.selection].value
+        if let index = picker.marked.firstIndex(of: value) {
+            picker.marked.remove(at: index)
+        } else if !value.isEmpty {
+            picker.marked.append(value)
+        }
+        picker.selection = min(picker.selection + 1, items.count - 1)
+        overlays[overlays.count - 1] = .picker(picker)
+        return []
+    }
+
+    mutating func acceptPick() -> [Effect] {
+        guard case .picker(let picker) = overlays.last else { return [] }
+        let items = items(of: picker)
+        let picked = items.indices.contains(picker.selection) ? items[picker.selection] : nil
+        if let problem = picked?.problem, picker.marked.isEmpty {
+            status = StatusMessage(.warning, problem)
+            return []
+        }
+        if picker.takesSeveral {
+            overlays.removeLast()
+            let values = picker.marked.isEmpty ? [picked?.value].compactMap { $0 } : picker.marked
+            return change(picker.tab, picker.argument, to: values.joined(separator: ","))
+        }
+        guard let picked else { return [] }
+        overlays.removeLast()
+        switch picker.kind {
+        case .recipes: return loadRecipe(picked.value, tab: picker.tab)
+        case .overlayRun: return [.loadOverlay(directory: picked.value)]
+        case .models, .datasets, .adapters, .outputDirectories, .checkpoints, .choices:
+            return change(picker.tab, picker.argument, to: picked.value)
+        }
+    }
+
+    // MARK: Dialogs
+
+    mutating func ask(_ dialog: DialogState) -> [Effect] {
+        overlays.append(.dialog(dialog))
+        return []
+    }
+
+    mutating func moveChoice(by count: Int) -> [Effect] {
+        guard case .dialog(var dialog) = overlays.last else { return [] }
+        dialog.selection = (dialog.selection + count + dialog.choices.count) % dialog.choices.count
+        overlays[overlays.count - 1] = .dialog(dialog)
+        return []
+    }
+
+    mutating func acceptChoice() -> [Effect] {
+        guard case .dialog(let dialog) = overlays.last, dialog.choices.indices.contains(dialog.selection) else { return [] }
+        overlays.removeLast()
+        return carryOut(dialog.choices[dialog.selection].intent)
+    }
+
+    mutating func carryOut(_ intent: Intent) -> [Effect] {
+        switch intent {
+        case .dismiss: return []
+        case .quit:
+            isQuitting = true
+            return [.quit]
+        case .stopAndQuit:
+            afterStop = .quit
+            status = StatusMessage(.note, "Stopping and saving, then leaving.")
+            return request(.stopAndSave)
+        case .detachAndQuit: return [.detach]
+        case .abortAndQuit:
+            afterStop = .quit
+            return request(.abort)
+        case .abort: return request(.abort)
+        case .suspend: return [.suspend]
+        case .deleteRun(let directory): return [.deleteRun(directory: directory)]
+        case .clearChat: return clearChat()
+        case .start(let tab): return start(tab)
+        case .discardChangesAndLoad(let path, let tab): return [.loadRecipe(tab, path: path)]
+        case .saveRecipe(let path, let tab): return [.saveRecipe(tab, path: path, forms[tab].configuration)]
+        }
+    }
+
+    // MARK: Preview
+
+    mutating func openPreview() -> [Effect] {
+        overlays.append(.preview(PreviewState(tab: activeFormTab ?? pageForm)))
+        return []
+    }
+
+    mutating func cyclePreview() -> [Effect] {
+        guard case .preview(var preview) = overlays.last else { return [] }
+        preview.style = preview.style.next
+        preview.scroll = 0
+        overlays[overlays.count - 1] = .preview(preview)
+        return []
+    }
+
+    /// The text of a preview: lines of a shell command, or YAML.
+    public func previewText(_ tab: Tab, _ style: PreviewState.Style) -> String {
+        CommandPreview.text(of: forms[tab], style: style)
+    }
+
+    private var shownPreview: (tab: Tab, style: PreviewState.Style) {
+        if case .preview(let preview) = overlays.last { return (preview.tab, preview.style) }
+        return (pageForm, .minimal)
+    }
+
+    mutating func copyPreview() -> [Effect] {
+        let (tab, style) = shownPreview
+        return [.copy(previewText(tab, style), what: style == .yaml ? "the YAML" : "the command")]
+    }
+
+    mutating func promptForPreviewFile() -> [Effect] {
+        let (tab, style) = shownPreview
+        let name = Path.name(forms[tab].configuration.text(tab == .export ? "export_dir" : "output_dir"))
+        let stem = name.isEmpty ? tab.title.lowercased() : name
+        overlays.append(
+            .prompt(
+                PromptState(
+                    title: "Write the \(style == .yaml ? "YAML" : "command") to", text: style == .yaml ? "\(stem).yaml" : "\(stem).sh",
+                    purpose: .writePreview(tab, style))))
+        return []
+    }
+
+    mutating func promptForRecipe() -> [Effect] {
+        let tab = activeFormTab ?? pageForm
+        let path = forms[tab].recipePath ?? "recipes/\(tab.title.lowercased()).yaml"
+        overlays.append(.prompt(PromptState(title: "Save the form as", text: path, purpose: .saveRecipe(tab))))
+        return []
+    }
+
+    mutating func acceptPrompt() -> [Effect] {
+        guard case .prompt(var prompt) = overlays.last else { return [] }
+        let path = prompt.field.text.trimmingSpaces
+        guard !path.isEmpty else {
+            prompt.problem = "A file name is needed."
+            overlays[overlays.count - 1] = .prompt(prompt)
+            return [.bell]
+        }
+        overlays.removeLast()
+        switch prompt.purpose {
+        case .saveRecipe(let tab):
+            guard catalog.recipes.contains(where: { $0.path == path }) else {
+                return [.saveRecipe(tab, path: path, forms[tab].configuration)]
+            }
+            return ask(
+                DialogState(
+                    title: "Replace \(Path.name(path))?", text: "The file exists. Its values are replaced; comments in it are not kept.",
+                    choices: [.init("Replace", key: "r", .saveRecipe(path: path, tab: tab)), .init("Cancel", key: "c", .dismiss)],
+                    selection: 1))
+        case .writePreview(let tab, let style):
+            let text = previewText(tab, style)
+            let script = style == .yaml ? text : "#!/usr/bin/env bash\n" + text
+            return [.writeText(path: path, text: script.hasSuffix("\n") ? script : script + "\n")]
+        }
+    }
+}
+
+extension PickerState.Kind {
+    var title: String {
+        switch self {
+        case .models: "Models"
+        case .datasets: "Datasets"
+        case .adapters: "Adapters"
+        case .recipes: "Load a configuration"
+        case .outputDirectories: "Output folders"
+        case .checkpoints: "Checkpoints"
+        case .choices: "Choices"
+        case .overlayRun: "Draw another run over this one"
+        }
+    }
+
+    /// What it lists is found on disk, so it is looked up again when the picker opens.
+    var isFromDisk: Bool {
+        switch self {
+        case .models, .datasets, .adapters, .recipes, .outputDirectories, .checkpoints, .overlayRun: true
+        case .choices: false
+        }
+    }
+}

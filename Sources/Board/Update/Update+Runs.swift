@@ -1,0 +1,195 @@
+import Configuration
+import Events
+import Platform
+import Terminal
+
+extension BoardState {
+    public var selectedRun: RunEntry? {
+        catalog.runs.indices.contains(runList.selection) ? catalog.runs[runList.selection] : nil
+    }
+
+    mutating func openRuns() -> [Effect] {
+        if tab == .monitor, monitoredRun == nil || Layout(size: size).isWide {
+            focus = .runs
+        } else if tab == .train, Layout(size: size).showsRunsBesideForm {
+            focus = .runs
+        } else {
+            overlays.append(.runs)
+        }
+        return rescan()
+    }
+
+    // MARK: Why not
+
+    func runRefusal() -> String? { selectedRun == nil ? "There are no runs under saves/ yet." : nil }
+
+    func resumeRefusal() -> String? {
+        guard let run = selectedRun else { return runRefusal() }
+        if run.isAlive { return "\(Path.name(run.directory)) is at work; there is nothing to resume." }
+        if let reason = startRefusal() { return reason }
+        if run.kind != .train { return "Only training runs can be resumed." }
+        if run.configurationPath == nil { return "\(run.directory) has no training_args.yaml to resume from." }
+        if run.checkpoint == nil { return "\(run.directory) has no complete checkpoint to resume from." }
+        return nil
+    }
+
+    func loadRunRefusal() -> String? {
+        guard let run = selectedRun else { return runRefusal() }
+        return run.configurationPath == nil ? "\(run.directory) has no training_args.yaml to load." : nil
+    }
+
+    func deleteRefusal() -> String? {
+        guard let run = selectedRun else { return runRefusal() }
+        return run.isAlive ? "\(Path.name(run.directory)) is at work. Stop it before you delete it." : nil
+    }
+
+    // MARK: Opening
+
+    mutating func openSelectedRun() -> [Effect] {
+        guard let run = selectedRun else { return [] }
+        overlays.removeAll()
+        tab = .monitor
+        focusByTab[.monitor] = .chart
+        chart.view.fit()
+        chart.view.cursor = nil
+        logPane = LogPaneState()
+        if run.isOurs, jobs[.train]?.directory == run.directory {
+            openedRun = nil
+            return [.closeRun]
+        }
+        return [.openRun(directory: run.directory)]
+    }
+
+    mutating func show(_ run: RunDigest) -> [Effect] {
+        openedRun = run
+        smoothSeries()
+        if !run.metrics.charts.contains(chart.metric) { chart.metric = .loss }
+        if focusByTab[.monitor] == .runs { focusByTab[.monitor] = .chart }
+        return []
+    }
+
+    mutating func growOpenedRun(_ directory: String, _ events: [JobEvent], startedOver: Bool, isAlive: Bool) -> [Effect] {
+        guard var run = openedRun, run.directory == directory else { return [] }
+        let before = run.log.records.count
+        if startedOver { run.metrics = MetricsStore(smoothing: chart.smoothing) }
+        run.apply(events)
+        let ended = run.origin == .elsewhere && !isAlive
+        if ended { run.origin = .finished }
+        openedRun = run
+        viewGrew(events, logLinesBefore: before)
+        return ended ? rescan() : []
+    }
+
+    mutating func closeOpenedRun() -> [Effect] {
+        guard openedRun != nil else {
+            if case .runs = overlays.last { return closeOverlay() }
+            status = StatusMessage(.note, "Nothing to leave: q quits.")
+            return []
+        }
+        if case .runs = overlays.last { return closeOverlay() }
+        openedRun = nil
+        chart.view.fit()
+        chart.view.cursor = nil
+        if jobs[.train] == nil { focusByTab[.monitor] = .runs }
+        return [.closeRun]
+    }
+
+    // MARK: Resuming, loading, deleting
+
+    /// Puts the run's own configuration into the form, set to go on from its last checkpoint, and starts it.
+    mutating func resumeSelectedRun() -> [Effect] {
+        guard let run = selectedRun, let path = run.configurationPath, run.checkpoint != nil else { return [] }
+        overlays.removeAll()
+        resumesAfterLoading = run.checkpoint
+        return [.loadRecipe(.train, path: path)]
+    }
+
+    mutating func loadSelectedRun() -> [Effect] {
+        guard let path = selectedRun?.configurationPath else { return [] }
+        overlays.removeAll()
+        tab = .train
+        focusByTab[.train] = .form
+        return loadRecipe(path, tab: .train)
+    }
+
+    mutating func loadRecipe(_ path: String, tab: Tab) -> [Effect] {
+        guard forms[tab].isModified, !forms[tab].undoStack.isEmpty else { return [.loadRecipe(tab, path: path)] }
+        return ask(
+            DialogState(
+                title: "Load \(Path.name(path))?",
+                text: "The form has unsaved changes. Loading puts them on the undo stack: u brings them back.",
+                choices: [
+                    .init("Load", key: "l", .discardChangesAndLoad(path: path, tab: tab)), .init("Cancel", key: "c", .dismiss),
+                ]))
+    }
+
+    mutating func adoptRecipe(_ tab: Tab, path: String, _ configuration: Configuration, notices: [String]) -> [Effect] {
+        var configuration = configuration
+        let checkpoint = resumesAfterLoading
+        resumesAfterLoading = nil
+        if let checkpoint {
+            try? configuration.set("resume_from_checkpoint", text: checkpoint)
+            try? configuration.set("overwrite_output_dir", text: "false")
+        }
+        if configuration != forms[tab].configuration {
+            forms[tab].undoStack.append(FormState.Change(argument: "model_name_or_path", configuration: forms[tab].configuration))
+            forms[tab].redoStack.removeAll()
+        }
+        forms[tab].configuration = configuration
+        forms[tab].baseline = configuration
+        forms[tab].recipePath = path
+        forms[tab].edit = nil
+        forms[tab].filter = nil
+        let text = notices.isEmpty ? "Loaded \(path)" : "Loaded \(path): \(notices.joined(separator: "; "))"
+        status = StatusMessage(notices.isEmpty ? .success : .warning, text)
+        let effects = formChanged(tab)
+        guard checkpoint != nil else { return effects }
+        self.tab = .train
+        return effects + requestStart(.train)
+    }
+
+    mutating func askToDeleteRun() -> [Effect] {
+        guard let run = selectedRun else { return [] }
+        return ask(
+            DialogState(
+                title: "Delete \(Path.name(run.directory))?", text: "\(run.directory) and all of its checkpoints are removed for good.",
+                choices: [
+                    .init("Delete", key: "d", .deleteRun(directory: run.directory)), .init("Keep", key: "k", .dismiss),
+                ], selection: 1))
+    }
+
+    mutating func runDeleted(_ directory: String) -> [Effect] {
+        status = StatusMessage(.success, "Deleted \(directory)")
+        if openedRun?.directory == directory { openedRun = nil }
+        if jobs[.train]?.directory == directory, activeJob != .train { jobs[.train] = nil }
+        return rescan()
+    }
+
+    // MARK: Evaluate
+
+    mutating func markResult() -> [Effect] {
+        guard catalog.results.indices.contains(evaluation.resultSelection) else { return [] }
+        let directory = catalog.results[evaluation.resultSelection].directory
+        if let index = evaluation.marked.firstIndex(of: directory) {
+            evaluation.marked.remove(at: index)
+        } else {
+            evaluation.marked.append(directory)
+            // The difference is between two: the oldest mark goes.
+            if evaluation.marked.count > 2 { evaluation.marked.removeFirst() }
+        }
+        return []
+    }
+
+    func sampleRefusal() -> String? {
+        jobs[.evaluate]?.samples.isEmpty == false ? nil : "There are no samples yet: evaluate with generation on."
+    }
+
+    mutating func moveSample(by count: Int) -> [Effect] {
+        let total = jobs[.evaluate]?.samples.count ?? 0
+        guard total > 0 else { return [] }
+        evaluation.sampleIndex = min(max(0, evaluation.sampleIndex + count), total - 1)
+        evaluation.isFollowing = evaluation.sampleIndex == total - 1
+        evaluation.sampleScroll = 0
+        return []
+    }
+}

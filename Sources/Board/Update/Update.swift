@@ -1,0 +1,93 @@
+import Configuration
+import Events
+import Terminal
+
+/// The board's only transition: what happened goes in, the new state and what is to be done outside come out. Pure: the same
+/// state and action always give the same result.
+public func update(_ state: inout BoardState, _ action: Action) -> [Effect] {
+    var effects = state.reduce(action)
+    effects += state.settle()
+    return effects
+}
+
+extension BoardState {
+    fileprivate mutating func reduce(_ action: Action) -> [Effect] {
+        switch action {
+        case .key(let key): return handle(key)
+        case .paste(let text): return paste(text)
+        case .mouse(let event, let target): return handle(event, on: target)
+        case .resize(let size):
+            self.size = size
+            return []
+        case .run(let identifier):
+            guard let command = CommandTable.command(identifier) else { return [] }
+            return perform(command)
+        case .tick(let now, let sample):
+            self.now = now
+            system = sample
+            return refreshIfDue()
+        case .catalogScanned(let catalog):
+            self.catalog = catalog
+            clampSelections()
+            return []
+        case .planned(let tab, let generation, let plan):
+            if forms[tab].generation == generation { forms[tab].plan = plan }
+            return []
+        case .recipeLoaded(let tab, let path, let configuration, let notices):
+            return adoptRecipe(tab, path: path, configuration, notices: notices)
+        case .recipeSaved(let tab, let path):
+            forms[tab].configuration.becomeRecipe(path: path)
+            forms[tab].baseline = forms[tab].configuration
+            forms[tab].recipePath = path
+            status = StatusMessage(.success, "Saved \(path)")
+            return rescan()
+        case .jobStarted(let tab, let kind, let title, let directory):
+            return jobStarted(tab, kind, title: title, directory: directory)
+        case .jobEvents(let events): return fold(events)
+        case .runOpened(let run): return show(run)
+        case .runGrew(let directory, let events, let startedOver, let isAlive):
+            return growOpenedRun(directory, events, startedOver: startedOver, isAlive: isAlive)
+        case .runDeleted(let directory): return runDeleted(directory)
+        case .overlayLoaded(let directory, let series):
+            overlayRun = (directory, series)
+            smoothSeries()
+            return []
+        case .chat(let update): return fold(update)
+        case .captured(let line): return capture(line)
+        case .notify(let message):
+            status = message
+            return []
+        case .hangUp, .terminate, .suspendRequested, .resumed: return reduceSignal(action)
+        }
+    }
+
+    private mutating func reduceSignal(_ action: Action) -> [Effect] {
+        switch action {
+        case .hangUp: return runningJob == nil ? [.quit] : [.detach]
+        case .terminate:
+            guard runningJob != nil else { return [.quit] }
+            afterStop = .quit
+            return [.control(.stopAndSave)]
+        case .suspendRequested: return requestSuspend()
+        case .resumed: return [.repaint]
+        default: return []
+        }
+    }
+
+    /// What must hold after every action: cursors inside their lists and visible, forms validated, estimates asked for.
+    fileprivate mutating func settle() -> [Effect] {
+        for tab in [Tab.train, .evaluate, .chat, .export] { keepSelectionVisible(tab) }
+        if chat.modelInfo == nil, focusByTab[.chat] == .message || focusByTab[.chat] == .transcript { focusByTab[.chat] = .form }
+        if !tab.panes.contains(focus) && focus != .form { focus = tab.panes[0] }
+        return []
+    }
+
+    /// Runs a command, or says why it cannot be run.
+    mutating func perform(_ command: BoardCommand) -> [Effect] {
+        if let reason = command.refusal(self) {
+            status = StatusMessage(.warning, reason)
+            return []
+        }
+        return command.perform(&self)
+    }
+}

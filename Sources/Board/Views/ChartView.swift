@@ -1,0 +1,41 @@
+import Terminal
+
+extension Painter {
+    /// The large plot, with legend, smoothing and scale in its title.
+    mutating func drawChart(_ run: RunDigest, in rect: Rect) {
+        let plot = state.chartPlot
+        var title = plot.legend()
+        if let overlay = state.overlayRun, state.chart.metric == .loss { title += "  ┄ " + RunName.short(overlay.directory) }
+        var note = ""
+        if plot.view.xRange != nil { note = plot.view.isFollowing ? "following" : "zoomed" }
+        let isFocused = state.focus == .chart && state.overlays.isEmpty
+        let inside = box(rect, title: title, note: note, isFocused: isFocused, pane: .chart)
+        // The plot may use the columns beside the margin as well.
+        let area = Rect(x: inside.x - 1, y: inside.y, width: inside.width + 2, height: inside.height)
+        guard let geometry = plot.draw(into: &grid, area, theme: theme) else {
+            text("too small for a plot", in: inside.row(0), "ui.placeholder")
+            return
+        }
+        hits.append(HitRegion(geometry.area, .chart(left: geometry.area.x, width: geometry.area.width)))
+    }
+
+    /// The other metrics, side by side.
+    mutating func drawSmallCharts(_ run: RunDigest, in rect: Rect) {
+        let metrics = run.metrics.charts.filter { $0 != state.chart.metric }.prefix(3)
+        guard !metrics.isEmpty else {
+            let inside = box(rect, title: "Metrics")
+            text("Learning rate, gradient norm and speed appear here.", in: inside.row(0), "ui.placeholder")
+            return
+        }
+        let columns = rect.columns(metrics.map { _ in .fill })
+        for (metric, column) in zip(metrics, columns) {
+            let inside = box(column, title: metric.title)
+            var view = PlotView()
+            view.showsRaw = true
+            var plot = LinePlot(series: [run.metrics[metric]], view: view)
+            if metric == .learningRate { plot.setSmoothing(0) }
+            plot.draw(
+                into: &grid, Rect(x: inside.x - 1, y: inside.y, width: inside.width + 2, height: inside.height), theme: theme)
+        }
+    }
+}

@@ -1,0 +1,112 @@
+import Configuration
+import Platform
+import Terminal
+
+extension Painter {
+    mutating func drawChat() {
+        guard state.chat.modelInfo != nil else {
+            drawChatForm()
+            return
+        }
+        let page = layout.chat
+        drawTranscript(in: page.transcript)
+        drawMessage(in: page.message, withOptions: page.options.isEmpty)
+        if !page.options.isEmpty { drawOptions(in: page.options) }
+    }
+
+    /// Before a model is loaded: which one, and how.
+    private mutating func drawChatForm() {
+        let page = layout.chatForm
+        var form = page.form
+        let (words, scope) = chatEngineWords
+        let banner = Rect(x: form.x, y: form.y, width: form.width, height: 1)
+        form = form.droppingFirstRows(1)
+        text(words, in: banner.inset(horizontal: 1, vertical: 0), scope)
+        drawForm(.chat, in: form)
+        drawFieldHelp(.chat, in: page.help, withPlan: false)
+    }
+
+    private var chatEngineWords: (String, String) {
+        switch state.chat.engine {
+        case .empty: ("F5 loads the model below and opens the conversation.", "ui.info")
+        case .loading(let what): ("Loading: \(what)…", "ui.status.running")
+        case .failed(let reason): ("✗ " + TextWidth.sanitize(reason), "ui.error")
+        case .ready: ("", "ui.text")
+        }
+    }
+
+    private mutating func drawTranscript(in rect: Rect) {
+        let inside = box(rect, title: transcriptTitle, pane: .transcript)
+        let lines = TranscriptLines.lines(of: state.chat, width: inside.width)
+        if lines.isEmpty {
+            drawEmptyChat(in: inside)
+            return
+        }
+        let bottom = max(0, min(lines.count, lines.count - state.chat.linesFromEnd))
+        let top = max(0, bottom - inside.height)
+        for (index, line) in lines[top..<max(top, bottom)].prefix(inside.height).enumerated() {
+            let row = inside.row(index)
+            let used = text(line.text, in: row, line.scope)
+            let noteWidth = TextWidth.width(of: line.note)
+            if noteWidth > 0, used + noteWidth + 2 <= row.width {
+                text(line.note, x: row.endX - noteWidth, y: row.y, width: noteWidth, "ui.text.dim")
+            }
+        }
+        grid.scrollBar(
+            in: Rect(x: inside.endX, y: inside.y, width: 1, height: inside.height), first: top, visible: inside.height,
+            total: lines.count, theme: theme)
+    }
+
+    private var transcriptTitle: String {
+        guard let info = state.chat.modelInfo else { return "Chat" }
+        var title = info.modelName
+        if let adapter = info.adapterName {
+            title = (state.chat.isAdapterEnabled ? adapter : "base, \(adapter) off") + " on " + info.modelName
+        }
+        if info.contextLength > 0 { title += "   ctx \(state.chat.contextUsed)/\(info.contextLength)" }
+        if let speed = state.chat.lastTokensPerSecond { title += "   \(Words.metric(speed)) tok/s" }
+        return title
+    }
+
+    private mutating func drawEmptyChat(in area: Rect) {
+        var lines = ["Write a message below and press ⏎."]
+        if state.chat.modelInfo?.adapterName != nil { lines.append("Ctrl+T switches the adapter off and on, to compare with the base model.") }
+        lines.append("Ctrl+O changes the model, the system prompt and the sampling.")
+        for (index, line) in lines.enumerated() { text(line, in: area.row(index + 1), "ui.placeholder") }
+    }
+
+    private mutating func drawMessage(in rect: Rect, withOptions: Bool) {
+        var inside = box(rect, title: "Message", pane: .message)
+        if withOptions, inside.height > 2 {
+            text(optionWords, in: inside.row(inside.height - 1), "ui.text.dim")
+            inside = inside.droppingLastRows(1)
+        }
+        let isTyping = state.focus == .message && state.overlays.isEmpty
+        let hint = state.chat.isStreaming ? "The model is answering; Esc stops it." : "Type a message. ⏎ sends, Alt+⏎ begins a new line."
+        let place = state.chat.input.draw(
+            into: &grid, inside, style: theme.style("chat.text"), placeholder: hint, placeholderStyle: theme.style("ui.placeholder"))
+        if isTyping { cursor = place }
+    }
+
+    /// Sampling in one line.
+    private var optionWords: String {
+        let configuration = state.forms[.chat].configuration
+        var words = configuration.isOn("do_sample")
+            ? "T \(configuration.text("temperature"))  top_p \(configuration.text("top_p"))  top_k \(configuration.text("top_k"))"
+            : "greedy"
+        words += "  max \(configuration.text("max_new_tokens"))"
+        let system = configuration.text("default_system")
+        if !system.isEmpty { words += "  system: \(TextWidth.sanitize(system))" }
+        return words + "   (^O options)"
+    }
+
+    private mutating func drawOptions(in rect: Rect) {
+        let inside = box(rect, title: "Options", note: "^O")
+        let configuration = state.forms[.chat].configuration
+        let names = ["do_sample", "temperature", "top_p", "top_k", "max_new_tokens", "repetition_penalty", "default_system"]
+        for (index, name) in names.prefix(inside.height).enumerated() {
+            let value = configuration.text(name)
+            pair(name, value.isEmpty ? "none" : TextWidth.sanitize(value), in: inside.row(index), nameWidth: 18)
+        }
+    }
+}

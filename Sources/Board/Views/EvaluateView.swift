@@ -1,0 +1,148 @@
+import Events
+import Platform
+import Terminal
+
+extension Painter {
+    mutating func drawEvaluate() {
+        let page = layout.evaluate(focus: state.focus)
+        if !page.form.isEmpty { drawForm(.evaluate, in: page.form) }
+        if !page.help.isEmpty { drawFieldHelp(.evaluate, in: page.help, withPlan: false) }
+        if !page.results.isEmpty { drawResults(in: page.results) }
+        if !page.samples.isEmpty { drawSamples(in: page.samples) }
+    }
+
+    // MARK: Results
+
+    /// The scores that have a column, in order of preference.
+    private static let scoreColumns: [(name: String, title: String)] = [
+        ("eval_loss", "loss"), ("perplexity", "ppl"), ("eval_accuracy", "acc"), ("predict_rouge-l", "rougeL"), ("predict_bleu-4", "bleu4"),
+        ("predict_rouge-1", "rouge1"), ("predict_rouge-2", "rouge2"),
+    ]
+
+    private mutating func drawResults(in rect: Rect) {
+        let marked = state.evaluation.marked.count
+        let inside = box(rect, title: marked > 0 ? "Results  (\(marked) marked)" : "Results", pane: .results)
+        let results = state.catalog.results
+        guard !results.isEmpty else {
+            paragraph(
+                state.catalog.isScanned ? "No results yet. F5 evaluates what the form describes." : "Looking for results…", in: inside,
+                "ui.placeholder")
+            return
+        }
+        let present = Self.scoreColumns.filter { column in results.contains { $0.value(column.name) != nil } }
+        let columns = Array(present.prefix(max(1, (inside.width - 14) / 8)))
+        let nameWidth = inside.width - columns.count * 8 - 2
+        text("run", x: inside.x + 2, y: inside.y, width: nameWidth, "ui.table.header")
+        for (index, column) in columns.enumerated() { drawCell(column.title, index, nameWidth, in: inside.row(0), "ui.table.header") }
+        let differenceRows = marked == 2 ? columns.count + 2 : 0
+        let list = Rect(x: inside.x, y: inside.y + 1, width: inside.width, height: max(1, inside.height - 1 - differenceRows))
+        let selection = state.evaluation.resultSelection
+        let top = max(0, min(selection - list.height / 2, results.count - list.height))
+        for (index, result) in results.enumerated().dropFirst(top).prefix(list.height) {
+            let row = list.row(index - top)
+            let isMarked = state.evaluation.marked.contains(result.directory)
+            text(isMarked ? "●" : " ", x: row.x, y: row.y, width: 1, "ui.mark")
+            text(TextWidth.truncateStart(RunName.short(result.directory), to: nameWidth), x: row.x + 2, y: row.y, width: nameWidth, "ui.text")
+            for (place, column) in columns.enumerated() { drawCell(Words.optional(result.value(column.name)), place, nameWidth, in: row, "ui.text") }
+            hits.append(HitRegion(row, .listRow(.results, index)))
+            if index == selection {
+                let focused = state.focus == .results && state.overlays.isEmpty
+                grid.overlay(row, style: theme.style(focused ? "ui.selection" : "ui.selection.unfocused"))
+            }
+        }
+        if differenceRows > 0 { drawDifference(columns, in: inside, rows: differenceRows) }
+    }
+
+    private mutating func drawCell(_ value: String, _ index: Int, _ nameWidth: Int, in row: Rect, _ scope: String) {
+        let x = row.x + 2 + nameWidth + index * 8
+        text(value, in: Rect(x: x + 1, y: row.y, width: 7, height: 1), scope, alignment: .trailing)
+    }
+
+    private mutating func drawDifference(_ columns: [(name: String, title: String)], in inside: Rect, rows: Int) {
+        let pair = state.evaluation.marked.compactMap { directory in state.catalog.results.first { $0.directory == directory } }
+        guard pair.count == 2, rows < inside.height else { return }
+        let top = inside.endY - rows + 1
+        let names = "\(Path.name(pair[1].directory)) against \(Path.name(pair[0].directory))"
+        text("difference: " + names, x: inside.x, y: top, width: inside.width, "ui.text.dim")
+        for (index, column) in columns.enumerated() {
+            guard let old = pair[0].value(column.name), let new = pair[1].value(column.name), top + 1 + index < inside.endY else { continue }
+            let change = new - old
+            self.pair(
+                "  " + column.title, (change > 0 ? "+" : "") + Words.metric(change),
+                in: Rect(x: inside.x, y: top + 1 + index, width: inside.width, height: 1), nameWidth: 10)
+        }
+    }
+
+    // MARK: Samples and progress
+
+    private mutating func drawSamples(in rect: Rect) {
+        let run = state.jobs[.evaluate]
+        let samples = run?.samples ?? []
+        let index = min(state.evaluation.sampleIndex, max(0, samples.count - 1))
+        let title = samples.isEmpty ? "Samples" : "Samples  \(index + 1)/\(samples.count)"
+        var inside = box(rect, title: title, pane: .samples)
+        if let run, run.isActive {
+            drawProgressLine(run, in: inside.row(inside.height - 1))
+            inside = inside.droppingLastRows(1)
+        } else if let run, let words = outcomeWords(run) {
+            text(words.0, in: inside.row(inside.height - 1), words.1)
+            inside = inside.droppingLastRows(1)
+        }
+        guard samples.indices.contains(index) else {
+            paragraph(
+                run?.isActive == true
+                    ? "Samples appear here as they are generated." : "With generate on, each prompt is shown here with the expected and the "
+                        + "predicted answer.", in: inside, "ui.placeholder")
+            return
+        }
+        drawSample(samples[index], in: inside)
+    }
+
+    private mutating func drawSample(_ sample: PredictionSample, in area: Rect) {
+        var lines: [(String, String, String)] = []
+        func add(_ name: String, _ value: String, _ scope: String) {
+            for (index, line) in TextWidth.wrap(TextWidth.sanitize(value), to: max(8, area.width - 9)).enumerated() {
+                lines.append((index == 0 ? name : "", line, scope))
+            }
+        }
+        add("prompt", sample.prompt, "ui.text")
+        add("expect", sample.label, "ui.success")
+        add("predict", sample.prediction, "ui.info")
+        if !sample.scores.isEmpty {
+            let scores = sample.scores.sorted { $0.key < $1.key }.map { "\($0.key) \(Words.metric($0.value))" }
+            add("scores", scores.joined(separator: "   "), "ui.text.dim")
+        }
+        let top = min(state.evaluation.sampleScroll, max(0, lines.count - area.height))
+        for (index, line) in lines.dropFirst(top).prefix(area.height).enumerated() {
+            pair(line.0, line.1, in: area.row(index), nameWidth: 8, scope: line.2)
+        }
+    }
+
+    /// Phase, bar and what is left, for jobs that are not training.
+    mutating func drawProgressLine(_ run: RunDigest, in row: Rect) {
+        guard row.width > 20 else { return }
+        let record = run.progress.last
+        let phase = record?.phase ?? (run.phase.isEmpty ? run.state.word : run.phase)
+        let nameWidth = min(24, row.width / 3)
+        text(phase, x: row.x, y: row.y, width: nameWidth, "ui.text")
+        guard let record, record.total > 0 else { return }
+        let counts = " \(NumberText.grouped(record.completed))/\(NumberText.grouped(record.total))  \(record.detail)"
+        let countWidth = min(TextWidth.width(of: counts), row.width / 2)
+        let bar = Rect(x: row.x + nameWidth + 1, y: row.y, width: row.width - nameWidth - countWidth - 2, height: 1)
+        self.bar(Double(record.completed) / Double(record.total), in: bar, scope: "progress.bar", track: "progress.track")
+        text(counts, x: bar.endX, y: row.y, width: countWidth, "ui.text.dim")
+    }
+
+    /// How a job ended, in a line.
+    func outcomeWords(_ run: RunDigest) -> (String, String)? {
+        switch run.state {
+        case .finished, .stopped:
+            let values = run.summary?.values.map { "\($0.name) \(Words.metric($0.value))" }.joined(separator: "   ") ?? ""
+            let text = values.isEmpty ? run.summary?.text ?? run.state.word : values
+            return ("✓ " + text, "ui.success")
+        case .failed: return ("✗ " + (run.failure?.description ?? "failed"), "ui.error")
+        case .aborted: return ("! aborted", "ui.warning")
+        case .waiting, .loading, .running, .paused, .stopping: return nil
+        }
+    }
+}

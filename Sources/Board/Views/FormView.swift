@@ -1,0 +1,173 @@
+import Configuration
+import Terminal
+
+extension Painter {
+    /// A form in its box, with the recipe in the title.
+    mutating func drawForm(_ tab: Tab, in rect: Rect) {
+        guard !rect.isEmpty else { return }
+        let form = state.forms[tab]
+        let inside = box(rect, title: formTitle(form), note: formNote(form), pane: .form)
+        drawFormRows(tab, in: inside, isFocused: state.overlays.isEmpty && state.focus == .form)
+    }
+
+    private func formTitle(_ form: FormState) -> String {
+        let name = form.recipePath ?? "\(form.tab.title) settings"
+        let changes = form.changedNames.count
+        guard changes > 0 else { return name }
+        return changes == 1 ? "\(name)  ● 1 change" : "\(name)  ● \(changes) changes"
+    }
+
+    private func formNote(_ form: FormState) -> String {
+        let errors = form.problems.filter { $0.severity == .error }.count
+        guard errors > 0 else { return "" }
+        return errors == 1 ? "1 error" : "\(errors) errors"
+    }
+
+    mutating func drawFormRows(_ tab: Tab, in area: Rect, isFocused: Bool) {
+        let form = state.forms[tab]
+        let rows = form.rows
+        var list = area
+        if let filter = form.filter {
+            drawFilter(filter, isTyping: form.isFiltering && isFocused, count: rows.count, in: area.row(0))
+            list = area.droppingFirstRows(1)
+        }
+        if rows.isEmpty {
+            text("No argument of \(tab.title.lowercased()) matches. Esc clears the filter.", in: list.row(0), "ui.placeholder")
+            return
+        }
+        var y = list.y
+        var index = form.top
+        while y < list.endY, index < rows.count {
+            let line = Rect(x: list.x, y: y, width: list.width, height: 1)
+            drawFormRow(rows[index], form: form, in: line, isFocused: isFocused)
+            hits.append(HitRegion(line, .formRow(tab, rows[index].identity)))
+            y += 1
+            if case .field(let row) = rows[index], y < list.endY, let note = noteBelow(row, form) {
+                text("  " + note.text, in: Rect(x: list.x + 2, y: y, width: list.width - 2, height: 1), note.scope)
+                y += 1
+            }
+            index += 1
+        }
+        grid.scrollBar(
+            in: Rect(x: list.endX, y: list.y, width: 1, height: list.height), first: form.top, visible: list.height, total: rows.count,
+            theme: theme)
+    }
+
+    private mutating func drawFilter(_ filter: TextField, isTyping: Bool, count: Int, in rect: Rect) {
+        let label = text("/", in: rect, "ui.key")
+        let countText = count == 1 ? "1 field" : "\(count) fields"
+        let countWidth = TextWidth.width(of: countText)
+        let field = Rect(x: rect.x + label, y: rect.y, width: rect.width - label - countWidth - 1, height: 1)
+        drawTextField(filter, in: field, hasCursor: isTyping)
+        text(countText, x: rect.endX - countWidth, y: rect.y, width: countWidth, "ui.text.dim")
+    }
+
+    /// A text field with the terminal's cursor in it when it is the one being typed in.
+    mutating func drawTextField(_ field: TextField, in rect: Rect, hasCursor: Bool) {
+        let place = field.draw(into: &grid, rect, style: theme.style("ui.field.edit"))
+        if hasCursor { cursor = place }
+    }
+
+    /// What stands under a field: what is wrong while it is typed in, and for the field under the cursor.
+    private func noteBelow(_ row: FieldRow, _ form: FormState) -> (text: String, scope: String)? {
+        if let edit = form.edit, edit.argument == row.name {
+            if let problem = edit.problem { return ("✗ " + problem, "ui.error") }
+            return (row.argument.allowed, "ui.text.dim")
+        }
+        return nil
+    }
+
+    private mutating func drawFormRow(_ row: FormRow, form: FormState, in line: Rect, isFocused: Bool) {
+        let isSelected = row.identity == form.selection
+        switch row {
+        case .section(let title, let isOpen, let fieldCount, let changedCount, let problemCount):
+            drawSection(
+                title, isOpen: isOpen, fieldCount: fieldCount, changedCount: changedCount, problemCount: problemCount, in: line)
+        case .inapplicable(_, let names, let reason, let isOpen):
+            let count = names.count == 1 ? "1 field does" : "\(names.count) fields do"
+            text("    \(isOpen ? "▾" : "▸") \(count) not apply: \(reason)", in: line, "ui.field.disabled")
+        case .field(let field): drawField(field, form: form, in: line, isSelected: isSelected)
+        }
+        guard isSelected else { return }
+        if isFocused {
+            if form.edit == nil { grid.overlay(line, style: theme.style("ui.selection")) }
+        } else {
+            grid.overlay(line, style: theme.style("ui.selection.unfocused"))
+        }
+    }
+
+    private mutating func drawSection(
+        _ title: String, isOpen: Bool, fieldCount: Int, changedCount: Int, problemCount: Int, in line: Rect
+    ) {
+        let used = text("  \(isOpen ? "▾" : "▸") \(title)", in: line, "ui.field.group")
+        var note = isOpen ? "" : "\(fieldCount) \(fieldCount == 1 ? "field" : "fields")"
+        if changedCount > 0, !isOpen { note += ", \(changedCount) changed" }
+        var scope = "ui.text.dim"
+        if problemCount > 0, !isOpen {
+            note += ", \(problemCount) \(problemCount == 1 ? "error" : "errors")"
+            scope = "ui.error"
+        }
+        text(note, x: line.x + used + 2, y: line.y, width: line.width - used - 2, scope)
+    }
+
+    private mutating func drawField(_ row: FieldRow, form: FormState, in line: Rect, isSelected: Bool) {
+        let isOff = row.laterReason != nil || row.inapplicableReason != nil
+        let isEditing = form.edit?.argument == row.name
+        text(isSelected ? "▶" : " ", x: line.x, y: line.y, width: 1, "ui.mark")
+        let nameWidth = line.width >= 54 ? 20 : line.width >= 42 ? 17 : 15
+        let nameX = line.x + 4
+        text(FieldLabel.short(row.name), x: nameX, y: line.y, width: nameWidth, isOff ? "ui.field.disabled" : "ui.field.name")
+        let valueX = nameX + nameWidth + 1
+        let valueRoom = line.endX - valueX
+        if isEditing, let edit = form.edit {
+            drawTextField(edit.field, in: Rect(x: valueX, y: line.y, width: valueRoom, height: 1), hasCursor: true)
+            return
+        }
+        let note = fieldNote(row, isSelected: isSelected)
+        let noteWidth = min(TextWidth.width(of: note.text), valueRoom)
+        let value = FieldValue.shown(row)
+        let room = max(min(valueRoom, TextWidth.width(of: value)), valueRoom - noteWidth - 1)
+        let used = text(value, x: valueX, y: line.y, width: min(room, valueRoom), valueScope(row, isOff: isOff))
+        let left = valueRoom - used - 1
+        guard left > 3, !note.text.isEmpty else { return }
+        let shown = TextWidth.truncate(note.text, to: left)
+        text(shown, x: line.endX - TextWidth.width(of: shown), y: line.y, width: left, note.scope)
+    }
+
+    private func valueScope(_ row: FieldRow, isOff: Bool) -> String {
+        if row.problem?.severity == .error { return "ui.field.invalid" }
+        if isOff { return "ui.field.disabled" }
+        if row.was != nil { return "ui.field.changed" }
+        return row.value.isEmpty ? "ui.placeholder" : "ui.field.value"
+    }
+
+    /// What stands at the right of a field: what is wrong with it, why it is off, what it was, or that it has a picker.
+    private func fieldNote(_ row: FieldRow, isSelected: Bool) -> (text: String, scope: String) {
+        if let problem = row.problem {
+            return problem.severity == .error ? ("✗ " + problem.message, "ui.error") : ("! " + problem.message, "ui.warning")
+        }
+        if row.laterReason != nil { return ("not yet", "ui.field.disabled") }
+        if row.inapplicableReason != nil { return ("does not apply", "ui.field.disabled") }
+        if let was = row.was {
+            if row.argument.isFlag || row.argument.isSecret { return ("● changed", "ui.field.changed") }
+            return ("● was \(was.isEmpty ? "not set" : was)", "ui.field.changed")
+        }
+        if case .choices = PickerState.Kind(argument: row.argument) { return ("", "ui.text.dim") }
+        return PickerState.Kind(argument: row.argument) == nil ? ("", "ui.text.dim") : ("[pick]", "ui.text.dim")
+    }
+}
+
+/// How values look in a form.
+enum FieldValue {
+    static func shown(_ row: FieldRow) -> String {
+        if row.argument.isSecret, !row.value.isEmpty { return "••••••" }
+        switch row.argument.kind {
+        case .flag: return row.value == "true" ? "[x]" : row.value == "false" ? "[ ]" : "[ ] not set"
+        case .choice: return "‹ \(row.value.isEmpty ? "not set" : row.value) ›"
+        case .list:
+            let parts = row.value.split(separator: ",")
+            return parts.count > 1 ? "\(parts.joined(separator: ", "))  (\(parts.count))" : row.value.isEmpty ? "none" : row.value
+        case .integer, .number, .text, .numbers, .mapping: return row.value.isEmpty ? "none" : row.value
+        }
+    }
+}

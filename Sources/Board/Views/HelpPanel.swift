@@ -1,0 +1,92 @@
+import Configuration
+import Terminal
+
+extension Painter {
+    /// Everything there is to know about the field under the cursor.
+    mutating func drawFieldHelp(_ tab: Tab, in rect: Rect, withPlan: Bool) {
+        guard rect.height > 2 else { return }
+        let form = state.forms[tab]
+        guard let row = form.selectedField else {
+            let inside = box(rect, title: "Help")
+            paragraph("⏎ opens or folds a section. / finds any field by name or by what it does.", in: inside, "ui.text.dim")
+            return
+        }
+        var area = box(rect, title: row.name)
+        if withPlan, area.height >= 14 {
+            let planRows = min(6, area.height / 3)
+            drawShortPlan(form, in: Rect(x: area.x, y: area.endY - planRows, width: area.width, height: planRows))
+            area = area.droppingLastRows(planRows + 1)
+        }
+        let help = row.argument.help.isEmpty ? "No description." : row.argument.help
+        if area.height <= 2 {
+            // Compact: the sentence, then what may be written.
+            paragraph(help, in: area.row(0), "ui.text")
+            text(problemOrFacts(row), in: area.row(1), row.problem == nil ? "ui.text.dim" : "ui.error")
+            return
+        }
+        var y = area.y + paragraph(help, in: Rect(x: area.x, y: area.y, width: area.width, height: max(1, area.height / 2)), "ui.text") + 1
+        for fact in facts(row, form) {
+            guard y < area.endY else { return }
+            let wrapped = TextWidth.wrap(fact.value, to: max(8, area.width - 9))
+            for (index, line) in wrapped.enumerated() where y < area.endY {
+                if index == 0 { text(fact.name, x: area.x, y: y, width: 8, "ui.text.dim") }
+                text(line, x: area.x + 9, y: y, width: area.width - 9, fact.scope)
+                y += 1
+            }
+        }
+        guard area.height > 12, y + 1 < area.endY else { return }
+        drawHistory(row.name, form, in: Rect(x: area.x, y: y + 1, width: area.width, height: area.endY - y - 1))
+    }
+
+    private func problemOrFacts(_ row: FieldRow) -> String {
+        if let problem = row.problem { return "✗ " + problem.message }
+        if let reason = row.laterReason { return "not yet: " + reason }
+        if let reason = row.inapplicableReason { return "does not apply: " + reason }
+        return "default \(row.argument.defaultText.isEmpty ? "none" : row.argument.defaultText) · \(row.argument.allowed)"
+    }
+
+    private struct Fact {
+        var name: String
+        var value: String
+        var scope: String
+    }
+
+    private func facts(_ row: FieldRow, _ form: FormState) -> [Fact] {
+        let argument = row.argument
+        var facts: [Fact] = []
+        if let problem = row.problem {
+            let isError = problem.severity == .error
+            facts.append(Fact(name: isError ? "✗ error" : "! note", value: problem.message, scope: isError ? "ui.error" : "ui.warning"))
+        } else if let reason = row.laterReason {
+            facts.append(Fact(name: "not yet", value: reason, scope: "ui.warning"))
+        } else if let reason = row.inapplicableReason {
+            facts.append(Fact(name: "off", value: reason, scope: "ui.warning"))
+        } else if case .notice(let reason) = argument.support, row.isSet {
+            facts.append(Fact(name: "note", value: reason, scope: "ui.warning"))
+        }
+        facts.append(Fact(name: "default", value: argument.defaultText.isEmpty ? "none" : argument.defaultText, scope: "ui.text"))
+        facts.append(Fact(name: "takes", value: argument.allowed, scope: "ui.text"))
+        facts.append(Fact(name: "flag", value: "--" + argument.name, scope: "ui.code"))
+        facts.append(Fact(name: "set by", value: source(row, form), scope: "ui.text"))
+        return facts
+    }
+
+    private func source(_ row: FieldRow, _ form: FormState) -> String {
+        if let was = row.was { return "you (\(form.recipePath == nil ? "it was" : "the recipe has") \(was.isEmpty ? "none" : was))" }
+        guard row.isSet else { return "the default" }
+        return form.recipePath ?? "the default"
+    }
+
+    private mutating func drawHistory(_ name: String, _ form: FormState, in area: Rect) {
+        var values: [String] = [form.configuration.text(name)]
+        for change in form.undoStack.reversed() {
+            let value = change.configuration.text(name)
+            if values.last != value { values.append(value) }
+        }
+        guard values.count > 1, area.height > 1 else { return }
+        text("History of this field", in: area.row(0), "ui.text.dim")
+        for (index, value) in values.prefix(area.height - 1).enumerated() {
+            text("  \(value.isEmpty ? "none" : value)\(index == 0 ? "   now" : "")", in: area.row(index + 1), "ui.text")
+        }
+    }
+}

@@ -1,0 +1,200 @@
+import Events
+import Platform
+import Terminal
+
+extension Painter {
+    mutating func drawMonitor() {
+        guard let run = state.monitoredRun else {
+            drawRuns(in: layout.monitor(focus: state.focus, hasRun: false).runs, pane: .runs)
+            return
+        }
+        let page = layout.monitor(focus: state.focus, hasRun: true)
+        drawRunProgress(run, in: page.progress)
+        if !page.configuration.isEmpty { drawRunFacts(run, in: page.configuration) }
+        if !page.runs.isEmpty { drawRuns(in: page.runs, pane: .runs) }
+        if !page.chart.isEmpty { drawChart(run, in: page.chart) }
+        if !page.smallCharts.isEmpty { drawSmallCharts(run, in: page.smallCharts) }
+        if !page.now.isEmpty { drawNow(run, in: page.now) }
+        if !page.system.isEmpty { drawSystem(in: page.system) }
+        if !page.log.isEmpty { drawLog(run, in: page.log) }
+    }
+
+    /// `step 471/1240  epoch 1.14  ▕███   ▏ ETA 00:41:07`
+    private mutating func drawRunProgress(_ run: RunDigest, in rect: Rect) {
+        let row = rect.inset(horizontal: 1, vertical: 0)
+        var words = ""
+        if let latest = run.latest {
+            words = "step \(latest.step)/\(latest.totalSteps)  epoch \(NumberText.fixed(latest.epoch, digits: 2))"
+        } else {
+            words = run.progress.last?.phase ?? (run.phase.isEmpty ? run.state.word : run.phase)
+        }
+        let (end, scope) = runEnding(run)
+        let endWidth = TextWidth.width(of: end)
+        let used = text(words, x: row.x, y: row.y, width: row.width - endWidth - 2, "ui.text")
+        text(end, x: row.endX - endWidth, y: row.y, width: endWidth, scope)
+        let bar = Rect(x: row.x + used + 2, y: row.y, width: row.width - used - endWidth - 4, height: 1)
+        if bar.width > 8 { self.bar(run.fraction ?? 0, in: bar, scope: "progress.bar", track: "progress.track") }
+    }
+
+    /// What stands at the right of the progress line: time left, or how it ended.
+    private func runEnding(_ run: RunDigest) -> (String, String) {
+        let elsewhere = run.origin == .elsewhere ? "other process  " : ""
+        switch run.state {
+        case .paused: return (elsewhere + "paused", "ui.status.paused")
+        case .stopping: return (elsewhere + "stopping", "ui.status.paused")
+        case .finished: return ("finished", "ui.success")
+        case .stopped: return ("stopped, saved", "ui.warning")
+        case .failed: return ("failed", "ui.status.failed")
+        case .aborted: return ("aborted", "ui.status.failed")
+        case .waiting, .loading: return (elsewhere + run.state.word, "ui.status.running")
+        case .running:
+            if run.origin == .finished { return ("cut off", "ui.warning") }
+            switch run.pendingRequest {
+            case .pause: return (elsewhere + "pausing…", "ui.status.paused")
+            case .stopAndSave: return (elsewhere + "stopping…", "ui.status.paused")
+            case .save: return (elsewhere + "saving…", "ui.status.running")
+            case .abort: return (elsewhere + "aborting…", "ui.status.failed")
+            case .none, .resume: return (elsewhere + "ETA " + Words.duration(run.latest?.remainingSeconds ?? .nan), "ui.status.running")
+            }
+        }
+    }
+
+    // MARK: Panels
+
+    private mutating func drawNow(_ run: RunDigest, in rect: Rect) {
+        let step = run.latestLogged
+        let loss = "loss \(Words.optional(step?.loss))"
+        let rate = "lr \(step?.learningRate.map { NumberText.scientific($0, digits: 2) } ?? "-")"
+        let norm = "grad \(Words.optional(step?.gradientNorm))"
+        let speed = "tok/s \((run.latest?.tokensPerSecond ?? step?.tokensPerSecond).map { NumberText.grouped(Int($0)) } ?? "-")"
+        if rect.height < 3 {
+            text([loss, rate, norm, speed].joined(separator: "   "), in: rect.inset(horizontal: 1, vertical: 0), "ui.text")
+            return
+        }
+        let inside = box(rect, title: "Now", note: run.nonFiniteSteps > 0 ? "NaN in \(run.nonFiniteSteps) steps" : "")
+        let seconds = secondsPerStep(run).map { "s/step " + Words.metric($0) } ?? "s/step -"
+        let tokens = "tokens \(NumberText.count(run.latest?.tokensSeen ?? 0))"
+        var lines = [[loss, rate, norm], [speed, seconds, tokens]]
+        if let best = run.bestEvaluation {
+            lines.append(["best eval \(Words.optional(best.loss)) @ \(best.step)"])
+        }
+        if let checkpoint = run.checkpoints.last {
+            let words = "checkpoint \(checkpoint.step)  \(NumberText.bytes(checkpoint.bytes))"
+            if lines.count < 3 || inside.height > 3 { lines.append([words]) } else { lines[2].append(words) }
+        }
+        if inside.height > 5, let latest = run.latest { lines.append(["elapsed \(Words.duration(latest.elapsedSeconds))"]) }
+        for (index, line) in lines.prefix(inside.height).enumerated() {
+            let column = inside.width / max(line.count, line.count == 1 ? 1 : 3)
+            for (place, word) in line.enumerated() {
+                text(word, x: inside.x + place * column, y: inside.y + index, width: max(1, column - 1), "ui.text")
+            }
+        }
+    }
+
+    private func secondsPerStep(_ run: RunDigest) -> Double? {
+        guard let latest = run.latest, latest.step > 0, latest.elapsedSeconds > 0 else { return nil }
+        return latest.elapsedSeconds / Double(latest.step)
+    }
+
+    private mutating func drawSystem(in rect: Rect) {
+        let system = state.system
+        let inside = box(rect, title: "System", note: rect.width > 50 ? TextWidth.truncate(system.cpuModel, to: rect.width - 20) : "")
+        let used = system.memoryBytes - system.availableBytes
+        let memoryShare = system.memoryBytes > 0 ? Double(used) / Double(system.memoryBytes) : 0
+        let processShare = system.memoryBytes > 0 ? Double(system.residentBytes) / Double(system.memoryBytes) : 0
+        drawMeter("CPU", share: system.cpuBusy, words: "\(Int((system.cpuBusy * 100).rounded()))% of \(system.cpuCount)", "meter.cpu", in: inside.row(0))
+        drawMeter(
+            "RAM", share: memoryShare, words: "\(NumberText.bytes(used)) / \(NumberText.bytes(system.memoryBytes))", "meter.memory",
+            in: inside.row(1))
+        drawMeter(
+            "us", share: processShare, words: "\(NumberText.bytes(system.residentBytes)), peak \(NumberText.bytes(system.peakResidentBytes))",
+            "meter.memory", in: inside.row(2))
+        guard inside.height > 3 else { return }
+        text("no GPU: the engine runs on the CPU", in: inside.row(3), "ui.text.dim")
+    }
+
+    private mutating func drawMeter(_ name: String, share: Double, words: String, _ scope: String, in row: Rect) {
+        guard row.height > 0 else { return }
+        let wordsWidth = min(TextWidth.width(of: words), row.width * 3 / 5)
+        text(name, x: row.x, y: row.y, width: 3, "ui.text.dim")
+        bar(share, in: Rect(x: row.x + 4, y: row.y, width: row.width - 5 - wordsWidth, height: 1), scope: scope, track: "meter.track")
+        text(words, x: row.endX - wordsWidth, y: row.y, width: wordsWidth, "ui.text")
+    }
+
+    /// The run's plan and outcome, where there is room for a column of its own.
+    private mutating func drawRunFacts(_ run: RunDigest, in rect: Rect) {
+        let inside = box(rect, title: "Run", note: run.origin == .elsewhere ? "read-only: p S x work" : "")
+        var lines: [(String, String)] = [("folder", RunName.short(run.directory)), ("state", run.state.word)]
+        if let plan = run.plan {
+            lines += [
+                ("model", plan.modelName), ("family", plan.architecture),
+                ("trains", "\(NumberText.count(plan.trainableCount)) of \(NumberText.count(plan.parameterCount))"),
+                ("samples", NumberText.grouped(plan.samples)), ("tokens", NumberText.count(plan.tokens)),
+                ("batch", "\(plan.effectiveBatch) per step"), ("memory", NumberText.bytes(plan.peakBytes)),
+            ]
+        }
+        lines += run.checkpoints.suffix(3).reversed().map { ("saved", "step \($0.step)  \(NumberText.bytes($0.bytes))") }
+        for value in run.summary?.values ?? [] { lines.append((value.name, Words.metric(value.value))) }
+        for (index, line) in lines.prefix(inside.height).enumerated() {
+            let row = inside.row(index)
+            let value = line.0 == "folder" ? TextWidth.truncateStart(line.1, to: max(4, row.width - 9)) : line.1
+            pair(line.0, value, in: row, nameWidth: 8)
+        }
+        let rest = inside.droppingFirstRows(lines.count + 1)
+        if let failure = run.failure, rest.height > 0 { paragraph(failure.description, in: rest, "ui.error") }
+    }
+
+    // MARK: Log
+
+    private mutating func drawLog(_ run: RunDigest, in rect: Rect) {
+        let pane = state.logPane
+        var title = pane.isFollowing ? "Log  (following)" : "Log  (\(pane.linesFromEnd) lines from the end)"
+        if pane.filter != .informative { title += "  " + pane.filter.title }
+        if pane.draft == nil, !pane.search.isEmpty { title += "  /\(pane.search)" }
+        var inside = box(rect, title: title, pane: .log)
+        if let draft = pane.draft {
+            let row = inside.row(inside.height - 1)
+            let used = text("/", in: row, "ui.key")
+            drawTextField(
+                draft, in: Rect(x: row.x + used, y: row.y, width: row.width - used, height: 1),
+                hasCursor: state.focus == .log && state.overlays.isEmpty)
+            inside = inside.droppingLastRows(1)
+        }
+        let indices = state.shownLogIndices
+        if indices.isEmpty {
+            text(run.log.records.isEmpty ? "The log is empty so far." : "No line of this level.", in: inside.row(0), "ui.placeholder")
+            return
+        }
+        let bottom = max(0, indices.count - pane.linesFromEnd)
+        let top = max(0, bottom - inside.height)
+        let query = pane.search.lowercased()
+        for (row, position) in (top..<bottom).enumerated() {
+            drawLogLine(run.log.records[indices[position]], query: query, in: inside.row(row))
+        }
+        grid.scrollBar(
+            in: Rect(x: inside.endX, y: inside.y, width: 1, height: inside.height), first: top, visible: inside.height,
+            total: indices.count, theme: theme)
+    }
+
+    private mutating func drawLogLine(_ record: LogRecord, query: String, in row: Rect) {
+        let timeWidth = text(Words.time(record.time, secondsFromUTC: state.secondsFromUTC), x: row.x, y: row.y, width: 8, "log.time")
+        let level: (String, String) =
+            switch record.level {
+            case .debug: ("debug ", "log.debug")
+            case .info: ("", "log.info")
+            case .warning: ("warning ", "log.warning")
+            case .error: ("error ", "log.error")
+            case .output: ("out ", "log.output")
+            }
+        let x = row.x + timeWidth + 1
+        let words = level.0 + TextWidth.sanitize(record.text)
+        text(words, x: x, y: row.y, width: row.endX - x, level.1)
+        guard !query.isEmpty, let match = words.lowercased().firstRange(of: query) else { return }
+        let offset = words.lowercased().distance(from: words.lowercased().startIndex, to: match.lowerBound)
+        let before = TextWidth.width(of: String(words.prefix(offset)))
+        let width = TextWidth.width(of: String(words.dropFirst(offset).prefix(query.count)))
+        guard x + before < row.endX else { return }
+        grid.overlay(
+            Rect(x: x + before, y: row.y, width: min(width, row.endX - x - before), height: 1), style: theme.style("ui.match"))
+    }
+}

@@ -1,0 +1,187 @@
+import Configuration
+import Platform
+import Terminal
+
+extension Painter {
+    mutating func draw(_ overlay: Overlay, isTop: Bool) {
+        switch overlay {
+        case .help(let list): drawCommands(list, title: "Help", isTop: isTop)
+        case .palette(let list): drawCommands(list, title: "Commands", isTop: isTop)
+        case .picker(let picker): drawPicker(picker, isTop: isTop)
+        case .dialog(let dialog): drawDialog(dialog)
+        case .preview(let preview): drawPreview(preview)
+        case .form(let tab): drawFormPopup(tab, isTop: isTop)
+        case .prompt(let prompt): drawPrompt(prompt, isTop: isTop)
+        case .runs: drawRunsPopup()
+        }
+    }
+
+    private mutating func popup(_ rect: Rect, title: String, note: String = "") -> Rect {
+        hits.append(HitRegion(rect, .overlay))
+        return grid.popup(rect, title: title, note: note, theme: theme)
+    }
+
+    // MARK: Commands
+
+    private mutating func drawCommands(_ list: CommandListState, title: String, isTop: Bool) {
+        let inside = popup(layout.listPopup, title: title, note: "⏎ runs, Esc closes")
+        let commands = state.commands(of: list)
+        drawListFilter(list.filter, count: commands.count, noun: "command", isTop: isTop, in: inside.row(0))
+        let area = inside.droppingFirstRows(2)
+        if commands.isEmpty {
+            text("No command matches.", in: area.row(0), "ui.placeholder")
+            return
+        }
+        let keyWidth = 20
+        let top = max(0, min(list.selection - area.height / 2, commands.count - area.height))
+        for (index, command) in commands.enumerated().dropFirst(top).prefix(area.height) {
+            let row = area.row(index - top)
+            let isHere = state.isHere(command, list)
+            let refusal = isHere ? command.refusal(state) : nil
+            text(command.keyText, x: row.x, y: row.y, width: keyWidth, isHere ? "ui.key" : "ui.key.disabled")
+            let place = command.contexts.first?.title ?? ""
+            let placeWidth = min(18, TextWidth.width(of: place))
+            let titleWidth = row.width - keyWidth - 1 - placeWidth - 1
+            let isDim = !isHere || refusal != nil
+            text(command.title, x: row.x + keyWidth + 1, y: row.y, width: titleWidth, isDim ? "ui.text.dim" : "ui.text")
+            text(place, x: row.endX - placeWidth, y: row.y, width: placeWidth, "ui.text.dim")
+            hits.append(HitRegion(row, .overlayRow(index)))
+            if index == list.selection { grid.overlay(row, style: theme.style("ui.selection")) }
+        }
+        grid.scrollBar(
+            in: Rect(x: area.endX, y: area.y, width: 1, height: area.height), first: top, visible: area.height, total: commands.count,
+            theme: theme)
+    }
+
+    private mutating func drawListFilter(_ filter: TextField, count: Int, noun: String, isTop: Bool, in row: Rect) {
+        let words = count == 1 ? "1 \(noun)" : "\(count) \(noun)s"
+        let width = TextWidth.width(of: words)
+        let used = text("> ", in: row, "ui.key")
+        drawTextField(filter, in: Rect(x: row.x + used, y: row.y, width: row.width - used - width - 1, height: 1), hasCursor: isTop)
+        text(words, x: row.endX - width, y: row.y, width: width, "ui.text.dim")
+    }
+
+    // MARK: Picker
+
+    private mutating func drawPicker(_ picker: PickerState, isTop: Bool) {
+        let items = state.items(of: picker)
+        let height = max(9, min(items.count + 5, layout.listPopup.height))
+        let note = picker.takesSeveral ? "space marks, ⏎ takes" : "⏎ takes, Esc closes"
+        let inside = popup(layout.popup(columns: layout.listPopup.width, rows: height), title: picker.title, note: note)
+        drawListFilter(picker.filter, count: items.count, noun: "entry", isTop: isTop, in: inside.row(0))
+        let area = inside.droppingFirstRows(2)
+        if items.isEmpty {
+            let hint = state.catalog.isScanned ? emptyHint(picker.kind) : "Looking…"
+            paragraph(hint, in: area, "ui.placeholder")
+            return
+        }
+        let top = max(0, min(picker.selection - area.height / 2, items.count - area.height))
+        for (index, item) in items.enumerated().dropFirst(top).prefix(area.height) {
+            let row = area.row(index - top)
+            drawItem(item, picker: picker, in: row)
+            hits.append(HitRegion(row, .overlayRow(index)))
+            if index == picker.selection { grid.overlay(row, style: theme.style("ui.selection")) }
+        }
+        grid.scrollBar(
+            in: Rect(x: area.endX, y: area.y, width: 1, height: area.height), first: top, visible: area.height, total: items.count,
+            theme: theme)
+    }
+
+    private mutating func drawItem(_ item: PickerItem, picker: PickerState, in row: Rect) {
+        var x = row.x
+        if picker.takesSeveral {
+            let place = picker.marked.firstIndex(of: item.value)
+            text(place == nil ? "[ ]" : "[x]", x: x, y: row.y, width: 3, place == nil ? "ui.text.dim" : "ui.mark")
+            x += 4
+        }
+        let detail = item.problem ?? item.detail
+        let detailWidth = min(TextWidth.width(of: detail), row.width / 2)
+        let room = row.endX - x - (detailWidth > 0 ? detailWidth + 2 : 0)
+        let title = TextWidth.sanitize(item.title)
+        text(title, x: x, y: row.y, width: room, item.problem == nil ? "ui.text" : "ui.field.disabled")
+        if TextWidth.width(of: title) <= room { drawMatches(item, x: x, y: row.y) }
+        text(detail, x: row.endX - detailWidth, y: row.y, width: detailWidth, item.problem == nil ? "ui.text.dim" : "ui.warning")
+    }
+
+    private mutating func drawMatches(_ item: PickerItem, x: Int, y: Int) {
+        let characters = Array(item.title)
+        for position in item.matches where characters.indices.contains(position) {
+            let offset = TextWidth.width(of: String(characters[..<position]))
+            grid.overlay(
+                Rect(x: x + offset, y: y, width: TextWidth.width(of: characters[position]), height: 1), style: theme.style("ui.match"))
+        }
+    }
+
+    private func emptyHint(_ kind: PickerState.Kind) -> String {
+        switch kind {
+        case .models: "No model folders were found. Type the path of one that holds config.json and press ⏎."
+        case .datasets: "No datasets are registered in \(state.catalog.datasetDirectory)/dataset_info.json. Type a name or a file and press ⏎."
+        case .adapters: "No adapters under saves/ yet: train one first."
+        case .checkpoints: "No checkpoints under saves/ yet."
+        case .recipes: "No recipes were found. Type the path of a YAML file and press ⏎."
+        case .outputDirectories: "Type a folder and press ⏎."
+        case .choices: "There is nothing to choose from."
+        case .overlayRun: "There is no other run with a loss to draw."
+        }
+    }
+
+    // MARK: Dialog, preview, prompt, form, runs
+
+    private mutating func drawDialog(_ dialog: DialogState) {
+        let labels = dialog.choices.map { "[ \($0.label) ]" }
+        let buttonWidth = labels.map(TextWidth.width(of:)).reduce(0, +) + 2 * (labels.count - 1)
+        let width = min(max(buttonWidth, 46) + 6, state.size.columns - 4)
+        let lines = TextWidth.wrap(dialog.text, to: width - 4)
+        let inside = popup(layout.popup(columns: width, rows: min(lines.count + 4, state.size.rows - 2)), title: dialog.title)
+        paragraph(dialog.text, in: inside.droppingLastRows(2), "ui.text")
+        var x = inside.x + max(0, (inside.width - buttonWidth) / 2)
+        let y = inside.endY - 1
+        for (index, label) in labels.enumerated() {
+            let used = text(label, x: x, y: y, width: inside.endX - x, index == dialog.selection ? "ui.text.strong" : "ui.text")
+            let rect = Rect(x: x, y: y, width: used, height: 1)
+            underlineKey(dialog.choices[index], label: label, at: rect)
+            if index == dialog.selection { grid.overlay(rect, style: theme.style("ui.selection")) }
+            hits.append(HitRegion(rect, .choice(index)))
+            x += used + 2
+        }
+    }
+
+    /// The letter that picks a choice, as it stands in its label.
+    private mutating func underlineKey(_ choice: DialogState.Choice, label: String, at rect: Rect) {
+        guard let index = label.firstIndex(where: { $0.lowercased() == String(choice.key) }) else { return }
+        let offset = TextWidth.width(of: String(label[..<index]))
+        grid.overlay(Rect(x: rect.x + offset, y: rect.y, width: 1, height: 1), style: theme.style("ui.key"))
+    }
+
+    private mutating func drawPreview(_ preview: PreviewState) {
+        let inside = popup(
+            layout.listPopup, title: "Preview: \(preview.style.title)", note: "a form, y copy, Y write, Esc closes")
+        let lines = CommandPreview.wrapped(state.forms[preview.tab], style: preview.style, width: inside.width)
+        let top = min(preview.scroll, max(0, lines.count - inside.height))
+        for (index, line) in lines.dropFirst(top).prefix(inside.height).enumerated() { text(line, in: inside.row(index), "ui.code") }
+        grid.scrollBar(
+            in: Rect(x: inside.endX, y: inside.y, width: 1, height: inside.height), first: top, visible: inside.height,
+            total: lines.count, theme: theme)
+    }
+
+    private mutating func drawPrompt(_ prompt: PromptState, isTop: Bool) {
+        let inside = popup(layout.popup(columns: 64, rows: 5), title: prompt.title, note: "⏎ accepts")
+        drawTextField(prompt.field, in: inside.row(0), hasCursor: isTop)
+        if let problem = prompt.problem { text(problem, in: inside.row(2), "ui.error") }
+    }
+
+    private mutating func drawFormPopup(_ tab: Tab, isTop: Bool) {
+        let inside = popup(layout.formPopup, title: "Model, system prompt and sampling", note: "Esc closes, F5 loads the model")
+        drawFormRows(tab, in: inside.droppingLastRows(3), isFocused: isTop)
+        let help = inside.droppingFirstRows(inside.height - 2)
+        guard let row = state.forms[tab].selectedField else { return }
+        text(row.argument.help, in: help.row(0), "ui.text.dim")
+        let facts = "default \(row.argument.defaultText.isEmpty ? "none" : row.argument.defaultText) · \(row.argument.allowed)"
+        text(row.problem?.message ?? facts, in: help.row(1), row.problem == nil ? "ui.text.dim" : "ui.error")
+    }
+
+    private mutating func drawRunsPopup() {
+        hits.append(HitRegion(layout.listPopup, .overlay))
+        drawRuns(in: layout.listPopup, pane: nil)
+    }
+}

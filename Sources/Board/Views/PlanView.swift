@@ -1,0 +1,105 @@
+import Events
+import Platform
+import Terminal
+
+extension Painter {
+    /// Memory, steps and warnings of the configuration in a few lines, under the field's help.
+    mutating func drawShortPlan(_ form: FormState, in area: Rect) {
+        switch form.plan {
+        case .none: text("no estimate while there are errors", in: area.row(0), "ui.text.dim")
+        case .computing: text("estimating…", in: area.row(0), "ui.text.dim")
+        case .failed(let reason): paragraph(reason, in: area, "ui.warning")
+        case .ready(let plan):
+            let isTight = plan.availableBytes > 0 && plan.peakBytes > plan.availableBytes
+            let lines: [(String, String, String)] = [
+                ("memory", memory(plan), isTight ? "ui.error" : "ui.text"),
+                ("steps", NumberText.grouped(plan.totalSteps), "ui.text"),
+                ("samples", samples(plan), "ui.text"),
+                ("trains", "\(NumberText.count(plan.trainableCount)) of \(NumberText.count(plan.parameterCount))", "ui.text"),
+                ("tokens", NumberText.count(plan.tokens), "ui.text"),
+            ]
+            for (index, line) in lines.prefix(area.height).enumerated() {
+                pair(line.0, line.1, in: area.row(index), nameWidth: 8, scope: line.2)
+            }
+            if area.height > lines.count, let warning = plan.warnings.first {
+                text("! " + warning, in: area.row(lines.count), "ui.warning")
+            }
+        }
+    }
+
+    /// The whole plan, for wide terminals.
+    mutating func drawPlan(_ tab: Tab, in rect: Rect) {
+        guard !rect.isEmpty else { return }
+        let form = state.forms[tab]
+        let inside = box(rect, title: "Plan")
+        switch form.plan {
+        case .none: paragraph("No estimate while the form has errors.", in: inside, "ui.text.dim")
+        case .computing: text("estimating…", in: inside.row(0), "ui.text.dim")
+        case .failed(let reason): paragraph(reason, in: inside, "ui.warning")
+        case .ready(let plan): drawLines(planLines(plan, form), in: inside)
+        }
+    }
+
+    private mutating func drawLines(_ lines: [PlanLine], in area: Rect) {
+        var y = area.y
+        for line in lines {
+            guard y < area.endY else { return }
+            if line.name.isEmpty {
+                y += paragraph(line.value, in: Rect(x: area.x, y: y, width: area.width, height: min(3, area.endY - y)), line.scope)
+            } else {
+                pair(line.name, line.value, in: Rect(x: area.x, y: y, width: area.width, height: 1), nameWidth: 11, scope: line.scope)
+                y += 1
+            }
+        }
+    }
+
+    private struct PlanLine {
+        var name: String
+        var value: String
+        var scope = "ui.text"
+    }
+
+    private func planLines(_ plan: RunPlan, _ form: FormState) -> [PlanLine] {
+        let share = plan.parameterCount > 0 ? Double(plan.trainableCount) / Double(plan.parameterCount) : 0
+        let isTight = plan.availableBytes > 0 && plan.peakBytes > plan.availableBytes
+        var lines = [
+            PlanLine(name: "model", value: plan.modelName + (plan.architecture.isEmpty ? "" : "  " + plan.architecture)),
+            PlanLine(
+                name: "trainable",
+                value: "\(NumberText.count(plan.trainableCount)) of \(NumberText.count(plan.parameterCount))  (\(Words.percent(share)))"),
+            PlanLine(name: "samples", value: samples(plan)),
+            PlanLine(name: "tokens", value: "\(NumberText.count(plan.tokens)), \(NumberText.count(plan.lossTokens)) carry loss"),
+            PlanLine(name: "longest", value: "\(NumberText.grouped(plan.longestSample)) tokens"),
+            PlanLine(name: "steps", value: "\(NumberText.grouped(plan.totalSteps))  (\(NumberText.grouped(plan.stepsPerEpoch)) per epoch)"),
+            PlanLine(name: "batch", value: "\(plan.effectiveBatch) samples per step"),
+            PlanLine(name: "memory", value: memory(plan), scope: isTight ? "ui.error" : "ui.text"),
+        ]
+        for part in plan.memory where part.bytes > 0 {
+            lines.append(PlanLine(name: "  " + part.part, value: NumberText.bytes(part.bytes), scope: "ui.text.dim"))
+        }
+        if plan.checkpointBytes > 0 {
+            lines.append(
+                PlanLine(
+                    name: "checkpoint",
+                    value: "\(NumberText.bytes(plan.checkpointBytes)), disk has \(NumberText.bytes(plan.freeDiskBytes))"))
+        }
+        for (name, count) in [
+            ("truncated", plan.truncatedSamples), ("dropped", plan.droppedSamples), ("no loss", plan.fullyMaskedSamples),
+        ] where count > 0 {
+            lines.append(PlanLine(name: name, value: "\(NumberText.grouped(count)) samples", scope: "ui.warning"))
+        }
+        lines += plan.warnings.map { PlanLine(name: "", value: "! " + $0, scope: "ui.warning") }
+        lines += form.problems.filter { $0.severity != .error }.map { PlanLine(name: "", value: "! " + $0.message, scope: "ui.warning") }
+        return lines
+    }
+
+    private func memory(_ plan: RunPlan) -> String {
+        plan.availableBytes > 0
+            ? "\(NumberText.bytes(plan.peakBytes)) of \(NumberText.bytes(plan.availableBytes))" : NumberText.bytes(plan.peakBytes)
+    }
+
+    private func samples(_ plan: RunPlan) -> String {
+        let train = NumberText.grouped(plan.samples)
+        return plan.evalSamples > 0 ? "\(train) + \(NumberText.grouped(plan.evalSamples)) eval" : train
+    }
+}

@@ -1,0 +1,124 @@
+import Events
+import Platform
+import Terminal
+
+extension Painter {
+    /// The runs under `saves/`: name, how it stands, how far it came, best loss, age.
+    mutating func drawRuns(in rect: Rect, pane: Pane?) {
+        guard rect.height > 2 else { return }
+        let isPopup = pane == nil
+        let inside =
+            isPopup
+            ? grid.popup(rect, title: "Runs", note: runsNote, theme: theme)
+            : box(rect, title: "Runs", note: runsNote, pane: pane)
+        drawRunRows(in: inside, isFocused: isPopup || (state.focus == pane && state.overlays.isEmpty))
+    }
+
+    private var runsNote: String {
+        state.catalog.isScanned ? (state.catalog.runs.isEmpty ? "" : "\(state.catalog.runs.count)") : "looking…"
+    }
+
+    private mutating func drawRunRows(in area: Rect, isFocused: Bool) {
+        let runs = state.catalog.runs
+        if runs.isEmpty {
+            let hint = state.catalog.isScanned ? "No runs under saves/ yet. In Train, F5 starts one." : "Looking for runs under saves/…"
+            paragraph(hint, in: area, "ui.placeholder")
+            return
+        }
+        let columns = RunColumns(width: area.width)
+        drawRunHeader(columns, in: area.row(0))
+        let list = area.droppingFirstRows(1)
+        let selection = state.runList.selection
+        let top = max(0, min(selection - list.height / 2, runs.count - list.height))
+        for (index, run) in runs.enumerated().dropFirst(top).prefix(list.height) {
+            let line = list.row(index - top)
+            drawRun(run, columns, in: line)
+            hits.append(HitRegion(line, .listRow(.runs, index)))
+            guard index == selection else { continue }
+            grid.overlay(line, style: theme.style(isFocused ? "ui.selection" : "ui.selection.unfocused"))
+        }
+    }
+
+    private mutating func drawRunHeader(_ columns: RunColumns, in row: Rect) {
+        let style = "ui.table.header"
+        text("run", x: row.x, y: row.y, width: columns.name, style)
+        text("state", x: row.x + columns.stateX, y: row.y, width: RunColumns.stateWidth, style)
+        text("step", in: Rect(x: row.x + columns.stepX, y: row.y, width: RunColumns.stepWidth, height: 1), style, alignment: .trailing)
+        guard columns.showsLoss else { return }
+        text("best", in: Rect(x: row.x + columns.lossX, y: row.y, width: RunColumns.lossWidth, height: 1), style, alignment: .trailing)
+        guard columns.showsAge else { return }
+        text("when", in: Rect(x: row.x + columns.ageX, y: row.y, width: RunColumns.ageWidth, height: 1), style, alignment: .trailing)
+    }
+
+    private mutating func drawRun(_ run: RunEntry, _ columns: RunColumns, in row: Rect) {
+        let name = TextWidth.truncateStart(RunName.short(run.directory), to: columns.name)
+        text(name, x: row.x, y: row.y, width: columns.name, "ui.text")
+        let (word, scope) = stateWord(run)
+        text(word, x: row.x + columns.stateX, y: row.y, width: RunColumns.stateWidth, scope)
+        let step = run.totalSteps > 0 ? "\(run.step)/\(run.totalSteps)" : run.step > 0 ? "\(run.step)" : "-"
+        text(step, in: Rect(x: row.x + columns.stepX, y: row.y, width: RunColumns.stepWidth, height: 1), "ui.text", alignment: .trailing)
+        guard columns.showsLoss else { return }
+        let loss = Words.optional(run.bestLoss ?? run.lastLoss)
+        text(loss, in: Rect(x: row.x + columns.lossX, y: row.y, width: RunColumns.lossWidth, height: 1), "ui.text", alignment: .trailing)
+        guard columns.showsAge else { return }
+        let age = Age.text(since: run.modified, now: state.now)
+        text(age, in: Rect(x: row.x + columns.ageX, y: row.y, width: RunColumns.ageWidth, height: 1), "ui.text.dim", alignment: .trailing)
+    }
+
+    private func stateWord(_ run: RunEntry) -> (String, String) {
+        if run.isAlive { return (run.isOurs ? "● here" : "● alive", "ui.status.running") }
+        switch run.state {
+        case .finished: return ("done", "ui.success")
+        case .stopped: return ("stopped", "ui.warning")
+        case .failed: return ("failed", "ui.error")
+        case .aborted: return ("aborted", "ui.warning")
+        case .waiting, .loading, .running, .paused, .stopping: return ("cut off", "ui.warning")
+        }
+    }
+}
+
+/// The columns of the runs table, dropped from the right where there is no room.
+private struct RunColumns {
+    static let stateWidth = 8
+    static let stepWidth = 11
+    static let lossWidth = 8
+    static let ageWidth = 11
+
+    let name: Int
+    let showsLoss: Bool
+    let showsAge: Bool
+
+    init(width: Int) {
+        showsAge = width >= 68
+        showsLoss = width >= 46
+        let fixed = Self.stateWidth + 1 + Self.stepWidth + 1 + (showsLoss ? Self.lossWidth + 1 : 0) + (showsAge ? Self.ageWidth + 1 : 0)
+        name = max(6, width - fixed)
+    }
+
+    var stateX: Int { name + 1 }
+    var stepX: Int { stateX + Self.stateWidth + 1 }
+    var lossX: Int { stepX + Self.stepWidth + 1 }
+    var ageX: Int { lossX + Self.lossWidth + 1 }
+}
+
+/// How a run directory is called in lists: its path below `saves/`.
+enum RunName {
+    static func short(_ directory: String) -> String {
+        if let range = directory.lastRange(of: "/saves/") { return String(directory[range...]) }
+        if directory.hasPrefix("saves/") { return String(directory.dropFirst(6)) }
+        return directory
+    }
+}
+
+extension String {
+    /// The index after the last occurrence of `part`, or nil.
+    fileprivate func lastRange(of part: String) -> String.Index? {
+        var found: String.Index?
+        var index = startIndex
+        while index < endIndex {
+            if self[index...].hasPrefix(part) { found = self.index(index, offsetBy: part.count) }
+            index = self.index(after: index)
+        }
+        return found
+    }
+}
