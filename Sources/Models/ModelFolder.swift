@@ -5,7 +5,7 @@ import Tensors
 /// A Hugging Face model folder, as far as `config.json` tells.
 public struct ModelFolder: Sendable {
     public let directory: String
-    public let fields: ConfigurationFields
+    public private(set) var fields: ConfigurationFields
     public let definition: ArchitectureDefinition
     public var spec: ArchitectureSpec
 
@@ -61,6 +61,24 @@ public struct ModelFolder: Sendable {
             object.set("tie_word_embeddings", .bool(tiesEmbeddings))
         }
         return object
+    }
+
+    /// Gives the model another scaling of positions, in the spec and in the configuration that is written with it.
+    public mutating func stretch(_ scaling: RotaryScaling) {
+        spec.rotary.scaling = scaling
+        var parameters = scaling.parameters
+        var object = fields.object
+        if object.contains("rope_parameters") {
+            parameters.set("rope_theta", .number(spec.rotary.theta))
+            object.set("rope_parameters", .object(parameters))
+        } else {
+            object.set("rope_scaling", .object(parameters))
+        }
+        if let reached = scaling.reachedPositions(from: spec.maximumPositions) {
+            spec.maximumPositions = reached
+            object.set("max_position_embeddings", .integer(Int64(reached)))
+        }
+        fields = ConfigurationFields(object, file: fields.file)
     }
 
     /// A small JSON file that must hold an object.

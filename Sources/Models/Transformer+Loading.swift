@@ -24,7 +24,7 @@ extension Transformer {
         directory: String, backend: any Backend, options: LoadOptions = LoadOptions()
     ) throws(ModelError) -> Transformer {
         var folder = try ModelFolder(directory: directory)
-        if let scaling = options.rotaryScaling { folder.spec.rotary.scaling = scaling }
+        if let scaling = options.rotaryScaling { folder.stretch(scaling) }
         let reader = try CheckpointReader(directory: directory)
         let head = folder.spec.headWeight(names: folder.definition.names)
         let (embeddingSource, notes) = try settleTie(&folder, reader: reader, head: head)
@@ -37,7 +37,7 @@ extension Transformer {
             guard location.entry.shape == weight.shape else {
                 throw .wrongShape(file: location.path, tensor: source, expected: weight.shape, found: location.entry.shape)
             }
-            guard let value = try reader.tensor(source, as: options.dtype) else {
+            guard let value = try reader.tensor(source, as: options.dtype, backend: backend) else {
                 throw .missingTensor(file: reader.mainFile, tensor: source, expected: weight.shape, also: 0)
             }
             return Parameter(name: weight.name, value: value, requiresGradient: options.trainsBase)

@@ -23,6 +23,19 @@ import Testing
         #expect(newer.configuration(dtype: .bfloat16, tiesEmbeddings: false)["dtype"] == "bfloat16")
     }
 
+    @Test func aStretchedModelIsWrittenWithItsScaling() throws {
+        for source in [Fixtures.llama, Fixtures.qwen2] {
+            try Fixtures.withTemporaryDirectory { directory in
+                let scaling = RotaryScaling.linear(factor: 3)
+                let model = try Transformer.load(directory: source, backend: backend, options: LoadOptions(rotaryScaling: scaling))
+                try CheckpointWriter(model).write(to: directory)
+                let again = try ModelFolder(directory: directory)
+                #expect(again.spec == model.spec)
+                #expect(again.spec.maximumPositions == 192)
+            }
+        }
+    }
+
     @Test func namesMapBothWays() throws {
         let names = WeightNames.llama
         for role in WeightRole.allCases {

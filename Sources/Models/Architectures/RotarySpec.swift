@@ -31,6 +31,38 @@ public enum RotaryScaling: Sendable, Equatable {
     case yarn(factor: Double, betaFast: Double, betaSlow: Double, attentionFactor: Double, originalPositions: Int, roundsRange: Bool)
 }
 
+extension RotaryScaling {
+    /// The keys of config.json that say the same.
+    var parameters: JSONObject {
+        switch self {
+        case .none: ["rope_type": "default"]
+        case .linear(let factor): ["rope_type": "linear", "factor": .number(factor)]
+        case .dynamic(let factor, _): ["rope_type": "dynamic", "factor": .number(factor)]
+        case .llama3(let factor, let low, let high, let original):
+            [
+                "rope_type": "llama3", "factor": .number(factor), "low_freq_factor": .number(low), "high_freq_factor": .number(high),
+                "original_max_position_embeddings": .integer(Int64(original)),
+            ]
+        case .yarn(let factor, let betaFast, let betaSlow, let attentionFactor, let original, let roundsRange):
+            [
+                "rope_type": "yarn", "factor": .number(factor), "beta_fast": .number(betaFast), "beta_slow": .number(betaSlow),
+                "attention_factor": .number(attentionFactor), "original_max_position_embeddings": .integer(Int64(original)),
+                "truncate": .bool(roundsRange),
+            ]
+        }
+    }
+
+    /// Positions after stretching a model that knew `positions`. Dynamic scaling takes the original number from
+    /// `max_position_embeddings`, which therefore has to stay.
+    func reachedPositions(from positions: Int) -> Int? {
+        switch self {
+        case .none, .dynamic: nil
+        case .linear(let factor): Int(Double(positions) * factor)
+        case .llama3(let factor, _, _, let original), .yarn(let factor, _, _, _, let original, _): max(positions, Int(Double(original) * factor))
+        }
+    }
+}
+
 extension ConfigurationFields {
     /// Reads either spelling. `defaultTheta` is the architecture's value where the key is absent.
     public func rotary(defaultTheta: Double = 10000, maximumPositions: Int) throws(ModelError) -> RotarySpec {

@@ -38,19 +38,21 @@ final class CheckpointReader {
     }
 
     /// The tensor in the type asked for; nil keeps the stored one. Without conversion its bytes are the file's.
-    func tensor(_ name: String, as type: DType?) throws(ModelError) -> Tensor? {
+    func tensor(_ name: String, as type: DType?, backend: any Backend) throws(ModelError) -> Tensor? {
         guard let location = tensors[name] else { return nil }
         let entry = location.entry
         guard let stored = DType(entry.dtype), stored.isFloatingPoint else {
             throw .unsupportedType(file: location.path, tensor: name, found: entry.dtype.rawValue)
         }
         let bytes = location.file.bytes(entry)
-        let count = entry.shape.reduce(1, *)
-        guard let address = bytes.baseAddress, count > 0 else { return Tensor.zeros(entry.shape, type ?? stored) }
-        let borrowed = Tensor(borrowing: address, count: count, owner: location.file, shape: entry.shape, dtype: stored)
-        let isAligned = Int(bitPattern: address) % stored.byteCount == 0
-        if isAligned && (type ?? stored) == stored { return borrowed }
-        return (isAligned ? borrowed : Self.realigned(borrowed)).converted(to: type ?? stored)
+        guard let address = bytes.baseAddress, !bytes.isEmpty else { return Tensor.zeros(entry.shape, type ?? stored) }
+        var tensor = Tensor(
+            borrowing: address, count: entry.elementCount, owner: location.file, shape: entry.shape, dtype: stored)
+        if Int(bitPattern: address) % stored.byteCount != 0 { tensor = Self.realigned(tensor) }
+        guard let type, type != stored else { return tensor }
+        let converted = Tensor.zeros(entry.shape, type)
+        backend.convert(tensor, into: converted)
+        return converted
     }
 
     /// Old exporters pad headers badly; vector loads want elements on their own boundaries.
