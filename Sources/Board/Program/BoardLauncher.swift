@@ -1,0 +1,128 @@
+import Configuration
+import Platform
+import Runs
+import Terminal
+
+/// Puts the board together with the real terminal and the real engine, runs it, and sees to what comes after it.
+public enum BoardLauncher {
+    public struct Options: Sendable {
+        /// The recipe in the Train form at the start; nil takes `recipes/quickstart.yaml` where it exists.
+        public var recipe: String?
+        /// `auto`, a built-in theme, or the name of a file in `themes/`.
+        public var theme = "auto"
+        public var usesMouse = true
+
+        public init() {}
+
+        /// Options as `TUNEBOARD_THEME` and `TUNEBOARD_MOUSE=off` ask for them.
+        public static func fromEnvironment() -> Options {
+            var options = Options()
+            options.theme = Environment.value("TUNEBOARD_THEME") ?? "auto"
+            options.usesMouse = Environment.value("TUNEBOARD_MOUSE") != "off"
+            return options
+        }
+    }
+
+    /// Runs the board until it is left, and then the job it was left with. Signals must be blocked and the process forked before.
+    /// - Returns: the exit code.
+    public static func run(_ options: Options, detachment: Detachment) throws(TerminalError) -> Int32 {
+        var terminal = NcursesBackend.Options.fromEnvironment()
+        terminal.usesMouse = options.usesMouse
+        let backend = try NcursesBackend(options: terminal)
+        let found = Theme.named(options.theme, folder: themesFolder, depth: backend.depth)
+        let theme = backend.depth == .mono ? Theme.builtIn("mono", depth: .mono) ?? found.theme : found.theme
+        let start = FirstState.make(size: backend.size, recipe: options.recipe)
+        var state = start.state
+        if let problem = found.problems.first { state.status = StatusMessage(.warning, String(describing: problem)) }
+        let effects = RunsEffects(detachment: detachment)
+        let program = BoardProgram(
+            backend: backend, handler: effects, state: state, theme: theme, startup: start.effects,
+            idleFile: Environment.value("TUNEBOARD_IDLE_FILE"))
+        let outcome = program.run()
+        backend.close()
+        switch outcome {
+        case .quit: return 0
+        case .detached: detachment.detach(farewell: "The run goes on. `tuneboard` shows it again.")
+        case .hungUp: detachment.hangUp()
+        }
+        effects.waitForJobs()
+        return 0
+    }
+
+    /// `themes/` here, or beside the program's checkout.
+    private static var themesFolder: String {
+        if FileSystem.isDirectory("themes") { return "themes" }
+        var folder = Path.directory(FileSystem.executablePath ?? "/")
+        while folder != "/", !folder.isEmpty {
+            let candidate = Path.join(folder, "themes")
+            if FileSystem.isDirectory(candidate) { return candidate }
+            folder = Path.directory(folder)
+        }
+        return "themes"
+    }
+}
+
+/// What the board shows when it opens: the demo, ready to be started, or whatever recipe was asked for.
+enum FirstState {
+    static let recipe = "recipes/quickstart.yaml"
+
+    static func make(size: Size, recipe asked: String?) -> (state: BoardState, effects: [Effect]) {
+        var problem: String?
+        var training = Configuration()
+        let path = asked ?? (FileSystem.exists(recipe) ? recipe : nil)
+        if let path {
+            do {
+                training = try Configuration.load(file: path, overrides: [])
+            } catch {
+                problem = error.description
+            }
+        }
+        let loaded = problem == nil ? path : nil
+        let forms = Forms(
+            train: FormState(tab: .train, configuration: training, recipePath: loaded),
+            evaluate: FormState(tab: .evaluate, configuration: derived(training, for: .evaluate)),
+            chat: FormState(tab: .chat, configuration: derived(training, for: .chat)),
+            export: FormState(tab: .export, configuration: derived(training, for: .export)))
+        var state = BoardState(size: size, forms: forms)
+        state.now = Clock.unixTime()
+        state.secondsFromUTC = secondsFromUTC(state.now)
+        if let problem { state.status = StatusMessage(.failure, problem) }
+        var effects: [Effect] = [.scanCatalog(datasetDirectory: training.text("dataset_dir"))]
+        for tab in [Tab.train, .export] where state.forms[tab].firstError == nil {
+            state.forms[tab].plan = .computing
+            effects.append(.plan(tab, state.forms[tab].configuration, generation: state.forms[tab].generation))
+        }
+        return (state, effects)
+    }
+
+    /// The same model, template and data for the other pages; the adapter where the training has left one already.
+    private static func derived(_ training: Configuration, for tab: Tab) -> Configuration {
+        var configuration = Configuration()
+        func set(_ name: String, _ text: String) {
+            if !text.isEmpty { try? configuration.set(name, text: text) }
+        }
+        for name in ["model_name_or_path", "template", "finetuning_type"] where training.isSet(name) { set(name, training.text(name)) }
+        let output = training.text("output_dir")
+        if FileSystem.exists(Path.join(output, "adapter_config.json")) { set("adapter_name_or_path", output) }
+        let model = Path.name(training.text("model_name_or_path"))
+        switch tab {
+        case .evaluate:
+            for name in ["dataset_dir", "cutoff_len", "stage"] where training.isSet(name) { set(name, training.text(name)) }
+            set("eval_dataset", training.text("eval_dataset").isEmpty ? training.text("dataset") : training.text("eval_dataset"))
+            if !model.isEmpty { set("output_dir", "saves/\(model)/eval") }
+        case .export:
+            if !model.isEmpty { set("export_dir", "saves/\(model)/merged") }
+        case .train, .chat, .monitor: break
+        }
+        return configuration
+    }
+
+    private static func secondsFromUTC(_ now: Double) -> Int {
+        let local = Clock.localDate(now)
+        let localSecond = local.hour * 3_600 + local.minute * 60 + local.second
+        let difference = localSecond - Int(now) % 86_400
+        // Zones reach from -12 to +14 hours.
+        if difference > 14 * 3_600 { return difference - 86_400 }
+        return difference < -12 * 3_600 ? difference + 86_400 : difference
+    }
+}
