@@ -36,14 +36,15 @@ public struct ExportJob {
         }
         let start = Clock.monotonicSeconds()
         sink.emit(.phase("loading model"))
-        let tokenizer = try preparedTokenizer(settings)
+        let conversation = try Conversation(settings)
+        for notice in conversation.notices { log(.warning, notice) }
         let backend = CPUBackend(threadCount: settings.threadCount)
         let model = try load(settings, backend: backend)
         try heed(plan)
 
         sink.emit(.state(.running))
         sink.emit(.phase("computing reference"))
-        let prompts = Verification.tokens(tokenizer, vocabularySize: model.spec.vocabularySize)
+        let prompts = Verification.tokens(conversation.tokenizer, vocabularySize: model.spec.vocabularySize)
         let reference = Verification.logits(model, prompts)
         try heed(plan)
 
@@ -51,9 +52,9 @@ public struct ExportJob {
             Path.directory(plan.exportDirectory), ".\(Path.name(plan.exportDirectory)).partial-\(getpid())")
         try? FileSystem.removeTree(partial)
         defer { try? FileSystem.removeTree(partial) }
-        try write(model, tokenizer, to: partial, plan: plan, settings: settings)
+        try write(model, conversation, to: partial, plan: plan, settings: settings)
         let verification = try verify(partial, prompts: prompts, reference: reference, backend: backend, plan: plan)
-        let card = ModelCard(plan: plan, templateName: settings.templateName, verification: verification)
+        let card = ModelCard(plan: plan, templateName: conversation.templateName, verification: verification)
         try FileSystem.writeAtomically(Path.join(partial, "README.md"), text: card.text())
         try heed(plan)
         try publish(partial, as: plan.exportDirectory)
@@ -74,7 +75,9 @@ public struct ExportJob {
         return model
     }
 
-    private func write(_ model: Transformer, _ tokenizer: Tokenizer, to directory: String, plan: ExportPlan, settings: ExportSettings) throws {
+    private func write(
+        _ model: Transformer, _ conversation: Conversation, to directory: String, plan: ExportPlan, settings: ExportSettings
+    ) throws {
         sink.emit(.phase("writing weights"))
         let options = CheckpointWriter.Options(
             dtype: plan.dtype, maximumShardBytes: settings.maximumShardBytes, mergesAdapter: true, copiesCompanions: true)
@@ -84,20 +87,23 @@ public struct ExportJob {
             return !control.isStopping
         }
         guard isWhole else { throw ExportError.aborted(path: plan.exportDirectory) }
-        try tokenizer.save(to: directory)
-        try writeGenerationSettings(model, tokenizer, to: directory)
+        try conversation.tokenizer.save(to: directory)
+        try writeGenerationSettings(model, conversation, to: directory)
     }
 
-    /// A checkpoint that came without generation settings gets the ones that it cannot do without.
-    private func writeGenerationSettings(_ model: Transformer, _ tokenizer: Tokenizer, to directory: String) throws {
+    /// Generation must stop where the template's answers end, so those tokens join the end tokens that the model came with. A
+    /// checkpoint without generation settings gets the ones it cannot do without.
+    private func writeGenerationSettings(_ model: Transformer, _ conversation: Conversation, to directory: String) throws {
         let path = Path.join(directory, "generation_config.json")
-        guard !FileSystem.exists(path) else { return }
-        var object: JSONObject = ["_from_model_config": true]
-        if let bos = model.spec.bosToken { object.set("bos_token_id", .integer(Int64(bos))) }
-        let ends = model.spec.eosTokens + [tokenizer.eosID].compactMap { $0 }.filter { !model.spec.eosTokens.contains($0) }
-        if let only = ends.first, ends.count == 1 { object.set("eos_token_id", .integer(Int64(only))) }
-        if ends.count > 1 { object.set("eos_token_id", .array(ends.map { .integer(Int64($0)) })) }
-        if let pad = model.spec.padToken ?? tokenizer.padID { object.set("pad_token_id", .integer(Int64(pad))) }
+        var object: JSONObject = FileSystem.exists(path) ? try JSONValue.read(file: path).objectValue ?? [:] : [:]
+        let isNew = object.isEmpty
+        if isNew, let bos = model.spec.bosToken { object.set("bos_token_id", .integer(Int64(bos))) }
+        let given = object["eos_token_id"].map { $0.arrayValue ?? [$0] }?.compactMap(\.intValue).map { Int64($0) }
+        var ends = given ?? model.spec.eosTokens.map { Int64($0) }
+        for token in conversation.stopTokenIDs.map({ Int64($0) }) where !ends.contains(token) { ends.append(token) }
+        if let only = ends.first, ends.count == 1 { object.set("eos_token_id", .integer(only)) }
+        if ends.count > 1 { object.set("eos_token_id", .array(ends.map { .integer($0) })) }
+        if isNew, let pad = model.spec.padToken ?? conversation.tokenizer.padID { object.set("pad_token_id", .integer(Int64(pad))) }
         try FileSystem.writeAtomically(path, text: JSONValue.object(object).text(style: .indented(2)) + "\n")
     }
 
@@ -138,10 +144,6 @@ public struct ExportJob {
             throw error
         }
         try? FileSystem.removeTree(old)
-    }
-
-    private func preparedTokenizer(_ settings: ExportSettings) throws -> Tokenizer {
-        try Tokenizer(directory: settings.modelDirectory)
     }
 
     // MARK: Reports

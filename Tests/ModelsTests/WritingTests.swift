@@ -7,6 +7,7 @@ import Platform
 import Synchronization
 import Tensors
 import Testing
+import Tokenizers
 
 /// Checkpoints written by us, and whole exports.
 @Suite struct WritingTests {
@@ -87,6 +88,27 @@ import Testing
             let merged = try Transformer.load(directory: directory, backend: backend)
             #expect(largestDifference(logits(merged, try Fixtures.batch()), try #require(expected["logits.stacked"])) < 1e-4)
             #expect(sink.phases.contains("verifying"))
+        }
+    }
+
+    @Test func aNamedTemplateIsWrittenAndItsEndStopsGeneration() throws {
+        try Fixtures.withTemporaryDirectory { parent in
+            let source = Path.join(parent, "base")
+            try Fixtures.copy(Fixtures.llama, to: source)
+            let settings = Path.join(source, "tokenizer_config.json")
+            var object = try JSONValue.read(file: settings).objectValue ?? [:]
+            object.remove("chat_template")
+            object.set("eos_token", "<pad>")
+            try FileSystem.writeAtomically(settings, text: JSONValue.object(object).text())
+            let directory = Path.join(parent, "merged")
+            var configuration = Self.configuration(directory)
+            configuration[.modelNameOrPath] = source
+            configuration[.template] = "vicuna"
+            _ = try ExportJob(configuration: configuration, sink: RecordingSink(), control: JobControl()).run()
+            #expect(try Tokenizer(directory: directory).chatTemplateSource?.contains("ASSISTANT:") == true)
+            let generation = try JSONValue.read(file: Path.join(directory, "generation_config.json"))
+            #expect(generation["eos_token_id"] == [1, 2])
+            #expect(generation["bos_token_id"] == 0)
         }
     }
 
