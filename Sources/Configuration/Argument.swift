@@ -141,13 +141,9 @@ public struct Argument: Sendable {
 
     /// "a whole number, at least 1": what may be written here.
     public var allowed: String {
-        var parts: [String]
-        switch kind {
-        case .choice: parts = ["one of " + choices.joined(separator: ", ")]
-        case .flag, .integer, .number, .text, .list, .numbers, .mapping: parts = [kind.phrase]
-        }
-        if let bounds, !bounds.text.isEmpty { parts.append(bounds.text) }
-        if isNullable { parts.append("or null") }
-        return parts.joined(separator: kind == .choice ? ", " : parts.count == 2 && bounds == nil ? " " : ", ")
+        if kind == .flag { return isNullable ? "true, false or null" : "true or false" }
+        var text = kind == .choice ? "one of " + choices.joined(separator: ", ") : kind.phrase
+        if let bounds, !bounds.text.isEmpty { text += ", " + bounds.text }
+        return isNullable ? text + ", or null" : text
     }
 }
