@@ -25,7 +25,7 @@ let package = Package(
 
         // The bottom row: files and clocks, formats, arguments, what jobs say.
         .target(name: "Platform", dependencies: ["CPlatform"]),
-        .target(name: "Formats", dependencies: ["Platform", "CYAML"]),
+        .target(name: "Formats", dependencies: ["Platform", "CPlatform", "CYAML"]),
         .target(name: "Events", dependencies: ["Platform"]),
         .target(name: "Configuration", dependencies: ["Formats", "Platform"]),
 
