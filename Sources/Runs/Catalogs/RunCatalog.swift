@@ -7,13 +7,15 @@ import Platform
 /// Finds run directories and reads each one's record.
 public enum RunCatalog {
     /// Every run under `root`, newest first. Folders that cannot be read are passed over.
-    /// - Parameter depth: levels below the root: `saves/model/method/run` is three.
-    public static func scan(_ root: String = "saves", depth: Int = 3) -> [RunRecord] {
+    /// - Parameters:
+    ///   - depth: levels below the root: `saves/model/method/run` is three.
+    ///   - cache: given by those who scan again and again.
+    public static func scan(_ root: String = "saves", depth: Int = 3, cache: TrainerLogCache? = nil) -> [RunRecord] {
         var records: [RunRecord] = []
         FolderWalk.visit(Path.absolute(Path.expandingTilde(root)), depth: depth) { path, _ in
             guard CheckpointCatalog.step(ofName: Path.name(path)) == nil else { return false }
             let directory = RunDirectory(path)
-            if directory.isRun { records.append(RunRecord(directory: directory)) }
+            if directory.isRun { records.append(RunRecord(directory: directory, cache: cache)) }
             return true
         }
         return records.sorted { ($0.updateTime, $0.directory.path) > ($1.updateTime, $1.directory.path) }

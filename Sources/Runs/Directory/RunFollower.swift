@@ -23,6 +23,7 @@ public final class RunFollower {
     private var knownCheckpoints: Set<String> = []
     private var lastStatus: RunStatus?
     private var lastStep: StepMetrics?
+    private let cache = TrainerLogCache()
 
     /// Of a long running log only the end is read at first.
     private static let logTailBytes = 256 * 1024
@@ -74,7 +75,7 @@ public final class RunFollower {
 
     /// The run's own state.json is newer than its last logged line: it gives the ticks between two of them.
     private func readState(_ update: inout RunUpdate) {
-        record = RunRecord(directory: directory)
+        record = RunRecord(directory: directory, cache: cache)
         if let state = directory.state(), state.kind == .train, state.step > lastStep?.step ?? 0 {
             var tick = lastStep ?? StepMetrics(step: 0, totalSteps: state.totalSteps)
             tick.step = state.step

@@ -72,7 +72,8 @@ public struct RunRecord: Sendable, Equatable {
     /// A run of another program that wrote within this many seconds counts as running.
     private static let livelySeconds = 120.0
 
-    public init(directory: RunDirectory) {
+    /// - Parameter cache: given by those who read the same runs again and again.
+    public init(directory: RunDirectory, cache: TrainerLogCache? = nil) {
         self.directory = directory
         origin = .trainer
         status = .unknown
@@ -80,7 +81,7 @@ public struct RunRecord: Sendable, Equatable {
         (model, stage, method, phase, message) = ("", "", "", "", "")
         (step, totalSteps, epoch, startTime, updateTime) = (0, 0, 0, 0, 0)
         checkpoints = CheckpointCatalog.checkpoints(in: directory.path)
-        readTrainerLogEnd()
+        adopt(cache?.end(of: directory.trainerLogPath) ?? TrainerLogEnd(path: directory.trainerLogPath))
         if let state = directory.state() {
             adopt(state)
         } else {
@@ -90,8 +91,7 @@ public struct RunRecord: Sendable, Equatable {
         if method.isEmpty, FileSystem.exists(Path.join(directory.path, "adapter_config.json")) { method = "lora" }
     }
 
-    private mutating func readTrainerLogEnd() {
-        let end = TrainerLogEnd(path: directory.trainerLogPath)
+    private mutating func adopt(_ end: TrainerLogEnd) {
         step = end.lastStep?.step ?? 0
         totalSteps = end.lastStep?.totalSteps ?? 0
         epoch = end.lastStep?.epoch ?? 0

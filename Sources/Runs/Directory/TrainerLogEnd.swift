@@ -2,11 +2,10 @@
 
 import Events
 import Formats
-import Glibc
 import Platform
 
 /// The newest step and the best evaluation of a trainer_log.jsonl.
-struct TrainerLogEnd {
+struct TrainerLogEnd: Sendable {
     private(set) var lastStep: StepMetrics?
     private(set) var lastLoss: Double?
     private(set) var bestEvaluationLoss: Double?
@@ -33,6 +32,21 @@ struct TrainerLogEnd {
     }
 
     private static func holdsEvaluation(_ line: String) -> Bool { line.utf8.contains(evaluationMark) }
+}
+
+/// Remembers what was read of each log as long as its file stays the same, so that a list of runs can be refreshed often.
+public final class TrainerLogCache: Sendable {
+    private let entries = Mutex<[String: (identity: String, end: TrainerLogEnd)]>([:])
+
+    public init() {}
+
+    func end(of path: String) -> TrainerLogEnd {
+        guard let identity = FileSystem.identity(path) else { return TrainerLogEnd(path: path) }
+        if let entry = entries.withLock({ $0[path] }), entry.identity == identity { return entry.end }
+        let end = TrainerLogEnd(path: path)
+        entries.withLock { $0[path] = (identity, end) }
+        return end
+    }
 }
 
 /// The few numbers of a trainer_state.json. Its log history can be megabytes long; files beyond a bound are not read.

@@ -66,9 +66,9 @@ final class JobPrinter {
         case .phase(let name):
             lastPhase = name
             if line.isShown { line.show(name) } else { line.message(name) }
-        case .planned(let plan):
-            for text in EventText.lines(plan) { line.print(text) }
-            for warning in plan.warnings { line.message("warning: " + warning) }
+        case .planned:
+            // The job's log says the same.
+            break
         case .step(let metrics):
             hasStepped = true
             if metrics.isLogged { line.print(EventText.line(metrics)) }
