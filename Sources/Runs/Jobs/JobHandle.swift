@@ -67,7 +67,7 @@ public final class JobHandle: Sendable {
 
     private func run(_ body: JobBody) {
         let outcome = OutcomeFilter(recorder)
-        log(.info, "\(kind.rawValue) started in process \(recorder.state.process.processIdentifier)")
+        log(.debug, "\(kind.rawValue) started in process \(recorder.state.process.processIdentifier)")
         recorder.emit(.state(.loading))
         do {
             let summary = try body(kind, configuration, outcome, control)
