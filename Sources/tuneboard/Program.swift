@@ -8,12 +8,13 @@ enum Program {
     /// Runs the command that the first argument names; the board when there is none.
     static func run(_ words: [String]) -> Int32 {
         let arguments = Array(words.dropFirst())
-        guard let first = arguments.first else { return BoardCommand.run() }
+        guard let first = arguments.first else { return BoardCommand.run([]) }
         switch first {
         case "-h", "--help": return HelpCommand.run([])
         case "-V", "--version": return VersionCommand.run()
         default: break
         }
+        if first.hasPrefix("-") { return BoardCommand.run(arguments) }
         guard let entry = CommandTable.entry(first) else { return unknown(first) }
         return run(entry, Array(arguments.dropFirst()))
     }

@@ -24,8 +24,11 @@ public enum BoardLauncher {
     }
 
     /// Runs the board until it is left, and then the job it was left with. Signals must be blocked and the process forked before.
+    /// - Parameter goesOnAlone: called when the board is gone and its job goes on without a terminal.
     /// - Returns: the exit code.
-    public static func run(_ options: Options, detachment: Detachment) throws(TerminalError) -> Int32 {
+    public static func run(
+        _ options: Options, detachment: Detachment, goesOnAlone: (JobRunner) -> Void = { _ in }
+    ) throws(TerminalError) -> Int32 {
         var terminal = NcursesBackend.Options.fromEnvironment()
         terminal.usesMouse = options.usesMouse
         let backend = try NcursesBackend(options: terminal)
@@ -34,7 +37,8 @@ public enum BoardLauncher {
         let start = FirstState.make(size: backend.size, recipe: options.recipe)
         var state = start.state
         if let problem = found.problems.first { state.status = StatusMessage(.warning, String(describing: problem)) }
-        let effects = RunsEffects(detachment: detachment)
+        let runner = JobRunner()
+        let effects = RunsEffects(runner: runner, detachment: detachment)
         let program = BoardProgram(
             backend: backend, handler: effects, state: state, theme: theme, startup: start.effects,
             idleFile: Environment.value("TUNEBOARD_IDLE_FILE"))
@@ -45,6 +49,7 @@ public enum BoardLauncher {
         case .detached: detachment.detach(farewell: "The run goes on. `tuneboard` shows it again.")
         case .hungUp: detachment.hangUp()
         }
+        goesOnAlone(runner)
         effects.waitForJobs()
         return 0
     }

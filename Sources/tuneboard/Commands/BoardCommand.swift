@@ -6,20 +6,47 @@ import Runs
 import Terminal
 
 enum BoardCommand {
-    static func run() -> Int32 {
+    static func run(_ words: [String]) -> Int32 {
+        do {
+            return try open(try options(words))
+        } catch {
+            Output.message("error: \(error)")
+            return ExitCode.usage
+        }
+    }
+
+    /// `--theme NAME`, `--recipe FILE`, `--no-mouse`; what is not given comes from the environment.
+    private static func options(_ words: [String]) throws -> BoardLauncher.Options {
+        var options = BoardLauncher.Options.fromEnvironment()
+        var rest = words[...]
+        while let word = rest.popFirst() {
+            switch word {
+            case "--no-mouse", "--no_mouse":
+                options.usesMouse = false
+            case "--theme":
+                guard let name = rest.popFirst() else { throw UsageError("--theme needs a name, such as dark or light.") }
+                options.theme = name
+            case "--recipe":
+                guard let path = rest.popFirst() else { throw UsageError("--recipe needs a YAML or JSON file.") }
+                options.recipe = path
+            default:
+                throw UsageError("`\(word)` is not an option of the board: --recipe FILE, --theme NAME, --no-mouse.")
+            }
+        }
+        return options
+    }
+
+    private static func open(_ options: BoardLauncher.Options) throws -> Int32 {
         guard Output.isInputTerminal, Output.isOutputTerminal, Environment.value("TERM") ?? "dumb" != "dumb" else {
             HelpCommand.overview()
-            Output.message("error: the board needs a terminal (TERM is \(Environment.value("TERM") ?? "not set")); use a command instead.")
-            return ExitCode.usage
+            throw UsageError("the board needs a terminal (TERM is \(Environment.value("TERM") ?? "not set")); use a command instead.")
         }
         // The fork comes first: a process with threads cannot be copied.
         let detachment = Detachment.begin()
         NcursesBackend.blockSignals()
-        do {
-            return try BoardLauncher.run(.fromEnvironment(), detachment: detachment)
-        } catch {
-            Output.message("error: \(error.description)")
-            return ExitCode.usage
+        return try BoardLauncher.run(options, detachment: detachment) { runner in
+            // No screen reads signals any more: SIGTERM still means stop and save.
+            SignalListener().onInterruption { count in runner.current?.request(count > 1 ? .abort : .stopAndSave) }
         }
     }
 }

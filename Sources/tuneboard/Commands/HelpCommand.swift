@@ -28,7 +28,7 @@ enum HelpCommand {
     /// What `tuneboard` says without a terminal to draw on.
     static func overview() {
         Output.print("tuneboard \(Program.version): fine-tunes language models from a terminal\n")
-        Output.print("usage: tuneboard                      opens the board")
+        Output.print("usage: tuneboard [--recipe FILE] [--theme NAME] [--no-mouse]     opens the board")
         Output.print("       tuneboard COMMAND [RECIPE] [KEY=VALUE | --KEY VALUE]...\n")
         for entry in CommandTable.all { Output.print("  " + padded(entry.name) + entry.summary) }
         Output.print("\nRECIPE is a YAML or JSON file with LLaMA-Factory's arguments, for example:")
