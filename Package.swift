@@ -79,7 +79,7 @@ let package = Package(
         .testTarget(name: "DatasetsTests", dependencies: ["Datasets"]),
         .testTarget(name: "TrainingTests", dependencies: ["Training", "Evaluation"]),
         .testTarget(name: "RunsTests", dependencies: ["Runs", "Configuration", "Events", "Formats", "Platform"]),
-        .testTarget(name: "TerminalTests", dependencies: ["Terminal"]),
+        .testTarget(name: "TerminalTests", dependencies: ["Terminal", "CNcurses"]),
         .testTarget(name: "BoardTests", dependencies: ["Board", "Terminal", "Configuration", "Events", "Platform"]),
     ],
     swiftLanguageModes: [.v6]

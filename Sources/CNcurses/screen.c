@@ -188,6 +188,7 @@ void terminal_mark_gone(void) { atomic_store(&terminal_is_active, 0); }
 
 int terminal_color_count(void) { return color_count; }
 int terminal_is_utf8(void) { return is_utf8; }
+int terminal_system_width(uint32_t character) { return wcwidth((wchar_t)character); }
 
 void terminal_size(int *columns, int *rows) {
     *columns = screen ? getmaxx(stdscr) : 0;

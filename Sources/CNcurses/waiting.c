@@ -108,8 +108,10 @@ void terminal_release_output(void) {
         close(terminal_saved_output[i]);
         terminal_saved_output[i] = -1;
     }
+    // What nobody read is shown after all.
     char rest[4096];
-    while (terminal_read_output(rest, sizeof rest) > 0) {}
+    long count;
+    while ((count = terminal_read_output(rest, sizeof rest)) > 0) terminal_write_all(2, rest, (size_t)count);
     close(terminal_output_pipe);
     terminal_output_pipe = -1;
     log_descriptor = -1;

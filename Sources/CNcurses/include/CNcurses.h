@@ -67,6 +67,8 @@ void terminal_close(void);
 // Number of colours: 0, 8, 16, 256, or more than 1 << 16 for direct colour.
 int terminal_color_count(void);
 int terminal_is_utf8(void);
+// The cells that libc gives a character; -1 for those that cannot be shown. Frames show a stand-in where it differs from the cell's.
+int terminal_system_width(uint32_t character);
 void terminal_size(int *columns, int *rows);
 // Takes over the size of the terminal device, or the given one when it has none. The screen is drawn anew.
 void terminal_resize(int columns, int rows);

@@ -24,9 +24,9 @@ extension LinePlot {
         let yAxis = PlotAxis(low: yRange.low, high: yRange.high, isLogarithmic: view.isLogarithmic)
         let xAxis = PlotAxis(low: xRange.lowerBound, high: xRange.upperBound)
 
-        let yTicks = yAxis.ticks(count: max(2, (rect.height - 2) / 3))
+        let yTicks = yAxis.ticks(count: max(2, (rect.height - 2) / (view.isLogarithmic ? 2 : 3)))
         let step = yTicks.count > 1 && !view.isLogarithmic ? yTicks[1] - yTicks[0] : 0
-        let labels = yTicks.map { view.isLogarithmic ? PlotAxis.reading($0, digits: 3) : PlotAxis.label($0, step: step) }
+        let labels = yTicks.map { view.isLogarithmic ? PlotAxis.short($0, digits: 3) : PlotAxis.label($0, step: step) }
         let labelWidth = min(rect.width / 3, max(3, labels.map { TextWidth.width(of: $0) }.max() ?? 3))
         let area = Rect(x: rect.x + labelWidth + 1, y: rect.y, width: rect.width - labelWidth - 1, height: rect.height - 2)
 
@@ -160,8 +160,9 @@ extension LinePlot {
     ) {
         var canvas = BrailleCanvas(columns: area.width, rows: area.height)
         let indices = visibleIndices(one, xAxis.range)
-        func dotY(_ value: Double) -> Double { (1 - yAxis.share(of: value)) * Double(canvas.height - 1) }
-        func dotX(_ index: Int) -> Double { xAxis.share(of: one.xs[index]) * Double(canvas.width - 1) }
+        let (right, bottom) = (Double(canvas.width - 1), Double(canvas.height - 1))
+        func dotY(_ value: Double) -> Double { (1 - yAxis.share(of: value)) * bottom }
+        func dotX(_ index: Int) -> Double { xAxis.share(of: one.xs[index]) * right }
         if indices.count <= canvas.width * 2 {
             // Few points: straight lines between neighbours, with one more on either side so that lines leave the view as they should.
             let first = max(0, indices.lowerBound - 1)
@@ -248,7 +249,7 @@ extension LinePlot {
             case .overlay: one.name + " ┄"
             }
         }
-        if let factor = series.map(\.smoothing).max(), factor > 0 { parts.append("ema " + PlotAxis.reading(factor)) }
+        if let factor = series.map(\.smoothing).max(), factor > 0 { parts.append("ema " + PlotAxis.short(factor)) }
         if view.isLogarithmic { parts.append("log y") }
         if gapCount > 0 { parts.append("\(gapCount) NaN") }
         return parts.joined(separator: "  ")

@@ -21,7 +21,7 @@ public struct PlotView: Hashable, Sendable {
     /// Makes the visible part smaller (`factor` < 1) or larger around a place given as a share of the width.
     public mutating func zoom(by factor: Double, around share: Double = 0.5, data: ClosedRange<Double>) {
         guard factor > 0, factor.isFinite else { return }
-        let current = xRange ?? data
+        let current = visible(data: data)
         let width = current.upperBound - current.lowerBound
         let whole = data.upperBound - data.lowerBound
         let next = max(width * factor, whole * 1e-6)
@@ -36,7 +36,8 @@ public struct PlotView: Hashable, Sendable {
 
     /// Moves the visible part by a share of its width; to the very right follows again.
     public mutating func pan(by share: Double, data: ClosedRange<Double>) {
-        guard let current = xRange else { return }
+        guard xRange != nil else { return }
+        let current = visible(data: data)
         let width = current.upperBound - current.lowerBound
         show(from: current.lowerBound + width * share, width: width, data: data)
         isFollowing = (xRange?.upperBound ?? data.upperBound) >= data.upperBound

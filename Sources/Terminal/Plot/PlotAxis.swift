@@ -101,6 +101,15 @@ struct PlotAxis: Equatable, Sendable {
         return fixed(value, digits: max(0, digits - 1 - Int(floor(log10(size)))))
     }
 
+    /// The same without zeros at the end: for marks and factors.
+    static func short(_ value: Double, digits: Int = 4) -> String {
+        let text = reading(value, digits: digits)
+        guard text.contains("."), !text.contains("e"), !text.hasSuffix("k"), !text.hasSuffix("M") else { return text }
+        var cut = Substring(text)
+        while cut.last == "0" { cut = cut.dropLast() }
+        return String(cut.last == "." ? cut.dropLast() : cut)
+    }
+
     private static func scientific(_ value: Double) -> String {
         var exponent = Int(floor(log10(abs(value)) + 1e-12))
         var mantissa = (value / pow(10, Double(exponent)) * 100).rounded() / 100

@@ -76,7 +76,7 @@ enum XtermPalette {
         return distance(components(cube), target) <= distance(components(grey), target) ? cube : grey
     }
 
-    /// The nearest of the 16. Near-greys stay grey and saturated colours keep their hue.
+    /// The nearest of the 16. Near-greys stay grey, other colours keep their hue, pale ones become the bright twin.
     static func nearest16(_ red: UInt8, _ green: UInt8, _ blue: UInt8) -> UInt8 {
         let high = Int(max(red, green, blue))
         let low = Int(min(red, green, blue))
@@ -86,7 +86,7 @@ enum XtermPalette {
         }
         let threshold = (high + low) / 2
         let hue = (Int(red) > threshold ? 1 : 0) | (Int(green) > threshold ? 2 : 0) | (Int(blue) > threshold ? 4 : 0)
-        return UInt8(hue) + (high > 200 && low > 70 ? 8 : 0)
+        return UInt8(hue) + (high > 200 && low > 110 ? 8 : 0)
     }
 
     private static func distance(_ a: (red: UInt8, green: UInt8, blue: UInt8), _ b: (UInt8, UInt8, UInt8)) -> Int {

@@ -97,7 +97,7 @@ extension TextWidth {
                     used += cells
                 } else {
                     // A space that hangs over the edge ends the line and is not shown.
-                    lines.append(start..<index)
+                    lines.append(start..<trimmingTrailingSpaces(text, start..<index))
                     start = next
                     used = 0
                     breakEnd = nil

@@ -1,0 +1,45 @@
+import Glibc
+import Testing
+
+@testable import Terminal
+
+@Suite struct PlainBackendTests {
+    /// Runs a conversation whose answers are given beforehand.
+    ///
+    /// - Returns: what was printed.
+    private func converse(_ answers: String, _ body: (PlainBackend) -> Void) -> String {
+        var input: [Int32] = [0, 0]
+        var output: [Int32] = [0, 0]
+        guard pipe(&input) == 0, pipe(&output) == 0 else { return "" }
+        let bytes = Array(answers.utf8)
+        _ = write(input[1], bytes, bytes.count)
+        close(input[1])
+        body(PlainBackend(input: input[0], output: output[1]))
+        close(output[1])
+        var printed = [UInt8](repeating: 0, count: 1 << 16)
+        let count = read(output[0], &printed, printed.count)
+        close(input[0])
+        close(output[0])
+        return String(decoding: printed[..<max(0, count)], as: UTF8.self)
+    }
+
+    @Test func questionsTakeAnswersPresetsAndTheEnd() {
+        let printed = converse("llama\n\n") { plain in
+            #expect(plain.ask("model") == "llama")
+            #expect(plain.ask("rate", preset: "5e-5") == "5e-5")
+            #expect(plain.ask("more") == nil)
+        }
+        #expect(printed == "model: rate [5e-5]: more: ")
+    }
+
+    @Test func choicesAreAskedUntilTheyAreUnderstood() {
+        _ = converse("7\nx\n2\nmaybe\nyes") { plain in
+            #expect(plain.choose("which", from: ["a", "b"]) == 1)
+            #expect(plain.confirm("sure"))
+        }
+    }
+
+    @Test func modelTextIsMadeHarmless() {
+        #expect(converse("") { $0.say("a\u{1B}[2Jb") } == "ab\n")
+    }
+}
