@@ -1,0 +1,1 @@
+// The tests of files, clocks, threads and random numbers.
