@@ -24,6 +24,7 @@ extension Transformer {
         directory: String, backend: any Backend, options: LoadOptions = LoadOptions()
     ) throws(ModelError) -> Transformer {
         var folder = try ModelFolder(directory: directory)
+        try checkStorage(folder)
         if let scaling = options.rotaryScaling { folder.stretch(scaling) }
         let reader = try CheckpointReader(directory: directory)
         let head = folder.spec.headWeight(names: folder.definition.names)
@@ -40,7 +41,9 @@ extension Transformer {
             guard let value = try reader.tensor(source, as: options.dtype, backend: backend) else {
                 throw .missingTensor(file: reader.mainFile, tensor: source, expected: weight.shape, also: 0)
             }
-            return Parameter(name: weight.name, value: value, requiresGradient: options.trainsBase)
+            // A mapped file cannot be written to.
+            let owned = options.trainsBase && value.storage.isBorrowed ? value.converted(to: value.dtype) : value
+            return Parameter(name: weight.name, value: owned, requiresGradient: options.trainsBase)
         }
     }
 
@@ -67,6 +70,14 @@ extension Transformer {
         }
         random = generator
         return made
+    }
+
+    /// Quantised checkpoints hold other tensors under other names; better said so than as a missing tensor.
+    private static func checkStorage(_ folder: ModelFolder) throws(ModelError) {
+        guard let quantisation = try folder.fields.fields("quantization_config") else { return }
+        let method = try quantisation.text("quant_method") ?? "unknown"
+        throw .unsupported(
+            file: folder.fields.file, what: "a checkpoint quantised with \(method)", whatToDo: "Use the model's F32, F16 or BF16 checkpoint.")
     }
 
     /// Decides which tensor the embedding is read from, as transformers does: a tied head that is also stored is used when the

@@ -168,6 +168,7 @@ private let unfitSettings: [(String, JSONValue, String)] = [
     ("model_type", "mamba", "the architecture \"mamba\" is not supported. Supported: llama, qwen2, mistral"),
     ("rope_parameters", ["rope_type": "spiral"], "the position scaling \"spiral\" (rope_type) is not supported"),
     ("rope_parameters", ["rope_type": "linear"], "the key \"rope_scaling.factor\" is missing"),
+    ("quantization_config", ["quant_method": "gptq", "bits": 4], "a checkpoint quantised with gptq is not supported"),
     ("intermediate_size", 44, "must have shape [44, 32], found [36, 32]"),
     ("num_hidden_layers", 3, "is missing (and 8 more)"),
     ("num_hidden_layers", 1, "has no place in this architecture (and 8 more)"),
