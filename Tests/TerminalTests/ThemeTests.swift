@@ -112,7 +112,7 @@ import Testing
             let below = theme.style("ui.text").background
             let background = style.background == .default ? below : style.background
             guard let front = style.foreground.components, let back = background.components, depth != .mono else { continue }
-            let isQuiet = style.attributes.contains(.dim) || scope.contains("track") || scope.contains("scrollbar") || scope.contains("border")
+            let isQuiet = style.attributes.contains(.dim) || scope.contains("track") || scope.contains("axis") || scope.contains("scrollbar") || scope.contains("border")
             #expect(contrast(front, back) >= (isQuiet ? 1.3 : 2.5), "\(name) \(depth) \(scope): \(contrast(front, back))")
         }
         let selected = theme.style("ui.selection")

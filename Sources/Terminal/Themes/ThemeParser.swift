@@ -86,8 +86,8 @@ struct ThemeParser {
         for word in words.dropFirst() {
             switch ThemeParser.literalColor(word) {
             case .some(let value) where value.kind == .indexed: color.indexed = value
-            case .some(let value) where value.kind == .ansi: color.named = value
-            default: report("`\(word)` after `\(key)`: expected a number 0-255 or one of the 16 names")
+            case .some(let value) where value.kind == .ansi || value.kind == .default: color.named = value
+            default: report("`\(word)` after `\(key)`: expected a number 0-255, one of the 16 names or default")
             }
         }
         palette[key] = color

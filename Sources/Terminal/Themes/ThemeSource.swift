@@ -4,7 +4,7 @@
 /// name = "nord"
 /// variant = "dark"                 # a twin for the other background: pair = "nord-light"
 /// [palette]
-/// frost = "#88c0d0" 110 cyan       # true colour, then optionally its 256 index and its 16-colour name
+/// frost = "#88c0d0" 110 cyan       # true colour, then optionally its 256 index and its 16-colour name (or default)
 /// [style]
 /// ui.border.focus  = fg:frost bold
 /// meter.ram        = gradient green yellow red
