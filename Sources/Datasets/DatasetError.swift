@@ -1,0 +1,79 @@
+import Formats
+import Platform
+
+/// A row that cannot be used, and why.
+public struct RowProblem: Sendable, Equatable, CustomStringConvertible {
+    public var file: String
+    /// Counted from 1.
+    public var row: Int
+    /// Line of the file on which the row begins, counted from 1.
+    public var line: Int
+    public var reason: String
+
+    public init(file: String, row: Int, line: Int, reason: String) {
+        self.file = file
+        self.row = row
+        self.line = line
+        self.reason = reason
+    }
+
+    public var description: String { "\(file), row \(row) (line \(line)): \(reason)" }
+}
+
+/// What can be wrong with data sets.
+public enum DatasetError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// The run names no data set.
+    case noDataset(argument: String)
+    /// Neither dataset_info.json nor a file of this name.
+    case unknownDataset(name: String, infoPath: String, known: [String])
+    /// An entry of dataset_info.json cannot be used.
+    case badEntry(name: String, infoPath: String, reason: String)
+    case missingFile(dataset: String, path: String)
+    case unreadable(path: String, reason: String)
+    /// The file is not what its ending says; the sentence says where.
+    case badFile(sentence: String)
+    case unknownFileType(path: String)
+    /// No row is left to learn from; the first problems say why.
+    case nothingUsable(dataset: String, rows: Int, problems: [RowProblem])
+    /// Two arguments contradict each other, or one is out of its range.
+    case badSetting(argument: String, reason: String)
+    /// The template fails for a row in a way that would fail for all.
+    case template(String)
+    case cannotWriteCache(path: String, reason: String)
+    case badCache(path: String, reason: String)
+    case noSuchRow(dataset: String, row: Int, count: Int)
+
+    public var description: String {
+        switch self {
+        case .noDataset(let argument):
+            return "No data set is given. Name one with `\(argument)`: an entry of dataset_info.json, or the path of a json or jsonl file."
+        case .unknownDataset(let name, let infoPath, let known):
+            let hint = known.isEmpty ? "" : " It lists \(known.prefix(12).joined(separator: ", "))\(known.count > 12 ? ", ..." : "")."
+            return "The data set \"\(name)\" is neither in \(infoPath) nor a file.\(hint)"
+        case .badEntry(let name, let infoPath, let reason):
+            return "\(infoPath): the entry \"\(name)\" cannot be used: \(reason)."
+        case .missingFile(let dataset, let path):
+            return "The data set \"\(dataset)\" names the file \(path), which does not exist."
+        case .unreadable(let path, let reason):
+            return "\(path) cannot be read: \(reason)."
+        case .badFile(let sentence):
+            return sentence
+        case .unknownFileType(let path):
+            return "\(path) is of no known type. Data files end in .json, .jsonl, .csv or .txt."
+        case .nothingUsable(let dataset, let rows, let problems):
+            if rows == 0 { return "The data set \"\(dataset)\" is empty." }
+            let reasons = problems.prefix(3).map(\.description).joined(separator: "\n  ")
+            return "None of the \(rows) rows of \"\(dataset)\" can be used:\n  \(reasons)"
+        case .badSetting(let argument, let reason):
+            return "\(argument): \(reason)."
+        case .template(let sentence):
+            return sentence
+        case .cannotWriteCache(let path, let reason):
+            return "The tokenised data cannot be kept at \(path): \(reason)."
+        case .badCache(let path, let reason):
+            return "The tokenised data at \(path) cannot be used: \(reason). Remove the folder, or set overwrite_cache."
+        case .noSuchRow(let dataset, let row, let count):
+            return "The data set \"\(dataset)\" has \(count) rows; there is no row \(row)."
+        }
+    }
+}
