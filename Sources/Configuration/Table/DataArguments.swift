@@ -16,7 +16,7 @@ extension ArgumentTable {
         .choice(
             "mix_strategy", "concat", ["concat", "interleave_under", "interleave_over", "interleave_once"],
             "One dataset after another, or interleaved until the first or the last runs out."
-        ).later(["interleave_under", "interleave_over", "interleave_once"], "Interleaving is not built yet; datasets are joined (concat) and shuffled."),
+        ),
         .numbers("interleave_probs", "How often each dataset is drawn, with commas between the numbers.")
             .only(with: "mix_strategy", "interleave_under", "interleave_over", "interleave_once"),
         .flag("overwrite_cache", false, "Tokenise again even when the cache is up to date."),
@@ -30,12 +30,12 @@ extension ArgumentTable {
         .flag("eval_on_each_dataset", false, "Report the loss of each evaluation dataset by itself."),
         .optionalFlag("packing", nil, "Put several samples into one sequence; on by default for pre-training."),
         .flag("neat_packing", false, "Pack without letting samples see each other."),
-        .optionalText("tool_format", "Format of tool calls, when it is not the template's own.").later("Tool calls are not built yet."),
+        .optionalText("tool_format", "Format of tool calls, when it is not the template's own.").later("Only the template's own format of tool calls is built."),
         .optionalText("default_system", "System prompt for samples and chats that bring none.")
             .with { $0.commands.formUnion([.chat, .api, .export]) },
         .optionalFlag("enable_thinking", true, "Let reasoning models think before they answer.")
             .with { $0.commands.formUnion([.chat, .api]) },
-        .flag("preserve_thinking", false, "Keep the thoughts of earlier turns in the prompt.").later("Keeping earlier thoughts is not built yet."),
+        .flag("preserve_thinking", false, "Keep the thoughts of earlier turns in the prompt."),
         .optionalText("tokenized_path", "Where the tokenised data are kept and found again."),
         .flag("data_shared_file_system", false, "All machines see the same data folder.").noEffect("One machine works on a run."),
     ])

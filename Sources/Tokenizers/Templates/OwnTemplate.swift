@@ -5,8 +5,12 @@ import Platform
 /// is the turn's text.
 struct OwnTemplate: Sendable {
     private let template: JinjaTemplate
+    let sourceText: String
 
-    init(source: String) throws(TemplateError) { template = try JinjaTemplate(source) }
+    init(source: String) throws(TemplateError) {
+        template = try JinjaTemplate(source)
+        sourceText = source
+    }
 
     /// The rendered conversation.
     func text(

@@ -217,3 +217,15 @@ public struct PromptTemplate: Sendable {
         }
     }
 }
+
+extension PromptTemplate {
+    /// Text that changes whenever the template would write something else, for cache keys.
+    public var fingerprint: String {
+        let thinking = enableThinking.map { String($0) } ?? "none"
+        let settings = "\(name) \(defaultSystem ?? "-") \(thinking) \(preservesThinking)"
+        switch source {
+        case .named(let definition): return settings + " \(definition)"
+        case .jinja(let own): return settings + own.sourceText
+        }
+    }
+}

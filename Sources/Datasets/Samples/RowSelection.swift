@@ -1,0 +1,134 @@
+import Formats
+import Platform
+
+/// A row of one of several data sets.
+struct RowReference: Sendable, Equatable {
+    var dataset: Int
+    var row: Int
+}
+
+/// The files of one data set as one list of rows.
+final class DatasetRows: @unchecked Sendable {
+    let entry: DatasetEntry
+    let converter: RowConverter
+    private let files: [RowFile]
+    private let starts: [Int]
+    let count: Int
+
+    init(_ entry: DatasetEntry, limit: Int = .max) throws(DatasetError) {
+        self.entry = entry
+        converter = RowConverter(entry: entry)
+        var files: [RowFile] = []
+        var starts: [Int] = []
+        var count = 0
+        for path in entry.files {
+            let file = try RowFile(path: path, limit: limit)
+            starts.append(count)
+            count += file.count
+            files.append(file)
+        }
+        self.files = files
+        self.starts = starts
+        self.count = count
+    }
+
+    private func place(_ row: Int) -> (file: RowFile, index: Int) {
+        var low = 0
+        for (index, start) in starts.enumerated() where start <= row { low = index }
+        return (files[low], row - starts[low])
+    }
+
+    func value(_ row: Int) throws(RowFault) -> JSONValue {
+        let (file, index) = place(row)
+        do { return try file.value(index) } catch { throw RowFault(error.description) }
+    }
+
+    func source(_ row: Int) -> String {
+        let (file, index) = place(row)
+        return file.source(index)
+    }
+
+    func problem(_ row: Int, _ reason: String) -> RowProblem {
+        let (file, index) = place(row)
+        return RowProblem(file: file.path, row: index + 1, line: file.line(index), reason: reason)
+    }
+
+    var byteCount: Int { files.reduce(0) { $0 + $1.byteCount } }
+}
+
+/// Which rows are used and in which order: limits, mixing, and the part held back for evaluation.
+enum RowSelection {
+    /// Rows of one data set after `num_samples` and `max_samples`.
+    static func rows(_ dataset: Int, _ rows: DatasetRows, maximum: Int?, seed: UInt64) -> [RowReference] {
+        var order = Array(0..<rows.count)
+        if let wanted = rows.entry.sampleCount, wanted >= 0, rows.count > 0 {
+            var random = RandomGenerator(seed: seed, stream: 0x5A_4D50)
+            order = Array(random.permutation(rows.count).prefix(wanted))
+            while order.count < wanted { order.append(random.index(below: rows.count)) }
+        }
+        if let maximum { order = Array(order.prefix(maximum)) }
+        return order.map { RowReference(dataset: dataset, row: $0) }
+    }
+
+    enum Strategy: String, Sendable {
+        case concat
+        case under = "interleave_under"
+        case over = "interleave_over"
+        case once = "interleave_once"
+    }
+
+    /// Joins the rows of several data sets after the rules of Hugging Face's `interleave_datasets`.
+    static func mix(_ sets: [[RowReference]], strategy: Strategy, probabilities: [Double]?, seed: UInt64) -> [RowReference] {
+        if sets.count < 2 || strategy == .concat { return sets.flatMap { $0 } }
+        if sets.contains(where: \.isEmpty) { return strategy == .under ? [] : mix(sets.filter { !$0.isEmpty }, strategy: strategy, probabilities: nil, seed: seed) }
+        if let probabilities { return draw(sets, strategy, probabilities, seed) }
+        var result: [RowReference] = []
+        let shortest = sets.map(\.count).min() ?? 0
+        let longest = sets.map(\.count).max() ?? 0
+        switch strategy {
+        case .concat: break
+        case .under: for index in 0..<shortest { for set in sets { result.append(set[index]) } }
+        case .over: for index in 0..<longest { for set in sets { result.append(set[index % set.count]) } }
+        case .once: for index in 0..<longest { for set in sets where index < set.count { result.append(set[index]) } }
+        }
+        return result
+    }
+
+    private static func draw(_ sets: [[RowReference]], _ strategy: Strategy, _ weights: [Double], _ seed: UInt64) -> [RowReference] {
+        var random = RandomGenerator(seed: seed, stream: 0x4D_4958)
+        var places = [Int](repeating: 0, count: sets.count)
+        var isExhausted = [Bool](repeating: false, count: sets.count)
+        var result: [RowReference] = []
+        while strategy == .under ? !isExhausted.contains(true) : isExhausted.contains(false) {
+            let usable = weights.indices.map { strategy == .once && isExhausted[$0] ? 0 : weights[$0] }
+            let total = usable.reduce(0, +)
+            if total <= 0 { break }
+            var point = random.uniform() * total
+            var chosen = 0
+            for (index, weight) in usable.enumerated() where weight > 0 {
+                chosen = index
+                if point < weight { break }
+                point -= weight
+            }
+            result.append(sets[chosen][places[chosen]])
+            places[chosen] += 1
+            if places[chosen] == sets[chosen].count {
+                isExhausted[chosen] = true
+                places[chosen] = 0
+            }
+        }
+        return result
+    }
+
+    /// The rows to train on and those held back: `size` is a fraction below 1 or a number of rows.
+    static func split(_ rows: [RowReference], size: Double, seed: UInt64) throws(DatasetError) -> (train: [RowReference], held: [RowReference]) {
+        let count = size < 1 ? Int((size * Double(rows.count)).rounded(.up)) : Int(size)
+        if count >= rows.count {
+            throw .badSetting(
+                argument: "val_size", reason: "it holds back \(count) rows, but there are only \(rows.count); choose less")
+        }
+        var random = RandomGenerator(seed: seed, stream: 0x56_414C)
+        let order = random.permutation(rows.count)
+        return (order[count...].map { rows[$0] }, order[..<count].map { rows[$0] })
+    }
+}

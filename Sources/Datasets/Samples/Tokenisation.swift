@@ -1,0 +1,212 @@
+import Formats
+import Platform
+import Tokenizers
+
+/// Rows to samples, many rows at a time on several threads; the order of the rows is kept whatever the threads do.
+struct Tokenisation: Sendable {
+    enum Kind: Sendable, Equatable {
+        case supervised
+        /// One sample per document.
+        case documents(startsWithBOS: Bool)
+        /// Documents joined and cut into blocks of the cutoff length.
+        case blocks(startsWithBOS: Bool)
+    }
+
+    let sets: [DatasetRows]
+    let builder: SampleBuilder
+    let kind: Kind
+    let threads: Int
+    /// Called between portions: rows done, rows in all.
+    let progress: @Sendable (Int, Int) -> Void
+
+    /// What a row gave.
+    private enum Outcome: Sendable {
+        case sample(TrainingSample, isTruncated: Bool)
+        case problem(String)
+    }
+
+    static let portion = 2048
+
+    /// All samples of `rows`, in memory or in the cache.
+    func run(_ rows: [RowReference], cache: SampleCache?) throws(DatasetError) -> (store: SampleStore, report: DatasetReport) {
+        var state = SampleCache.State()
+        if let cache {
+            if let found = cache.load() {
+                if found.isComplete { return (try cache.open(found), found.report) }
+                state = found
+            } else {
+                do { try FileSystem.createDirectory(cache.directory) } catch {
+                    throw .cannotWriteCache(path: cache.directory, reason: error.description)
+                }
+                cache.remove()
+            }
+        }
+        if state.report.parts.isEmpty { state.report.parts = sets.map { DatasetReport.Part(name: $0.entry.name) } }
+        var memory = SampleData()
+        // Blocks reach over portions, so a cache of them is written at once, at the end.
+        let isBlocks: Bool
+        if case .blocks = kind { isBlocks = true } else { isBlocks = false }
+        if isBlocks { state = SampleCache.State(report: DatasetReport(parts: state.report.parts.map { DatasetReport.Part(name: $0.name) })) }
+        var joiner = BlockJoiner(length: builder.settings.cutoffLength, firstToken: firstBlockToken)
+        while state.rowsDone < rows.count {
+            let end = min(state.rowsDone + Tokenisation.portion, rows.count)
+            let part = Array(rows[state.rowsDone..<end])
+            var data = SampleData()
+            for (reference, outcome) in zip(part, outcomes(part)) {
+                collect(outcome, reference, &state.report, &joiner, isBlocks, &data)
+            }
+            if let cache, !isBlocks {
+                try cache.append(data, after: state)
+                state.dataBytes += Int64(data.values.count * 4)
+            } else {
+                memory.append(data)
+            }
+            state.samples += data.entries.count
+            state.rowsDone = end
+            if let cache, !isBlocks { try cache.commit(state) }
+            progress(end, rows.count)
+        }
+        if isBlocks {
+            let (blocks, left) = joiner.finish()
+            state.report.droppedTailTokens = left
+            for block in blocks {
+                state.report.count(block)
+                memory.append(block)
+            }
+            state.samples = blocks.count
+        }
+        guard let cache else {
+            return (SampleStore(entries: memory.entries, memory: memory.values, mapping: nil), state.report)
+        }
+        if isBlocks {
+            try cache.append(memory, after: SampleCache.State())
+            state.dataBytes = Int64(memory.values.count * 4)
+        }
+        state.isComplete = true
+        try cache.commit(state)
+        return (try cache.open(state), state.report)
+    }
+
+    private func collect(
+        _ outcome: Outcome, _ reference: RowReference, _ report: inout DatasetReport, _ joiner: inout BlockJoiner, _ isBlocks: Bool,
+        _ data: inout SampleData
+    ) {
+        report.parts[reference.dataset].rowsRead += 1
+        switch outcome {
+        case .problem(let reason):
+            report.parts[reference.dataset].dropped += 1
+            report.add(sets[reference.dataset].problem(reference.row, reason))
+        case .sample(let sample, let isTruncated):
+            report.parts[reference.dataset].kept += 1
+            if isTruncated {
+                report.truncated += 1
+                report.parts[reference.dataset].truncated += 1
+            }
+            if isBlocks {
+                joiner.append(sample.tokens)
+            } else {
+                report.count(sample)
+                data.append(sample)
+            }
+        }
+    }
+
+    private var firstBlockToken: Int32? {
+        if case .blocks(startsWithBOS: true) = kind { return builder.tokenizer.bosID }
+        return nil
+    }
+
+    private func outcomes(_ rows: [RowReference]) -> [Outcome] {
+        let workers = max(1, min(threads, rows.count / 32))
+        if workers == 1 { return rows.map { outcome($0) } }
+        let share = (rows.count + workers - 1) / workers
+        let results = Mutex<[Int: [Outcome]]>([:])
+        let running = (0..<workers).map { worker in
+            EngineThread(name: "tokenise-\(worker)") {
+                let part = rows[min(worker * share, rows.count)..<min((worker + 1) * share, rows.count)].map { outcome($0) }
+                results.withLock { $0[worker] = part }
+            }
+        }
+        for thread in running { thread.join() }
+        return results.withLock { done in (0..<workers).flatMap { done[$0] ?? [] } }
+    }
+
+    private func outcome(_ reference: RowReference) -> Outcome {
+        let set = sets[reference.dataset]
+        do throws(RowFault) {
+            let value = try set.value(reference.row)
+            if set.entry.format == .tokenised {
+                let result = try builder.tokenised(value)
+                return .sample(result.sample, isTruncated: result.isTruncated)
+            }
+            let conversation = try set.converter.conversation(value)
+            switch kind {
+            case .supervised:
+                let result = try builder.supervised(conversation)
+                return .sample(result.sample, isTruncated: result.isTruncated)
+            case .documents(let startsWithBOS):
+                let ids = try builder.document(conversation, startsWithBOS: startsWithBOS)
+                let kept = Array(ids.prefix(builder.settings.cutoffLength))
+                return .sample(TrainingSample(tokens: kept, labels: kept), isTruncated: kept.count < ids.count)
+            case .blocks:
+                let ids = try builder.document(conversation, startsWithBOS: false)
+                return .sample(TrainingSample(tokens: ids, labels: []), isTruncated: false)
+            }
+        } catch {
+            return .problem(error.reason)
+        }
+    }
+}
+
+/// Joins documents and cuts them into blocks. What is left at the end fills no block and is left out, unless it is all there is.
+struct BlockJoiner {
+    let length: Int
+    /// Put in the place of each block's first token, for tokenizers that begin texts with one.
+    let firstToken: Int32?
+    private var pending: [Int32] = []
+    private var blocks: [TrainingSample] = []
+
+    init(length: Int, firstToken: Int32?) {
+        self.length = max(1, length)
+        self.firstToken = firstToken
+    }
+
+    mutating func append(_ tokens: [Int32]) {
+        pending += tokens
+        var start = 0
+        while pending.count - start >= length {
+            add(Array(pending[start..<start + length]))
+            start += length
+        }
+        if start > 0 { pending.removeFirst(start) }
+    }
+
+    private mutating func add(_ tokens: [Int32]) {
+        var tokens = tokens
+        if let firstToken, !tokens.isEmpty { tokens[0] = firstToken }
+        blocks.append(TrainingSample(tokens: tokens, labels: tokens))
+    }
+
+    mutating func finish() -> (blocks: [TrainingSample], left: Int) {
+        if blocks.isEmpty, pending.count > 1 {
+            add(pending)
+            pending = []
+        }
+        return (blocks, pending.count)
+    }
+}
+
+extension SampleData {
+    mutating func append(_ other: SampleData) {
+        let base = Int64(values.count)
+        values += other.values
+        entries += other.entries.map { SampleStore.Entry(offset: $0.offset + base, length: $0.length, flags: $0.flags) }
+    }
+}
+
+extension DatasetReport {
+    init(parts: [Part]) {
+        self.init()
+        self.parts = parts
+    }
+}
