@@ -34,7 +34,7 @@ extension FileSystem {
     /// Copies one file, atomically like every write; the permission bits go along.
     public static func copy(_ from: String, _ to: String) throws(PlatformError) {
         let source = try MappedFile(path: from)
-        try writeAtomically(to, bytes: source.bytes)
+        try source.withBytes { bytes throws(PlatformError) in try writeAtomically(to, bytes: bytes) }
         var found = stat()
         if stat(from, &found) == 0 { chmod(to, found.st_mode & 0o777) }
     }

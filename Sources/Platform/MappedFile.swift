@@ -6,6 +6,8 @@ import Glibc
 /// file cut short by another process while mapped raises SIGBUS, as with every mapping.
 public final class MappedFile: @unchecked Sendable {
     public let path: String
+    /// Valid as long as this object is: whoever keeps the pointer keeps the object too (Swift may let go of an object right after
+    /// its last use, even before the end of the scope).
     public let bytes: UnsafeRawBufferPointer
     public var count: Int { bytes.count }
 
@@ -33,6 +35,14 @@ public final class MappedFile: @unchecked Sendable {
 
     deinit {
         if let start = bytes.baseAddress { munmap(UnsafeMutableRawPointer(mutating: start), bytes.count) }
+    }
+
+    /// Lends the bytes and holds the mapping meanwhile.
+    public func withBytes<Result, Failure: Error>(
+        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        defer { withExtendedLifetime(self) {} }
+        return try body(bytes)
     }
 
     /// Tells the system that the whole file will be read soon, from front to back.

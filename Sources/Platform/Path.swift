@@ -23,6 +23,7 @@ public enum Path {
     /// The last component: "a/b/c" gives "c".
     public static func name(_ path: String) -> String {
         let trimmed = withoutTrailingSlashes(path)
+        if trimmed == "/" { return trimmed }
         guard let slash = trimmed.utf8.lastIndex(of: UInt8(ascii: "/")) else { return trimmed }
         return String(trimmed[trimmed.utf8.index(after: slash)...])
     }

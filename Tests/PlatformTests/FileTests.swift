@@ -41,7 +41,7 @@ import Testing
             #expect(try FileSystem.size(path) == 6)
             try FileSystem.copy(path, Path.join(directory, "copy"))
             #expect(try FileSystem.readText(Path.join(directory, "copy")) == "two ü")
-            #expect(FileSystem.treeSize(directory) > 12)
+            #expect(FileSystem.treeSize(directory) == 12)
         }
     }
 
@@ -88,7 +88,7 @@ import Testing
         try temporary { directory in
             let path = Path.join(directory, "map")
             try FileSystem.writeAtomically(path, bytes: [1, 2, 3])
-            #expect(Array(try MappedFile(path: path).bytes) == [1, 2, 3])
+            #expect(try MappedFile(path: path).withBytes { Array($0) } == [1, 2, 3])
             try FileSystem.writeAtomically(path, bytes: [])
             #expect(try MappedFile(path: path).count == 0)
             let log = try AppendFile(path: path)
