@@ -76,6 +76,20 @@ void tb_attention_probabilities(float *scores, long first, long count, long widt
 // d = p * (d - delta) (* slope): the gradient of the scores.
 void tb_attention_score_gradient(const float *probabilities, float *d, const float *slopes, long width, float delta);
 
+// gemm.c: products of packed matrices. c [m, n] (+)= a [m, k] . b [k, n].
+enum { TB_FLOAT32 = 0, TB_BFLOAT16 = 1, TB_FLOAT16 = 2 };
+// Rows and columns of a tile of c; 0 where this machine has no such kernels and the caller must use BLAS.
+int tb_gemm_tile(long *rows, long *columns);
+// Packs rows of a: element (i, p) at from[i * stride + p], or at from[p * stride + i] when transposed. Tiles are tile_stride floats
+// apart, at least four more than they have, because a vector may be written beyond a tile's end.
+void tb_gemm_pack_rows(const float *from, long stride, int is_transposed, long count, long k, long tile_stride, float *to);
+// Packs columns of b: element (p, j) at from[j * stride + p], or at from[p * stride + j] when transposed. Panels are panel_stride
+// floats apart.
+void tb_gemm_pack_columns(const void *from, int type, long stride, int is_transposed, long count, long k, long panel_stride,
+                          float *to);
+// b's panels are a tile's columns times k floats apart.
+void tb_gemm_block(long m, long n, long k, const float *a, long a_stride, const float *b, float *c, long c_stride, int accumulate);
+
 // cpu.c
 void tb_cpu_relax(void);
 const char *tb_instruction_set(void);

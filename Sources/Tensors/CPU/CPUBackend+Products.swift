@@ -17,6 +17,24 @@ extension CPUBackend {
         let rows = x.rowCount, inputs = weight.shape[1], outputs = weight.shape[0]
         let from = x.floatPointer, to = result.floatPointer
         let isThin = rows <= CPUBackend.fewRows
+        if !isThin, PackedProduct.isAvailable {
+            var parts = [
+                PackedProduct.Part(
+                    depth: inputs, a: from, aStride: inputs, aIsTransposed: false, b: weight.address, bStride: inputs, bIsTransposed: false,
+                    bType: weight.dtype)
+            ]
+            if let low, let up {
+                parts.append(
+                    PackedProduct.Part(
+                        depth: low.columnCount, a: low.pointer, aStride: low.stride, aIsTransposed: false, b: up.address,
+                        bStride: low.columnCount, bIsTransposed: false, bType: up.dtype))
+            }
+            PackedProduct(
+                rowCount: rows, columnCount: outputs, parts: parts, bias: bias.map { UnsafePointer($0.floatPointer) }, isAccumulating: false,
+                c: to, cStride: outputs
+            ).run(threads: threads, packing: packing, scratch: scratch)
+            return
+        }
         let grid = PanelGrid(
             rows: rows, columns: outputs, depth: inputs, isWidened: weight.dtype != .float32, isThin: isThin)
         threads.run(grid.count) { chunk in
@@ -84,6 +102,23 @@ extension CPUBackend {
         let from = gradient.floatPointer, to = result.tensor.floatPointer
         let beta: Float = result.isAccumulating ? 1 : 0
         let isWidened = weight.dtype != .float32
+        if PackedProduct.isAvailable {
+            var parts = [
+                PackedProduct.Part(
+                    depth: outputs, a: from, aStride: outputs, aIsTransposed: false, b: weight.address, bStride: inputs, bIsTransposed: true,
+                    bType: weight.dtype)
+            ]
+            if let lowGradient, let down {
+                parts.append(
+                    PackedProduct.Part(
+                        depth: lowGradient.columnCount, a: lowGradient.pointer, aStride: lowGradient.stride, aIsTransposed: false,
+                        b: down.address, bStride: inputs, bIsTransposed: true, bType: down.dtype))
+            }
+            PackedProduct(
+                rowCount: rows, columnCount: inputs, parts: parts, bias: nil, isAccumulating: result.isAccumulating, c: to, cStride: inputs
+            ).run(threads: threads, packing: packing, scratch: scratch)
+            return
+        }
         let grid = PanelGrid(rows: rows, columns: inputs, depth: outputs, isWidened: isWidened, isThin: false)
         threads.run(grid.count) { chunk in
             let panel = grid.panel(chunk)
@@ -115,6 +150,15 @@ extension CPUBackend {
     public func weightGradient(gradient: Tensor, x: Tensor, into result: GradientTarget) {
         let rows = gradient.rowCount, outputs = gradient.columnCount, inputs = x.columnCount
         let d = gradient.floatPointer, from = x.floatPointer, to = result.tensor.floatPointer
+        if PackedProduct.isAvailable {
+            let part = PackedProduct.Part(
+                depth: rows, a: d, aStride: outputs, aIsTransposed: true, b: x.address, bStride: inputs, bIsTransposed: true, bType: .float32)
+            PackedProduct(
+                rowCount: outputs, columnCount: inputs, parts: [part], bias: nil, isAccumulating: result.isAccumulating, c: to,
+                cStride: inputs
+            ).run(threads: threads, packing: packing, scratch: scratch)
+            return
+        }
         let grid = PanelGrid(rows: outputs, columns: inputs, depth: rows, isWidened: false, isThin: false)
         threads.run(grid.count) { chunk in
             let panel = grid.panel(chunk)

@@ -7,6 +7,8 @@ import Platform
 public final class CPUBackend: Backend {
     let threads: ThreadPool
     let scratch = ScratchBuffers()
+    /// For packed factors: one buffer, far larger than the others.
+    let packing = ScratchBuffers()
     private let pool = MemoryPool()
 
     /// - Parameter threadCount: 0 for all processors that this process may use
