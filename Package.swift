@@ -36,11 +36,13 @@ let package = Package(
         .target(name: "Datasets", dependencies: ["Tokenizers", "Configuration", "Formats", "Platform"]),
         .target(name: "Generation", dependencies: ["Models", "Tokenizers", "Tensors", "Configuration", "Platform"]),
         .target(
-            name: "Training",
-            dependencies: ["Models", "Datasets", "Generation", "Tokenizers", "Tensors", "Configuration", "Events", "Formats", "Platform"]),
-        .target(
             name: "Evaluation",
             dependencies: ["Models", "Datasets", "Generation", "Tokenizers", "Tensors", "Configuration", "Events", "Formats", "Platform"]),
+        .target(
+            name: "Training",
+            dependencies: [
+                "Evaluation", "Models", "Datasets", "Generation", "Tokenizers", "Tensors", "Configuration", "Events", "Formats", "Platform",
+            ]),
         .target(
             name: "Exporting",
             dependencies: ["Models", "Tokenizers", "Tensors", "Configuration", "Events", "Formats", "Platform"]),
@@ -63,7 +65,9 @@ let package = Package(
             ]),
         .executableTarget(
             name: "tuneboard-bench",
-            dependencies: ["Board", "Terminal", "Training", "Generation", "Models", "Tokenizers", "Tensors", "Formats", "Platform"]),
+            dependencies: [
+                "Board", "Terminal", "Training", "Generation", "Models", "Tokenizers", "Tensors", "COpenBLAS", "Formats", "Platform",
+            ]),
 
         // Tests.
         .testTarget(name: "PlatformTests", dependencies: ["Platform"]),

@@ -1,0 +1,35 @@
+/// Samples to be evaluated as the evaluator wants them: ranges of them as batches.
+
+import Datasets
+
+public struct EvaluatedSet {
+    /// The data set's name where each is evaluated apart; nil where all are one.
+    public var name: String?
+    public var count: Int
+    /// Some samples, side by side and unpadded.
+    public var batch: (Range<Int>) throws -> Batch
+
+    public init(name: String?, count: Int, batch: @escaping (Range<Int>) throws -> Batch) {
+        self.name = name
+        self.count = count
+        self.batch = batch
+    }
+
+    public init(name: String?, store: SampleStore) {
+        self.init(name: name, count: store.unitCount) { units in
+            var batch = Batch()
+            for unit in units {
+                for sample in store.samples(inUnit: unit) { batch.append(store[sample]) }
+            }
+            batch.sampleCount = units.count
+            return batch
+        }
+    }
+
+    public static func all(_ sets: [(name: String?, store: SampleStore)]) -> [EvaluatedSet] {
+        sets.filter { $0.store.unitCount > 0 }.map { EvaluatedSet(name: $0.name, store: $0.store) }
+    }
+
+    /// `eval_` or `eval_<name>_`, what its metrics' names begin with.
+    public var prefix: String { "eval_" + (name.map { $0 + "_" } ?? "") }
+}

@@ -1,0 +1,81 @@
+/// Loss, perplexity and token accuracy of a model, with or without an adapter, on any data set.
+
+import Configuration
+import Datasets
+import Events
+import Formats
+import Models
+import Platform
+
+public struct EvaluationJob {
+    private let configuration: Configuration
+    private let reporter: JobReporter
+    private let control: JobControl
+
+    public init(configuration: Configuration, sink: any EventSink, control: JobControl) {
+        self.configuration = configuration
+        reporter = JobReporter(sink)
+        self.control = control
+    }
+
+    public func run() throws -> JobSummary {
+        let output = try EngineSetup.outputDirectory(configuration)
+        let backend = try EngineSetup.backend(configuration)
+        reporter.phase("tokenising")
+        let text = try TextSetup(configuration, directory: EngineSetup.modelDirectory(configuration), reporter: reporter)
+        let sets = EvaluatedSet.all(try evaluationSets(try text.loader()))
+        guard !sets.isEmpty else { throw EvaluationError.noSamples(reason: "eval_dataset and val_size name no sample.") }
+        reporter.phase("loading the model")
+        let model = try EngineSetup.model(configuration, backend: backend)
+        for set in sets {
+            for index in 0..<set.count { try VocabularyCheck.check(set.batch(index..<index + 1).tokens, vocabularySize: model.spec.vocabularySize) }
+        }
+        reporter.sink.emit(.state(.running))
+        reporter.phase("evaluating")
+        let metrics = try measure(sets, model)
+        try ResultsFile.write(metrics, split: "eval", to: output)
+        return summary(metrics, output)
+    }
+
+    /// The part of `dataset` that `val_size` holds back, or the whole of `eval_dataset`, or of `dataset`.
+    private func evaluationSets(_ loader: DatasetLoader) throws(DatasetError) -> [(name: String?, store: SampleStore)] {
+        let holdsBack = configuration[.evalDataset].isEmpty && configuration[.valSize] > 1e-6
+        return holdsBack ? try loader.load().evaluation : try loader.loadForEvaluation().sets
+    }
+
+    private func measure(_ sets: [EvaluatedSet], _ model: Transformer) throws -> JSONObject {
+        let evaluator = LossEvaluator(model: model, batchSize: configuration[.perDeviceEvalBatchSize])
+        var metrics = JSONObject()
+        for set in sets {
+            let measured = try evaluator.evaluate(
+                count: set.count, batch: set.batch, heed: heed,
+                progress: { reporter.progress("evaluating", $0, $1, detail: set.name ?? "") })
+            var entry = measured.entry(prefix: set.prefix, withAccuracy: true)
+            entry.set(set.prefix + "perplexity", .number(measured.perplexity))
+            metrics.merge(entry)
+            let values = entry.pairs.compactMap { pair in pair.value.doubleValue.map { (pair.key, $0) } }
+            reporter.sink.emit(
+                .evaluation(
+                    EvaluationMetrics(step: 0, loss: measured.loss, values: Dictionary(values, uniquingKeysWith: { $1 }))))
+        }
+        return metrics
+    }
+
+    private func heed() throws {
+        if control.isStopping { throw EvaluationError.aborted }
+        guard control.isPaused else { return }
+        reporter.sink.emit(.state(.paused))
+        control.waitWhilePaused()
+        if control.isStopping { throw EvaluationError.aborted }
+        reporter.sink.emit(.state(.running))
+    }
+
+    private func summary(_ metrics: JSONObject, _ output: String) -> JobSummary {
+        let values = metrics.pairs.compactMap { pair in pair.value.doubleValue.map { NamedValue(pair.key, $0) } }
+        let shown = values.filter { !$0.name.contains("runtime") && !$0.name.contains("_per_second") }
+            .map { "\($0.name) \(NumberText.fixed($0.value, digits: 4))" }
+        let text = shown.joined(separator: ", ") + ", in \(output)."
+        reporter.log(.info, text)
+        return JobSummary(values: values, outputDirectory: output, text: text)
+    }
+}

@@ -1,0 +1,48 @@
+/// What every job needs before it can work: a backend, a model with its adapters, a folder to write to.
+
+import Configuration
+import Models
+import Platform
+import Tensors
+
+public enum EngineSetup {
+    /// The device that `device` and `threads` ask for.
+    public static func backend(_ configuration: Configuration) throws(EvaluationError) -> any Backend {
+        let device = configuration[.device]
+        guard device == "auto" || device == "cpu" || device.isEmpty else {
+            throw .unsuitable(argument: "device", value: device, reason: "this version computes on the CPU; use auto or cpu.")
+        }
+        return CPUBackend(threadCount: configuration[.threads])
+    }
+
+    /// The model with its adapters: all but the last merged into the base, the last left on it.
+    public static func model(_ configuration: Configuration, backend: any Backend) throws -> Transformer {
+        let directory = try modelDirectory(configuration)
+        let model = try Transformer.load(directory: directory, backend: backend)
+        try AdapterFile.load(configuration[.adapterNameOrPath], into: model)
+        return model
+    }
+
+    public static func modelDirectory(_ configuration: Configuration) throws(EvaluationError) -> String {
+        guard let directory = configuration[.modelNameOrPath], !directory.isEmpty else {
+            throw .missingArgument("model_name_or_path", reason: "name the folder of the model.")
+        }
+        return directory
+    }
+
+    /// Makes the output folder and proves that files can be written there.
+    public static func outputDirectory(_ configuration: Configuration) throws(EvaluationError) -> String {
+        guard let path = configuration[.outputDir], !path.isEmpty else {
+            throw .missingArgument("output_dir", reason: "name a folder for the results.")
+        }
+        let probe = Path.join(path, ".tuneboard-probe")
+        do {
+            try FileSystem.createDirectory(path)
+            try FileSystem.writeAtomically(probe, text: "")
+            try FileSystem.remove(probe)
+        } catch {
+            throw .outputNotWritable(path: path, reason: "\(error)")
+        }
+        return path
+    }
+}
