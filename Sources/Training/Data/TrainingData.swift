@@ -1,0 +1,59 @@
+/// The data of a run as its loop wants it: micro-batches by their place, evaluation samples by ranges, and the counts for the plan.
+
+import Configuration
+import Datasets
+import Evaluation
+
+struct TrainingData {
+    var training: any BatchSource
+    var sampleCount: Int
+    /// Tokens of all training samples.
+    var tokenCount: Int
+    var evaluations: [EvaluatedSet]
+    var report: DatasetReport
+
+    static func load(_ configuration: Configuration, _ settings: TrainingSettings, text: TextSetup) throws -> TrainingData {
+        let loaded = try text.loader().load()
+        guard loaded.train.unitCount > 0 else {
+            throw TrainingError.noTrainingSamples(reason: "no sample is left of dataset \(configuration.text("dataset")).")
+        }
+        let seed = configuration[.dataSeed] ?? configuration[.seed]
+        let planner = BatchPlanner(
+            store: loaded.train, batchSize: settings.batchSize, seed: UInt64(bitPattern: Int64(seed)), order: order(configuration),
+            dropsLast: configuration[.dataloaderDropLast])
+        guard planner.batchesPerEpoch > 0 else {
+            throw TrainingError.noTrainingSamples(
+                reason: "\(loaded.train.unitCount) samples fill no batch of \(settings.batchSize), and dataloader_drop_last leaves out the rest.")
+        }
+        return TrainingData(
+            training: planner, sampleCount: loaded.train.unitCount, tokenCount: loaded.report.tokens,
+            evaluations: EvaluatedSet.all(loaded.evaluation), report: loaded.report)
+    }
+
+    private static func order(_ configuration: Configuration) -> BatchPlanner.Order {
+        if configuration[.disableShuffling] || configuration[.trainSamplingStrategy] == "sequential" { return .sequential }
+        return configuration[.trainSamplingStrategy] == "group_by_length" ? .groupedByLength : .random
+    }
+
+    /// Refuses tokens that the model's embedding does not have.
+    func check(vocabularySize: Int) throws {
+        for index in 0..<training.batchesPerEpoch {
+            try VocabularyCheck.check(training.batch(epoch: 0, index: index).tokens, vocabularySize: vocabularySize)
+        }
+        for set in evaluations {
+            for index in 0..<set.count { try VocabularyCheck.check(set.batch(index..<index + 1).tokens, vocabularySize: vocabularySize) }
+        }
+    }
+
+    /// The micro-batch of the first pass that holds the most tokens.
+    func largestBatch() throws -> Batch {
+        var largest = try training.batch(epoch: 0, index: 0)
+        for index in 1..<max(1, training.batchesPerEpoch) {
+            let batch = try training.batch(epoch: 0, index: index)
+            if batch.tokens.count > largest.tokens.count { largest = batch }
+        }
+        return largest
+    }
+}
+
+extension BatchPlanner: BatchSource {}

@@ -1,0 +1,136 @@
+/// One optimiser step: micro-batches forward and backward, clipping, update.
+
+import Datasets
+import Events
+import Formats
+import Models
+import Platform
+import Tensors
+
+/// What a step measured.
+struct StepMeasurement {
+    /// Mean loss per token of the step's group.
+    var loss: Double
+    /// Before clipping.
+    var gradientNorm: Double
+    /// The rate the update was made with.
+    var learningRate: Double
+}
+
+extension TrainingLoop {
+    /// Steps in a row whose gradients may be useless before the run gives up.
+    private static let patienceWithBadGradients = 10
+
+    func takeStep() throws -> StepMeasurement {
+        let stepInEpoch = state.globalStep % steps.stepsPerEpoch
+        let epoch = state.globalStep / steps.stepsPerEpoch
+        let group = try steps.batchRange(stepInEpoch: stepInEpoch).map { index in
+            (place: epoch * steps.batchesPerEpoch + index, batch: try batches.batch(epoch: epoch, index: index))
+        }
+        let lossTokens = max(1, group.reduce(0) { $0 + $1.batch.lossTokenCount })
+
+        var losses: [Double] = []
+        var tokens = 0
+        for (place, batch) in group {
+            try heedControl()
+            losses.append(accumulate(batch, place: place, lossTokens: lossTokens))
+            tokens += batch.tokens.count
+        }
+        let norm = optimizer.gradientNorm()
+        let rate = schedule.rate(afterSteps: state.globalStep)
+        try update(rate: rate, norm: norm)
+
+        for loss in losses { state.running.add(loss, afterSteps: state.globalStep, filterNotFinite: settings.filtersNotFinite) }
+        state.inputTokensSeen += tokens
+        state.totalFlops += 6 * Double(tokens) * Double(model.parametersOutsideEmbedding)
+        state.globalStep += 1
+        state.epoch = steps.epoch(afterSteps: state.globalStep)
+        meter.finishStep(tokens: tokens)
+        return StepMeasurement(loss: losses.reduce(0, +), gradientNorm: norm, learningRate: rate)
+    }
+
+    /// Forward and backward of one micro-batch; gradients are added to the parameters'.
+    /// - Parameters:
+    ///   - place: the micro-batch's number in the whole run; it alone decides what dropout drops.
+    ///   - lossTokens: tokens with loss in the whole group.
+    /// - Returns: the micro-batch's part of the group's mean loss.
+    private func accumulate(_ batch: Batch, place: Int, lossTokens: Int) -> Double {
+        let tape = Tape(
+            backend: model.backend, isRecording: true, random: RandomGenerator(seed: settings.seed, stream: UInt64(place)))
+        let layout = SequenceLayout(cumulativeLengths: batch.cumulativeLengths, positions: batch.positions)
+        let hidden = model.hidden(tape, tokens: batch.tokens, layout: layout)
+        let output = tape.linearCrossEntropy(
+            hidden, head: model.head, targets: batch.targets, normalizer: Float(lossTokens),
+            labelSmoothing: Float(settings.labelSmoothing))
+        tape.backward(output.loss)
+        return output.lossSum / Double(lossTokens)
+    }
+
+    /// Clips and updates. Gradients that are not numbers are dropped with a word about where they come from: one bad sample
+    /// must not cost the weights.
+    private func update(rate: Double, norm: Double) throws {
+        guard norm.isFinite else {
+            let origin = optimizer.firstNotFiniteGradient() ?? "the sum of all gradients overflows"
+            optimizer.dropGradients()
+            skippedUpdates += 1
+            hooks.note(
+                .warning,
+                "Step \(state.globalStep + 1): the gradient of \(origin) is not finite; the weights are left as they were.")
+            if skippedUpdates >= Self.patienceWithBadGradients {
+                throw TrainingError.notFinite(
+                    step: state.globalStep + 1, what: "the gradient, for \(skippedUpdates) steps in a row,", origin: origin)
+            }
+            return
+        }
+        skippedUpdates = 0
+        optimizer.update(
+            learningRate: rate, gradientScale: AdamW.clipFactor(norm: norm, maximum: settings.maximumGradientNorm))
+    }
+
+    /// Between two micro-batches: holds while paused, leaves when asked to.
+    private func heedControl() throws {
+        while true {
+            switch control.pending {
+            case .none, .resume, .save:
+                return
+            case .pause:
+                hooks.changedState(.paused)
+                control.waitWhilePaused()
+                meter.pause()
+                if !control.isStopping { hooks.changedState(.running) }
+            case .stopAndSave:
+                throw Interruption.stopped
+            case .abort:
+                throw Interruption.aborted
+            }
+        }
+    }
+
+    /// Closes a stretch of steps: their mean loss goes into the history.
+    func log(_ measured: StepMeasurement) throws {
+        guard state.globalStep > state.running.lastLoggedStep else { return }
+        let loss = state.running.takeMean(atStep: state.globalStep)
+        try record(
+            JSONObject([
+                ("loss", .number(loss)), ("grad_norm", .number(measured.gradientNorm)),
+                ("learning_rate", .number(measured.learningRate)), ("epoch", .number(state.epoch)),
+            ]))
+        hooks.stepped(metrics(measured, loss: loss, isLogged: true))
+    }
+
+    func metrics(_ measured: StepMeasurement, loss: Double, isLogged: Bool) -> StepMetrics {
+        let timing = meter.timing(step: state.globalStep)
+        return StepMetrics(
+            step: state.globalStep, totalSteps: steps.totalSteps, epoch: state.epoch, loss: loss,
+            gradientNorm: measured.gradientNorm, learningRate: measured.learningRate, tokensPerSecond: timing.tokensPerSecond,
+            tokensSeen: state.inputTokensSeen, elapsedSeconds: timing.elapsedSeconds, remainingSeconds: timing.remainingSeconds,
+            isLogged: isLogged)
+    }
+}
+
+extension Transformer {
+    /// What the Trainer counts for `total_flos`: every weight but the embedding, adapters included.
+    var parametersOutsideEmbedding: Int {
+        parameters.reduce(0) { $0 + ($1 === embedding ? 0 : $1.count) } + adapterParameters.reduce(0) { $0 + $1.count }
+    }
+}

@@ -1,0 +1,190 @@
+/// The optimiser steps of a run. A step is a group of micro-batches whose losses are summed over tokens and divided once by the
+/// number of tokens that carry loss in the whole group (what the Trainer calls num_items_in_batch), then clipped, then AdamW.
+///
+/// The loop knows nothing of files: what it decides to log, measure and save goes through its hooks, in the Trainer's order.
+
+import Datasets
+import Events
+import Formats
+import Models
+import Platform
+import Tensors
+
+public final class TrainingLoop {
+    /// What the loop leaves to its owner.
+    public struct Hooks {
+        /// Runs the evaluation and returns its metrics, names beginning with `eval_`. nil where there is nothing to evaluate.
+        public var evaluate: (() throws -> JSONObject)?
+        /// Writes a complete checkpoint of the present state.
+        public var save: () throws -> Void
+        /// A new entry of the log history.
+        public var logged: (JSONObject) throws -> Void
+        /// After every step.
+        public var stepped: (StepMetrics) -> Void
+        public var changedState: (JobState) -> Void
+        public var note: (LogLevel, String) -> Void
+
+        public init(
+            evaluate: (() throws -> JSONObject)? = nil, save: @escaping () throws -> Void = {},
+            logged: @escaping (JSONObject) throws -> Void = { _ in }, stepped: @escaping (StepMetrics) -> Void = { _ in },
+            changedState: @escaping (JobState) -> Void = { _ in }, note: @escaping (LogLevel, String) -> Void = { _, _ in }
+        ) {
+            self.evaluate = evaluate
+            self.save = save
+            self.logged = logged
+            self.stepped = stepped
+            self.changedState = changedState
+            self.note = note
+        }
+    }
+
+    public enum Ending: Sendable, Equatable {
+        case finished
+        /// Somebody asked to stop and save.
+        case stopped
+        case stoppedEarly
+    }
+
+    let model: Transformer
+    let optimizer: AdamW
+    let schedule: LearningRateSchedule
+    let steps: StepPlan
+    let batches: any BatchSource
+    let settings: TrainingSettings
+    let control: JobControl
+    let meter: SpeedMeter
+    public var hooks = Hooks()
+    public internal(set) var state: TrainerState
+
+    let logging: Recurrence
+    let evaluation: Recurrence
+    let saving: Recurrence
+    private var lastEvaluatedStep = -1
+    private var lastSavedStep = -1
+    private var stopsEarly = false
+    var skippedUpdates = 0
+
+    public init(
+        model: Transformer, optimizer: AdamW, schedule: LearningRateSchedule, steps: StepPlan, batches: any BatchSource,
+        settings: TrainingSettings, state: TrainerState, control: JobControl
+    ) throws(TrainingError) {
+        self.model = model
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.steps = steps
+        self.batches = batches
+        self.settings = settings
+        self.state = state
+        self.control = control
+        meter = SpeedMeter(firstStep: state.globalStep, totalSteps: steps.totalSteps, firstTokens: state.inputTokensSeen)
+        logging = try settings.logging(totalSteps: steps.totalSteps)
+        evaluation = try settings.evaluation(totalSteps: steps.totalSteps)
+        saving = try settings.saving(totalSteps: steps.totalSteps)
+        lastSavedStep = state.globalStep > 0 ? state.globalStep : -1
+    }
+
+    /// Trains until the last step, an early end, or a request to stop.
+    public func run() throws -> Ending {
+        do {
+            if settings.evaluatesOnStart, state.globalStep == 0 { try evaluate() }
+            while state.globalStep < steps.totalSteps, !stopsEarly {
+                let finishesPass = state.globalStep % steps.stepsPerEpoch == steps.stepsPerEpoch - 1
+                let measured = try takeStep()
+                try followStep(measured)
+                if finishesPass || isOver { try followPass(measured) }
+                if control.takeSave() { try save() }
+            }
+            return stopsEarly ? .stoppedEarly : .finished
+        } catch Interruption.stopped {
+            optimizer.dropGradients()
+            hooks.changedState(.stopping)
+            if state.globalStep > 0 { try save() }
+            return .stopped
+        }
+    }
+
+    private var isOver: Bool { state.globalStep >= steps.totalSteps || stopsEarly }
+
+    /// What is due after an optimiser step.
+    private func followStep(_ measured: StepMeasurement) throws {
+        let step = state.globalStep
+        let isLast = step >= steps.totalSteps
+        if logging.isDue(afterStep: step) || (step == 1 && settings.logsFirstStep) {
+            try log(measured)
+        } else {
+            hooks.stepped(metrics(measured, loss: measured.loss, isLogged: false))
+        }
+        var savesBest = false
+        if case .steps = evaluation, evaluation.isDue(afterStep: step) || isLast, settings.evaluationDelay <= Double(step) {
+            savesBest = try evaluate() && saving == .whenBetter
+        }
+        var savesStep = saving.isDue(afterStep: step)
+        if case .steps = saving, isLast { savesStep = true }
+        if savesStep || savesBest { try save() }
+    }
+
+    /// What is due after a pass over the data, or where the run ends within one.
+    private func followPass(_ measured: StepMeasurement) throws {
+        if logging == .epochs { try log(measured) }
+        var savesBest = false
+        if evaluation == .epochs, settings.evaluationDelay <= state.epoch { savesBest = try evaluate() && saving == .whenBetter }
+        if saving == .epochs || savesBest { try save() }
+    }
+
+    /// - Returns: whether the metric of `metric_for_best_model` is better than ever.
+    @discardableResult
+    private func evaluate() throws -> Bool {
+        guard let evaluate = hooks.evaluate, state.globalStep != lastEvaluatedStep else { return false }
+        lastEvaluatedStep = state.globalStep
+        var metrics = try evaluate()
+        metrics.set("epoch", .number(state.epoch))
+        try record(metrics)
+        meter.pause()
+        guard let name = settings.bestMetric else { return false }
+        let key = name.hasPrefix("eval_") ? name : "eval_" + name
+        guard let value = metrics[key]?.doubleValue else {
+            throw TrainingError.missingMetric(name: key, available: metrics.keys.filter { $0.hasPrefix("eval_") })
+        }
+        let isBetter = state.bestMetric.map { settings.greaterIsBetter ? value > $0 : value < $0 } ?? value.isFinite
+        state.evaluationsWithoutGain = isBetter || state.bestMetric == nil ? 0 : state.evaluationsWithoutGain + 1
+        if let patience = settings.earlyStoppingPatience, state.evaluationsWithoutGain >= patience {
+            hooks.note(.info, "\(key) has not improved for \(patience) evaluations; the run ends early.")
+            stopsEarly = true
+        }
+        if isBetter {
+            state.bestMetric = value
+            state.bestGlobalStep = state.globalStep
+        }
+        return isBetter
+    }
+
+    private func save() throws {
+        guard state.globalStep != lastSavedStep else { return }
+        try hooks.save()
+        lastSavedStep = state.globalStep
+        meter.pause()
+    }
+
+    /// The state as a checkpoint at `path` keeps it; knows whether this one is the best.
+    func noteCheckpoint(at path: String) -> TrainerState {
+        if let best = state.bestGlobalStep {
+            let bestPath = Path.join(Path.directory(path), CheckpointFolder.prefix + String(best))
+            if best == state.globalStep || FileSystem.exists(bestPath) { state.bestCheckpoint = bestPath }
+        }
+        return state
+    }
+
+    /// Adds an entry to the history and hands it on.
+    public func record(_ values: JSONObject) throws {
+        var entry = values
+        entry.set("step", .integer(state.globalStep))
+        state.logHistory.append(entry)
+        try hooks.logged(entry)
+    }
+}
+
+/// Why a step was left before its update.
+enum Interruption: Error {
+    case stopped
+    case aborted
+}

@@ -1,0 +1,129 @@
+/// The model of a run, made ready to be trained: loaded or drawn afresh, adapters stacked, its trainable part in memory of its own.
+
+import Configuration
+import Models
+import Platform
+import Tensors
+
+public enum TrainableModel {
+    /// - Parameters:
+    ///   - checkpoint: where a resumed run takes its weights from.
+    public static func load(
+        _ configuration: Configuration, settings: TrainingSettings, backend: any Backend, checkpoint: CheckpointFolder? = nil
+    ) throws -> Transformer {
+        let model: Transformer
+        switch settings.method {
+        case .full:
+            model = try loadBase(configuration, settings, backend, directory: checkpoint?.path)
+        case .lora:
+            model = try loadBase(configuration, settings, backend, directory: nil)
+            try putAdapterOn(model, configuration, settings, checkpoint: checkpoint)
+        }
+        model.recomputesBlocks = settings.recomputesBlocks
+        for parameter in model.trainableParameters { takeOwnMemory(parameter) }
+        return model
+    }
+
+    /// The same model without its weights, on a backend that only counts bytes.
+    static func planned(_ configuration: Configuration, settings: TrainingSettings) throws -> Transformer {
+        let summary = try ModelSummary(directory: settings.modelDirectory)
+        let isFull = settings.method == .full
+        let model = try Transformer.planned(
+            folder: ModelFolder(directory: settings.modelDirectory), backend: PlanningBackend(),
+            dtype: isFull ? settings.storedType : summary.dtype, trainsBase: isFull)
+        if !isFull { try addFreshAdapter(to: model, configuration, settings) }
+        model.recomputesBlocks = settings.recomputesBlocks
+        return model
+    }
+
+    private static func addFreshAdapter(
+        to model: Transformer, _ configuration: Configuration, _ settings: TrainingSettings
+    ) throws(ModelError) {
+        var random = RandomGenerator(seed: settings.seed)
+        let adapter = AdapterSettings(
+            targets: configuration[.loraTarget], rank: configuration[.loraRank],
+            alpha: configuration[.loraAlpha].map { Double($0) }, dropout: configuration[.loraDropout],
+            usesRankStabilisedScale: configuration[.useRslora])
+        try model.addLowRankAdapters(adapter, random: &random)
+    }
+
+    private static func loadBase(
+        _ configuration: Configuration, _ settings: TrainingSettings, _ backend: any Backend, directory: String?
+    ) throws -> Transformer {
+        if settings.startsFromScratch, directory == nil {
+            var random = RandomGenerator(seed: settings.seed)
+            let folder = try ModelFolder(directory: settings.modelDirectory)
+            return try Transformer.initialized(folder: folder, backend: backend, random: &random, dtype: settings.storedType)
+        }
+        let options = LoadOptions(
+            dtype: settings.method == .full ? settings.storedType : nil, trainsBase: settings.method == .full,
+            rotaryScaling: try rotaryScaling(configuration, settings))
+        return try Transformer.load(directory: directory ?? settings.modelDirectory, backend: backend, options: options)
+    }
+
+    /// LLaMA-Factory's rules: every adapter but the last is merged into the base; the last is trained further, unless
+    /// `create_new_adapter` asks for a fresh one on top.
+    private static func putAdapterOn(
+        _ model: Transformer, _ configuration: Configuration, _ settings: TrainingSettings, checkpoint: CheckpointFolder?
+    ) throws {
+        var stack = configuration[.adapterNameOrPath]
+        let continued = configuration[.createNewAdapter] ? nil : stack.popLast()
+        for directory in stack {
+            try AdapterFile.load(directory, into: model)
+            model.mergeAdapter()
+        }
+        if let checkpoint {
+            try AdapterFile.load(checkpoint.path, into: model, isTrainable: true)
+        } else if let continued {
+            try AdapterFile.load(continued, into: model, isTrainable: true)
+        } else {
+            try addFreshAdapter(to: model, configuration, settings)
+        }
+    }
+
+    /// Weights that lie in a mapped file cannot be written to.
+    static func takeOwnMemory(_ parameter: Parameter) {
+        guard parameter.value.storage.isBorrowed else { return }
+        let copy = Tensor.zeros(parameter.shape, parameter.value.dtype)
+        copy.address.copyMemory(from: parameter.value.address, byteCount: parameter.value.byteCount)
+        parameter.value = copy
+    }
+
+    /// `rope_scaling` stretches the positions of a model that is trained on samples longer than it knows; shorter ones leave it as
+    /// it is. The factor is a whole number, as in LLaMA-Factory.
+    private static func rotaryScaling(_ configuration: Configuration, _ settings: TrainingSettings) throws -> RotaryScaling? {
+        guard let name = configuration[.ropeScaling], !name.isEmpty else { return nil }
+        let known = try ModelFolder(directory: settings.modelDirectory).spec.maximumPositions
+        let wanted = configuration[.cutoffLen]
+        guard wanted > known else { return nil }
+        let factor = Double((wanted + known - 1) / known)
+        switch name {
+        case "linear": return .linear(factor: factor)
+        case "dynamic": return .dynamic(factor: factor, originalPositions: known)
+        case "llama3":
+            return .llama3(factor: factor, lowFrequencyFactor: 1, highFrequencyFactor: 4, originalPositions: known)
+        default:
+            throw TrainingError.unsuitable(
+                argument: "rope_scaling", value: name, reason: "training knows linear, dynamic and llama3 so far.")
+        }
+    }
+}
+
+extension TrainingSettings {
+    /// How the weights of a fully trained model are kept.
+    var storedType: DType {
+        switch precision {
+        case .float32: .float32
+        case .pureBFloat16: .bfloat16
+        }
+    }
+
+    /// How the finished full model is written.
+    var savedType: DType {
+        switch precision {
+        case .pureBFloat16, .float32(saved: .bfloat16): .bfloat16
+        case .float32(saved: .float16): .float16
+        case .float32(saved: .float32): .float32
+        }
+    }
+}

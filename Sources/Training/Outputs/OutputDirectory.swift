@@ -1,0 +1,73 @@
+/// The folder a run writes to: whether it may, what it continues, and what an earlier run left there.
+
+import Models
+import Platform
+
+public struct OutputDirectory: Sendable {
+    public let path: String
+    /// Where the run takes up again; nil for a fresh start.
+    public let resumed: CheckpointFolder?
+    /// True when nobody asked to resume and the run does so because the folder holds an unfinished one.
+    public let resumesByItself: Bool
+
+    /// Files of a finished model, whose presence stops a run that was not told to overwrite them.
+    private static let modelFiles = [
+        AdapterFile.weightsName, "adapter_model.bin", "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
+        "pytorch_model.bin.index.json",
+    ]
+
+    private static let otherFiles = [
+        "trainer_log.jsonl", TrainerState.fileName, "all_results.json", "train_results.json", "eval_results.json",
+        "predict_results.json", "generated_predictions.jsonl", AdapterFile.configurationName,
+    ]
+
+    /// Decides and checks, before anything is loaded. An existing folder with checkpoints is resumed, one with a finished model and no
+    /// checkpoint is refused, unless `overwrite_output_dir` is set; the rules are LLaMA-Factory's.
+    public init(_ settings: TrainingSettings) throws(TrainingError) {
+        path = settings.outputDirectory
+        if let wanted = settings.resumePath {
+            resumed = try CheckpointFolder.resumed(wanted, outputDirectory: path)
+            resumesByItself = false
+        } else if !settings.overwritesOutput, let last = CheckpointFolder.all(in: path).last {
+            resumed = last
+            resumesByItself = true
+        } else {
+            resumed = nil
+            resumesByItself = false
+        }
+        if resumed == nil, !settings.overwritesOutput,
+            let found = Self.modelFiles.first(where: { FileSystem.exists(Path.join(settings.outputDirectory, $0)) })
+        {
+            throw .outputDirectoryNotEmpty(path: path, found: found)
+        }
+    }
+
+    /// Makes the folder and proves that files can be written there.
+    func prepare() throws(TrainingError) {
+        let probe = Path.join(path, ".tuneboard-probe")
+        do {
+            try FileSystem.createDirectory(path)
+            try FileSystem.writeAtomically(probe, text: "")
+            try FileSystem.remove(probe)
+        } catch {
+            throw .outputDirectoryNotWritable(path: path, reason: "\(error)")
+        }
+    }
+
+    /// Removes what an earlier run left, so that nothing of it can be taken for a part of this one. Only files that runs write.
+    func clear() throws {
+        guard resumed == nil else {
+            CheckpointFolder.removePartial(in: path)
+            return
+        }
+        for name in try FileSystem.list(path) {
+            let isPlot = name.hasPrefix("training_") && (name.hasSuffix(".png") || name.hasSuffix(".svg"))
+            let isShard = name.hasPrefix("model-") && name.hasSuffix(".safetensors")
+            if isPlot || isShard || Self.modelFiles.contains(name) || Self.otherFiles.contains(name) {
+                try FileSystem.remove(Path.join(path, name))
+            }
+        }
+        for folder in CheckpointFolder.all(in: path) { try FileSystem.removeTree(folder.path) }
+        CheckpointFolder.removePartial(in: path)
+    }
+}

@@ -1,0 +1,85 @@
+/// The estimate that is shown before a run starts: the model, the data, the steps, memory by part, disk, and what looks wrong.
+
+import Configuration
+import Datasets
+import Events
+import Evaluation
+import Models
+import Platform
+import Tensors
+
+struct RunPlanner {
+    let configuration: Configuration
+    let settings: TrainingSettings
+    let data: TrainingData
+    let steps: StepPlan
+    /// Where the run takes up again.
+    let resumed: CheckpointFolder?
+
+    func plan() throws -> RunPlan {
+        let model = try TrainableModel.planned(configuration, settings: settings)
+        let largest = try data.largestBatch()
+        let memory = MemoryPlan(model: model, largest: largest, settings: settings)
+        let trainable = model.trainableParameters.reduce(0) { $0 + $1.count }
+        let report = data.report
+        var plan = RunPlan(
+            modelName: Path.name(settings.modelDirectory), architecture: model.spec.modelType,
+            parameterCount: model.parameters.reduce(0) { $0 + $1.count }, trainableCount: trainable, samples: data.sampleCount,
+            evalSamples: data.evaluations.reduce(0) { $0 + $1.count }, tokens: data.tokenCount, lossTokens: report.lossTokens,
+            truncatedSamples: report.truncated, droppedSamples: report.dropped, fullyMaskedSamples: report.fullyMasked,
+            longestSample: report.longest, stepsPerEpoch: steps.stepsPerEpoch, totalSteps: steps.totalSteps,
+            effectiveBatch: settings.batchSize * settings.accumulation, memory: memory.parts, peakBytes: memory.peakBytes,
+            availableBytes: SystemInfo.availableMemoryBytes, checkpointBytes: checkpointBytes(model, trainable),
+            freeDiskBytes: FileSystem.freeBytes(at: existingPart(of: settings.outputDirectory)))
+        plan.warnings = warnings(plan, model)
+        return plan
+    }
+
+    /// What a checkpoint takes on disk: the trained weights, both moments, and what surrounds them.
+    private func checkpointBytes(_ model: Transformer, _ trainable: Int) -> Int64 {
+        let weights = Int64(model.trainableParameters.reduce(0) { $0 + $1.value.byteCount })
+        let moments = settings.savesOptimizer ? Int64(8 * trainable) : 0
+        return weights + moments + (4 << 20)
+    }
+
+    private func existingPart(of path: String) -> String {
+        var path = Path.absolute(path)
+        while !FileSystem.exists(path), path != "/" { path = Path.directory(path) }
+        return path
+    }
+
+    private func warnings(_ plan: RunPlan, _ model: Transformer) -> [String] {
+        var warnings: [String] = []
+        if plan.peakBytes > plan.availableBytes {
+            warnings.append(
+                "About \(NumberText.bytes(plan.peakBytes)) of memory are needed and \(NumberText.bytes(plan.availableBytes)) are free. "
+                    + "Lower per_device_train_batch_size or cutoff_len, or set gradient_checkpointing: true.")
+        }
+        let kept = Int64(settings.saveTotalLimit ?? 1)
+        if plan.checkpointBytes * kept > plan.freeDiskBytes {
+            warnings.append(
+                "A checkpoint takes about \(NumberText.bytes(plan.checkpointBytes)) and only \(NumberText.bytes(plan.freeDiskBytes)) "
+                    + "of disk are free at output_dir.")
+        }
+        if plan.fullyMaskedSamples > 0 {
+            warnings.append(
+                "\(NumberText.grouped(plan.fullyMaskedSamples)) samples carry no loss at all: their answers are empty or lie beyond cutoff_len.")
+        }
+        if plan.truncatedSamples > 0 {
+            warnings.append("\(NumberText.grouped(plan.truncatedSamples)) samples were cut at cutoff_len (\(configuration[.cutoffLen])).")
+        }
+        if plan.droppedSamples > 0 {
+            warnings.append("\(NumberText.grouped(plan.droppedSamples)) rows were left out; the log names each with its reason.")
+        }
+        if plan.longestSample > model.spec.maximumPositions {
+            warnings.append(
+                "The longest sample has \(plan.longestSample) tokens, the model knows \(model.spec.maximumPositions) positions.")
+        }
+        if let resumed, resumed.step >= steps.totalSteps {
+            warnings.append(
+                "The run has \(resumed.step) steps behind it and \(steps.totalSteps) in all: nothing is left to train. "
+                    + "Raise num_train_epochs or max_steps to extend it, or set overwrite_output_dir: true.")
+        }
+        return warnings + model.notes
+    }
+}

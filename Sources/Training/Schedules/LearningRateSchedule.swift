@@ -1,0 +1,139 @@
+/// The learning rate of every step of a run: a shape, a warm-up, a length and a base rate.
+
+import Formats
+
+public struct LearningRateSchedule: Sendable, Equatable {
+    public let name: String
+    public let shape: ScheduleShape
+    public let baseRate: Double
+    public let warmupSteps: Int
+    public let totalSteps: Int
+
+    /// The names that `lr_scheduler_type` may have.
+    public static let names = [
+        "linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup", "inverse_sqrt",
+        "cosine_with_min_lr", "cosine_warmup_with_min_lr", "warmup_stable_decay",
+    ]
+
+    /// - Parameters:
+    ///   - name: `lr_scheduler_type`.
+    ///   - keywords: `lr_scheduler_kwargs`.
+    public init(
+        name: String, keywords: JSONObject = JSONObject([]), baseRate: Double, warmupSteps: Int, totalSteps: Int
+    ) throws(TrainingError) {
+        self.name = name
+        self.baseRate = baseRate
+        self.warmupSteps = warmupSteps
+        self.totalSteps = totalSteps
+        shape = try Self.shape(name, ScheduleKeywords(schedule: name, values: keywords), baseRate)
+    }
+
+    /// The rate of the optimiser step that follows `step` finished ones.
+    public func rate(afterSteps step: Int) -> Double {
+        baseRate * shape.factor(step: step, warmup: warmupSteps, total: totalSteps, baseRate: baseRate)
+    }
+
+    private static func shape(_ name: String, _ options: ScheduleKeywords, _ baseRate: Double) throws(TrainingError) -> ScheduleShape {
+        switch name {
+        case "linear":
+            try options.allow([])
+            return .linear
+        case "constant":
+            // transformers ignores the options of this one.
+            return .constant
+        case "constant_with_warmup":
+            return .constantWithWarmup
+        case "cosine":
+            try options.allow(["num_cycles"])
+            return .cosine(cycles: try options.number("num_cycles") ?? 0.5)
+        case "cosine_with_restarts":
+            try options.allow(["num_cycles"])
+            return .cosineWithRestarts(cycles: try options.number("num_cycles") ?? 1)
+        case "polynomial":
+            try options.allow(["lr_end", "power"])
+            let end = try options.number("lr_end") ?? 1e-7
+            guard end < baseRate else {
+                throw .badScheduleKeyword(
+                    schedule: name, keyword: "lr_end", expected: "smaller than learning_rate (\(baseRate))", found: "\(end)")
+            }
+            return .polynomial(endRate: end, power: try options.number("power") ?? 1)
+        case "inverse_sqrt":
+            try options.allow(["timescale"])
+            let timescale = try options.number("timescale")
+            if let timescale, timescale <= 0 {
+                throw .badScheduleKeyword(schedule: name, keyword: "timescale", expected: "greater than 0", found: "\(timescale)")
+            }
+            return .inverseSquareRoot(timescale: timescale)
+        case "cosine_with_min_lr":
+            try options.allow(["num_cycles", "min_lr", "min_lr_rate"])
+            return .cosineWithFloor(cycles: try options.number("num_cycles") ?? 0.5, floor: try options.floor(baseRate))
+        case "cosine_warmup_with_min_lr":
+            try options.allow(["num_cycles", "min_lr", "min_lr_rate", "warmup_lr_rate"])
+            return .cosineWarmupWithFloor(
+                cycles: try options.number("num_cycles") ?? 0.5, floor: try options.floor(baseRate),
+                warmupStart: try options.number("warmup_lr_rate"))
+        case "warmup_stable_decay":
+            try options.allow(["num_decay_steps", "num_stable_steps", "warmup_type", "decay_type", "min_lr_ratio", "num_cycles"])
+            guard let decay = try options.integer("num_decay_steps") else {
+                throw .missingScheduleKeyword(schedule: name, keyword: "num_decay_steps")
+            }
+            return .warmupStableDecay(
+                stableSteps: try options.integer("num_stable_steps"), decaySteps: decay,
+                warmup: try options.curve("warmup_type") ?? .linear, decay: try options.curve("decay_type") ?? .cosine,
+                floor: try options.number("min_lr_ratio") ?? 0, cycles: try options.number("num_cycles") ?? 0.5)
+        default:
+            throw .unknownSchedule(name: name, known: names)
+        }
+    }
+}
+
+/// `lr_scheduler_kwargs`, read with the schedule's name at hand for the error.
+private struct ScheduleKeywords {
+    let schedule: String
+    let values: JSONObject
+
+    func allow(_ known: [String]) throws(TrainingError) {
+        for key in values.keys where !known.contains(key) {
+            throw .unknownScheduleKeyword(schedule: schedule, keyword: key, known: known)
+        }
+    }
+
+    func number(_ key: String) throws(TrainingError) -> Double? {
+        guard let value = values[key], value != .null else { return nil }
+        if let number = value.doubleValue { return number }
+        if let text = value.stringValue, let number = Double(text) { return number }
+        throw .badScheduleKeyword(schedule: schedule, keyword: key, expected: "a number", found: value.text(style: .compact))
+    }
+
+    func integer(_ key: String) throws(TrainingError) -> Int? {
+        guard let number = try number(key) else { return nil }
+        guard let whole = Int(exactly: number), whole >= 0 else {
+            throw .badScheduleKeyword(schedule: schedule, keyword: key, expected: "a whole number of at least 0", found: "\(number)")
+        }
+        return whole
+    }
+
+    func curve(_ key: String) throws(TrainingError) -> ScheduleShape.Curve? {
+        guard let value = values[key], value != .null else { return nil }
+        guard let name = value.stringValue, let curve = ScheduleShape.Curve(rawValue: name) else {
+            let names = ScheduleShape.Curve.allCases.map(\.rawValue).joined(separator: ", ")
+            throw .badScheduleKeyword(
+                schedule: schedule, keyword: key, expected: "one of \(names)", found: value.text(style: .compact))
+        }
+        return curve
+    }
+
+    /// `min_lr` as a part of the base rate, or `min_lr_rate`; exactly one of them.
+    func floor(_ baseRate: Double) throws(TrainingError) -> Double {
+        let absolute = try number("min_lr")
+        let relative = try number("min_lr_rate")
+        switch (absolute, relative) {
+        case (nil, nil): throw .missingScheduleKeyword(schedule: schedule, keyword: "min_lr_rate")
+        case (let rate?, nil): return rate / baseRate
+        case (nil, let part?): return part
+        case (_?, _?):
+            throw .badScheduleKeyword(
+                schedule: schedule, keyword: "min_lr", expected: "left out when min_lr_rate is given", found: "both")
+        }
+    }
+}

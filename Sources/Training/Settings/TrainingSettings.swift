@@ -1,0 +1,247 @@
+/// Everything a training run reads from its configuration, resolved once: defaults filled in, names turned into cases, and
+/// combinations that cannot work refused before anything is loaded.
+
+import Configuration
+import Formats
+
+public struct TrainingSettings: Sendable {
+    public enum Stage: String, Sendable, CaseIterable {
+        /// Continued pre-training on plain text.
+        case pretraining = "pt"
+        /// Supervised fine-tuning.
+        case supervised = "sft"
+    }
+
+    public enum Method: String, Sendable, CaseIterable {
+        case lora, full
+    }
+
+    /// How the trained weights are kept.
+    public enum Precision: Sendable, Equatable {
+        /// f32 weights; `bf16` and `fp16` choose the type of the final full model.
+        case float32(saved: SavedType)
+        /// `pure_bf16`: weights stay bf16, moments f32.
+        case pureBFloat16
+    }
+
+    public enum SavedType: Sendable, Equatable { case float32, bfloat16, float16 }
+
+    public let stage: Stage
+    public let method: Method
+    public let precision: Precision
+    public let modelDirectory: String
+    public let startsFromScratch: Bool
+    public let outputDirectory: String
+    public let overwritesOutput: Bool
+    /// nil: not asked for. Empty: the last checkpoint of the output directory.
+    public let resumePath: String?
+
+    public let batchSize: Int
+    public let evaluationBatchSize: Int
+    public let accumulation: Int
+    public let epochs: Double
+    public let maximumSteps: Int
+
+    public let learningRate: Double
+    public let scheduleName: String
+    public let scheduleKeywords: JSONObject
+    public let warmupSteps: Double
+    public let warmupRatio: Double?
+    public let adam: AdamWSettings
+    public let maximumGradientNorm: Double
+    public let labelSmoothing: Double
+    public let recomputesBlocks: Bool
+
+    public let seed: UInt64
+    public let logsFirstStep: Bool
+    public let filtersNotFinite: Bool
+    public let evaluatesOnStart: Bool
+    public let evaluationDelay: Double
+    public let evaluatesAtEnd: Bool
+    public let measuresAccuracy: Bool
+    public let saveTotalLimit: Int?
+    public let savesOptimizer: Bool
+    public let loadsBestAtEnd: Bool
+    public let bestMetric: String?
+    public let greaterIsBetter: Bool
+    public let earlyStoppingPatience: Int?
+    public let plotsLoss: Bool
+    public let reportsToTensorBoard: Bool
+    public let tensorBoardDirectory: String?
+    public let reportsEffectiveSpeed: Bool
+    public let threads: Int
+
+    private let loggingStrategy: String
+    private let loggingSteps: Double
+    private let evaluationStrategy: String
+    private let evaluationSteps: Double?
+    private let saveStrategy: String
+    private let saveSteps: Double
+
+    public init(_ configuration: Configuration) throws(TrainingError) {
+        guard let stage = Stage(rawValue: configuration[.stage]) else {
+            throw .unsuitable(
+                argument: "stage", value: configuration[.stage], reason: "training knows the stages pt and sft so far.")
+        }
+        guard let method = Method(rawValue: configuration[.finetuningType]) else {
+            throw .unsuitable(
+                argument: "finetuning_type", value: configuration[.finetuningType], reason: "training knows lora and full so far.")
+        }
+        guard let model = configuration[.modelNameOrPath], !model.isEmpty else {
+            throw .missingArgument("model_name_or_path", reason: "name the folder of the model to train.")
+        }
+        guard let output = configuration[.outputDir], !output.isEmpty else {
+            throw .missingArgument("output_dir", reason: "name a folder for what the run leaves behind.")
+        }
+        guard !configuration[.dataset].isEmpty else {
+            throw .missingArgument("dataset", reason: "name a dataset of dataset_info.json, or a json or jsonl file.")
+        }
+        self.stage = stage
+        self.method = method
+        modelDirectory = model
+        outputDirectory = output
+        startsFromScratch = configuration[.trainFromScratch]
+        if startsFromScratch, method == .lora {
+            throw .unsuitable(
+                argument: "train_from_scratch", value: "true", reason: "fresh weights need finetuning_type: full, an adapter cannot carry them.")
+        }
+        precision = Self.precision(configuration, method)
+        overwritesOutput = configuration[.overwriteOutputDir]
+        resumePath = Self.resumePath(configuration)
+
+        batchSize = try Self.atLeastOne(configuration[.perDeviceTrainBatchSize], "per_device_train_batch_size")
+        evaluationBatchSize = try Self.atLeastOne(configuration[.perDeviceEvalBatchSize], "per_device_eval_batch_size")
+        accumulation = try Self.atLeastOne(configuration[.gradientAccumulationSteps], "gradient_accumulation_steps")
+        epochs = configuration[.numTrainEpochs]
+        maximumSteps = configuration[.maxSteps]
+        if maximumSteps <= 0, !(epochs > 0) {
+            throw .unsuitable(argument: "num_train_epochs", value: "\(epochs)", reason: "it must be above 0, or max_steps must be.")
+        }
+
+        learningRate = configuration[.learningRate]
+        scheduleName = configuration[.lrSchedulerType]
+        scheduleKeywords = configuration[.lrSchedulerKwargs]
+        warmupSteps = configuration[.warmupSteps]
+        warmupRatio = configuration[.warmupRatio]
+        try Self.checkOptimizer(configuration[.optim])
+        adam = AdamWSettings(
+            beta1: configuration[.adamBeta1], beta2: configuration[.adamBeta2], epsilon: configuration[.adamEpsilon],
+            weightDecay: configuration[.weightDecay])
+        maximumGradientNorm = configuration[.maxGradNorm]
+        labelSmoothing = configuration[.labelSmoothingFactor]
+        recomputesBlocks = configuration[.gradientCheckpointing] && !configuration[.disableGradientCheckpointing]
+
+        seed = UInt64(bitPattern: Int64(configuration[.seed]))
+        loggingStrategy = configuration[.loggingStrategy]
+        loggingSteps = configuration[.loggingSteps]
+        logsFirstStep = configuration[.loggingFirstStep]
+        filtersNotFinite = configuration[.loggingNanInfFilter]
+        evaluationStrategy = configuration[.evalStrategy]
+        evaluationSteps = configuration[.evalSteps]
+        evaluatesOnStart = configuration[.evalOnStart]
+        evaluationDelay = configuration[.evalDelay]
+        evaluatesAtEnd = configuration[.doEval]
+        measuresAccuracy = configuration[.computeAccuracy]
+        saveStrategy = configuration[.saveStrategy]
+        saveSteps = configuration[.saveSteps]
+        saveTotalLimit = configuration[.saveTotalLimit]
+        savesOptimizer = !configuration[.saveOnlyModel]
+        loadsBestAtEnd = configuration[.loadBestModelAtEnd]
+        earlyStoppingPatience = configuration[.earlyStoppingSteps]
+        let metric = configuration[.metricForBestModel].flatMap { $0.isEmpty ? nil : $0 }
+        bestMetric = metric ?? (loadsBestAtEnd || earlyStoppingPatience != nil || saveStrategy == "best" ? "loss" : nil)
+        greaterIsBetter = configuration[.greaterIsBetter] ?? !(bestMetric ?? "loss").hasSuffix("loss")
+        plotsLoss = configuration[.plotLoss]
+        reportsToTensorBoard = configuration[.reportTo].contains { $0 == "tensorboard" || $0 == "all" }
+        tensorBoardDirectory = configuration[.loggingDir]
+        reportsEffectiveSpeed = configuration[.includeEffectiveTokensPerSecond]
+        threads = configuration[.threads]
+        try checkEvaluation(hasData: !configuration[.evalDataset].isEmpty || configuration[.valSize] > 1e-6)
+    }
+
+    /// The base weights' type asked for, and what the finished full model is stored in.
+    private static func precision(_ configuration: Configuration, _ method: Method) -> Precision {
+        if configuration[.pureBf16], method == .full { return .pureBFloat16 }
+        if configuration[.bf16] || configuration[.pureBf16] { return .float32(saved: .bfloat16) }
+        return .float32(saved: configuration[.fp16] ? .float16 : .float32)
+    }
+
+    private static func resumePath(_ configuration: Configuration) -> String? {
+        guard let text = configuration[.resumeFromCheckpoint], !text.isEmpty else { return nil }
+        switch text.lowercased() {
+        case "true", "yes", "last", "latest": return ""
+        case "false", "no", "none", "null": return nil
+        default: return text
+        }
+    }
+
+    private static func atLeastOne(_ value: Int, _ argument: String) throws(TrainingError) -> Int {
+        guard value >= 1 else { throw .unsuitable(argument: argument, value: "\(value)", reason: "it must be at least 1.") }
+        return value
+    }
+
+    private static func checkOptimizer(_ name: String) throws(TrainingError) {
+        let known = ["adamw_torch", "adamw_torch_fused", "adamw_hf", "adamw", "adamw_apex_fused", "adamw_anyprecision"]
+        guard known.contains(name) else {
+            throw .unsuitable(argument: "optim", value: name, reason: "training knows AdamW so far; use adamw_torch.")
+        }
+    }
+
+    private func checkEvaluation(hasData: Bool) throws(TrainingError) {
+        let evaluates = !["no", "none", "false"].contains(evaluationStrategy.lowercased())
+        if evaluates || evaluatesAtEnd || evaluatesOnStart, !hasData {
+            throw .unsuitable(
+                argument: evaluates ? "eval_strategy" : evaluatesAtEnd ? "do_eval" : "eval_on_start",
+                value: evaluates ? evaluationStrategy : "true",
+                reason: "there is nothing to evaluate on. Set eval_dataset, or val_size above 0, or eval_strategy: no.")
+        }
+        if earlyStoppingPatience != nil, !evaluates {
+            throw .unsuitable(
+                argument: "early_stopping_steps", value: "\(earlyStoppingPatience ?? 0)", reason: "it needs eval_strategy: steps or epoch.")
+        }
+        if saveStrategy == "best", !evaluates {
+            throw .unsuitable(argument: "save_strategy", value: "best", reason: "it needs eval_strategy: steps or epoch.")
+        }
+        guard loadsBestAtEnd, saveStrategy != "best" else { return }
+        guard evaluates, evaluationStrategy == saveStrategy else {
+            throw .unsuitable(
+                argument: "load_best_model_at_end", value: "true",
+                reason: "every evaluated model must be saved: eval_strategy is \(evaluationStrategy), save_strategy is \(saveStrategy); make them equal.")
+        }
+        let evaluationInterval = evaluationSteps ?? loggingSteps
+        if evaluationStrategy == "steps", saveSteps.truncatingRemainder(dividingBy: evaluationInterval) != 0, saveSteps >= 1 {
+            throw .unsuitable(
+                argument: "load_best_model_at_end", value: "true",
+                reason: "save_steps (\(saveSteps)) must be a multiple of eval_steps (\(evaluationInterval)).")
+        }
+    }
+
+    // MARK: What depends on the number of steps
+
+    public func schedule(totalSteps: Int) throws(TrainingError) -> LearningRateSchedule {
+        try LearningRateSchedule(
+            name: scheduleName, keywords: scheduleKeywords, baseRate: learningRate,
+            warmupSteps: StepPlan.warmupSteps(steps: warmupSteps, ratio: warmupRatio, totalSteps: totalSteps), totalSteps: totalSteps)
+    }
+
+    /// `logging_steps`, `eval_steps` and `save_steps` in steps.
+    func intervals(totalSteps: Int) -> (logging: Int, evaluation: Int, saving: Int) {
+        (
+            StepPlan.interval(loggingSteps, totalSteps: totalSteps),
+            StepPlan.interval(evaluationSteps ?? loggingSteps, totalSteps: totalSteps), StepPlan.interval(saveSteps, totalSteps: totalSteps)
+        )
+    }
+
+    func logging(totalSteps: Int) throws(TrainingError) -> Recurrence {
+        try Recurrence(name: loggingStrategy, interval: intervals(totalSteps: totalSteps).logging, argument: "logging_strategy")
+    }
+
+    /// `eval_steps` falls back to `logging_steps`.
+    func evaluation(totalSteps: Int) throws(TrainingError) -> Recurrence {
+        try Recurrence(name: evaluationStrategy, interval: intervals(totalSteps: totalSteps).evaluation, argument: "eval_strategy")
+    }
+
+    func saving(totalSteps: Int) throws(TrainingError) -> Recurrence {
+        try Recurrence(name: saveStrategy, interval: intervals(totalSteps: totalSteps).saving, argument: "save_strategy")
+    }
+}

@@ -1,0 +1,148 @@
+/// The counters and the history of a run, in the form of the Trainer's trainer_state.json.
+
+import Formats
+import Platform
+
+public struct TrainerState: Sendable, Equatable {
+    public var epoch = 0.0
+    public var globalStep = 0
+    public var maxSteps = 0
+    public var loggingSteps = 500
+    public var evaluationSteps = 500
+    public var saveSteps = 500
+    public var trainBatchSize = 0
+    public var epochCount = 0
+    public var inputTokensSeen = 0
+    /// Floating-point operations as the Trainer counts them: 6 per token and parameter outside the embeddings.
+    public var totalFlops = 0.0
+    /// One object per log call, oldest first.
+    public var logHistory: [JSONObject] = []
+    public var bestMetric: Double?
+    public var bestGlobalStep: Int?
+    public var bestCheckpoint: String?
+    /// Evaluations in a row that did not improve, for early stopping.
+    public var evaluationsWithoutGain = 0
+    /// What has been summed up since the last log, so that a resumed run logs what the uninterrupted one would have.
+    public var running = RunningLoss()
+    public var earlyStoppingPatience: Int?
+
+    public init() {}
+
+    static let fileName = "trainer_state.json"
+
+    /// Fills in what follows from the settings of this session.
+    mutating func prepare(_ settings: TrainingSettings, _ steps: StepPlan) {
+        maxSteps = steps.totalSteps
+        epochCount = steps.epochCount
+        trainBatchSize = settings.batchSize
+        earlyStoppingPatience = settings.earlyStoppingPatience
+        (loggingSteps, evaluationSteps, saveSteps) = settings.intervals(totalSteps: steps.totalSteps)
+    }
+
+    public func json() -> JSONObject {
+        var callbacks = JSONObject()
+        if let patience = earlyStoppingPatience {
+            callbacks.set(
+                "EarlyStoppingCallback",
+                ["args": ["early_stopping_patience": .integer(patience), "early_stopping_threshold": 0.0],
+                 "attributes": ["early_stopping_patience_counter": .integer(evaluationsWithoutGain)]])
+        }
+        callbacks.set("TuneboardRunningLoss", .object(running.json()))
+        return JSONObject([
+            ("best_global_step", bestGlobalStep.map { .integer($0) } ?? .null),
+            ("best_metric", bestMetric.map { .number($0) } ?? .null),
+            ("best_model_checkpoint", bestCheckpoint.map { .string($0) } ?? .null),
+            ("epoch", .number(epoch)), ("eval_steps", .integer(evaluationSteps)), ("global_step", .integer(globalStep)),
+            ("is_hyper_param_search", false), ("is_local_process_zero", true), ("is_world_process_zero", true),
+            ("log_history", .array(logHistory.map { .object($0) })), ("logging_steps", .integer(loggingSteps)),
+            ("max_steps", .integer(maxSteps)), ("num_input_tokens_seen", .integer(inputTokensSeen)),
+            ("num_train_epochs", .integer(epochCount)), ("save_steps", .integer(saveSteps)), ("stateful_callbacks", .object(callbacks)),
+            ("total_flos", .number(totalFlops)), ("train_batch_size", .integer(trainBatchSize)), ("trial_name", .null),
+            ("trial_params", .null),
+        ])
+    }
+
+    public func write(to directory: String) throws {
+        try FileSystem.writeAtomically(
+            Path.join(directory, Self.fileName), text: json().text(style: .indented(2), sortedKeys: true, escapeNonASCII: true) + "\n")
+    }
+
+    public static func read(from directory: String) throws(TrainingError) -> TrainerState {
+        let path = Path.join(directory, fileName)
+        let object: JSONObject
+        do {
+            guard let found = try JSONValue.read(file: path).objectValue else {
+                throw TrainingError.brokenCheckpoint(path: directory, file: fileName, reason: "it is not a JSON object.")
+            }
+            object = found
+        } catch let error as TrainingError {
+            throw error
+        } catch {
+            throw .brokenCheckpoint(path: directory, file: fileName, reason: "\(error)")
+        }
+        guard let step = object["global_step"]?.intValue, step >= 0 else {
+            throw .brokenCheckpoint(path: directory, file: fileName, reason: "it has no global_step.")
+        }
+        var state = TrainerState()
+        state.globalStep = step
+        state.epoch = object["epoch"]?.doubleValue ?? 0
+        state.maxSteps = object["max_steps"]?.intValue ?? 0
+        state.trainBatchSize = object["train_batch_size"]?.intValue ?? 0
+        state.inputTokensSeen = object["num_input_tokens_seen"]?.intValue ?? 0
+        state.totalFlops = object["total_flos"]?.doubleValue ?? 0
+        state.logHistory = (object["log_history"]?.arrayValue ?? []).compactMap(\.objectValue)
+        state.bestMetric = object["best_metric"]?.doubleValue
+        state.bestGlobalStep = object["best_global_step"]?.intValue
+        state.bestCheckpoint = object["best_model_checkpoint"]?.stringValue
+        let callbacks = object["stateful_callbacks"]
+        state.evaluationsWithoutGain =
+            callbacks?["EarlyStoppingCallback"]?["attributes"]?["early_stopping_patience_counter"]?.intValue ?? 0
+        if let running = callbacks?["TuneboardRunningLoss"]?.objectValue { state.running = RunningLoss(running) }
+        return state
+    }
+}
+
+/// The loss summed up between two logs and over the run. A loss that is not a number counts as the average of those before it
+/// since the last log when it is filtered (`logging_nan_inf_filter`).
+public struct RunningLoss: Sendable, Equatable {
+    /// Sum of step losses since the last log.
+    public private(set) var sinceLog = 0.0
+    /// Sum of step losses up to the last log.
+    public private(set) var logged = 0.0
+    public private(set) var lastLoggedStep = 0
+
+    public init() {}
+
+    init(_ object: JSONObject) {
+        sinceLog = object["since_log"]?.doubleValue ?? 0
+        logged = object["logged"]?.doubleValue ?? 0
+        lastLoggedStep = object["last_logged_step"]?.intValue ?? 0
+    }
+
+    func json() -> JSONObject {
+        JSONObject([("last_logged_step", .integer(lastLoggedStep)), ("logged", .number(logged)), ("since_log", .number(sinceLog))])
+    }
+
+    /// - Parameters:
+    ///   - loss: loss of one micro-batch, as its part of the step's mean.
+    ///   - step: optimiser steps finished before it.
+    mutating func add(_ loss: Double, afterSteps step: Int, filterNotFinite: Bool) {
+        if filterNotFinite, !loss.isFinite {
+            sinceLog += sinceLog / Double(1 + step - lastLoggedStep)
+        } else {
+            sinceLog += loss
+        }
+    }
+
+    /// The mean step loss since the last log; starts the next stretch.
+    mutating func takeMean(atStep step: Int) -> Double {
+        let mean = sinceLog / Double(max(1, step - lastLoggedStep))
+        logged += sinceLog
+        sinceLog = 0
+        lastLoggedStep = step
+        return mean
+    }
+
+    /// The mean step loss of the whole run.
+    func mean(overSteps steps: Int) -> Double { (logged + sinceLog) / max(Double(steps), 0.001) }
+}
