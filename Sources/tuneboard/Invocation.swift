@@ -92,8 +92,10 @@ struct Invocation {
         return ["true", "false", "1", "0", "yes", "no", "on", "off", "null", "none"].contains(next.lowercased())
     }
 
+    /// `tuneboard data` is given data files, and those may be JSON: there only YAML is a recipe.
     private func isRecipe(_ word: String) -> Bool {
-        ["yaml", "yml", "json"].contains(Path.extension(word)) && !(word.contains("=") && !FileSystem.exists(word))
+        let extensions = entry.name == "data" ? ["yaml", "yml"] : ["yaml", "yml", "json"]
+        return extensions.contains(Path.extension(word)) && !(word.contains("=") && !FileSystem.exists(word))
     }
 
     private func isName(_ text: Substring) -> Bool {

@@ -1,7 +1,120 @@
-/// `tuneboard data`: what datasets hold, and what a model makes of them.
+/// `tuneboard data`: which datasets there are, and what a model makes of their rows.
+
+import Configuration
+import Datasets
+import Formats
+import Platform
+import Runs
+import Tokenizers
 
 enum DataCommand {
     static func run(_ invocation: Invocation) throws -> Int32 {
-        throw UsageError("`tuneboard data` is not part of this build.")
+        let configuration: Configuration
+        do {
+            configuration = try Configuration.load(file: invocation.recipe, overrides: invocation.overrides)
+        } catch {
+            for failure in error.failures { Output.message("error: \(failure)") }
+            return ExitCode.usage
+        }
+        switch invocation.words.first ?? "list" {
+        case "list":
+            guard invocation.words.count <= 1 else { throw UsageError("the folder is given as --dataset_dir \(invocation.words[1])") }
+            return try list(configuration, isJSON: invocation.isJSON)
+        case "preview":
+            guard invocation.words.count == 2 else { throw UsageError("which dataset? tuneboard data preview NAME") }
+            return try preview(invocation, configuration)
+        default:
+            throw UsageError("`\(invocation.words[0])` is neither list nor preview.")
+        }
+    }
+
+    private static func list(_ configuration: Configuration, isJSON: Bool) throws -> Int32 {
+        let datasets = try DatasetCatalog.list(directory: configuration[.datasetDir])
+        if isJSON {
+            for dataset in datasets { Output.print(JSONValue.object(object(dataset)).text(style: .python)) }
+            return ExitCode.done
+        }
+        guard !datasets.isEmpty else {
+            Output.message("\(configuration[.datasetDir])/dataset_info.json names no dataset.")
+            return ExitCode.done
+        }
+        var rows = [["NAME", "FORMAT", "ROWS", "SIZE", "COLUMNS"]]
+        rows += datasets.map { dataset in
+            [
+                dataset.name, dataset.format.rawValue, (dataset.isEstimate ? "about " : "") + NumberText.grouped(dataset.rows),
+                NumberText.bytes(dataset.bytes), dataset.problem.map { "! " + $0 } ?? dataset.columns.joined(separator: ", "),
+            ]
+        }
+        for line in Columns.lines(rows) { Output.print(line) }
+        return ExitCode.done
+    }
+
+    private static func preview(_ invocation: Invocation, _ configuration: Configuration) throws -> Int32 {
+        let model = ModelLocation.folder(configuration.text("model_name_or_path"))
+        guard !model.isEmpty else { throw UsageError("a model is needed to cut the text into tokens: --model_name_or_path DIR, or a recipe.") }
+        let plain = try Tokenizer(directory: model)
+        let template = try PromptTemplate.choose(name: configuration[.template], tokenizer: plain)
+        let loader = try DatasetLoader(
+            configuration: configuration, tokenizer: template.prepare(plain).tokenizer, template: template)
+        let first = try invocation.integer("from", default: 0)
+        let count = max(1, try invocation.integer("rows", default: 1))
+        for row in first..<first + count {
+            let preview = try loader.preview(dataset: invocation.words[1], row: row)
+            if invocation.isJSON {
+                Output.print(JSONValue.object(object(preview)).text(style: .python))
+            } else {
+                show(preview)
+            }
+            if row + 1 >= preview.rowCount { break }
+        }
+        return ExitCode.done
+    }
+
+    private static func show(_ preview: RowPreview) {
+        Output.print("row \(preview.row) of \(NumberText.grouped(preview.rowCount))")
+        Output.print("raw     " + SafeText.filter(preview.raw))
+        if let problem = preview.problem {
+            Output.print("left out: \(problem)\n")
+            return
+        }
+        let learnt = preview.tokens.filter(\.isLearnt).count
+        Output.print("tokens  \(preview.tokens.count), \(learnt) with loss" + (preview.isTruncated ? ", cut at cutoff_len" : ""))
+        Output.print("prompt  " + marked(preview.tokens))
+        Output.print("ids     " + preview.tokens.map { String($0.id) }.joined(separator: " ") + "\n")
+    }
+
+    /// The text with what is learnt in colour on a terminal, and between « and » elsewhere. Tokens are joined by runs, so that
+    /// characters of several tokens stay whole.
+    private static func marked(_ tokens: [RowPreview.Token]) -> String {
+        let usesColor = Output.isOutputTerminal && !Environment.isOn("NO_COLOR")
+        let (open, close) = usesColor ? ("\u{1b}[1;32m", "\u{1b}[0m") : ("«", "»")
+        var text = ""
+        var isOpen = false
+        for token in tokens {
+            if token.isLearnt != isOpen {
+                text += isOpen ? close : open
+                isOpen.toggle()
+            }
+            text += SafeText.filter(token.text)
+        }
+        return isOpen ? text + close : text
+    }
+
+    private static func object(_ dataset: DatasetSummary) -> JSONObject {
+        JSONObject([
+            ("name", .string(dataset.name)), ("format", .string(dataset.format.rawValue)),
+            ("files", .array(dataset.files.map { .string($0) })), ("rows", .integer(Int64(dataset.rows))),
+            ("rows_estimated", .bool(dataset.isEstimate)), ("bytes", .integer(dataset.bytes)),
+            ("columns", .array(dataset.columns.map { .string($0) })), ("problem", dataset.problem.map { .string($0) } ?? .null),
+        ])
+    }
+
+    private static func object(_ preview: RowPreview) -> JSONObject {
+        JSONObject([
+            ("row", .integer(Int64(preview.row))), ("rows", .integer(Int64(preview.rowCount))), ("raw", .string(preview.raw)),
+            ("text", .string(preview.rendered)), ("ids", .array(preview.tokens.map { .integer(Int64($0.id)) })),
+            ("labels", .array((preview.sample?.labels ?? []).map { .integer(Int64($0)) })),
+            ("truncated", .bool(preview.isTruncated)), ("problem", preview.problem.map { .string($0) } ?? .null),
+        ])
     }
 }
