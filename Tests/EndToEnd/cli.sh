@@ -113,5 +113,32 @@ head -n 1 "$work/out" | "$program" tokenizer decode --model_name_or_path "$token
 expect 2 "tokenizer without a model" "$program" tokenizer encode
 expect 1 "tokenizer of a missing model" "$program" tokenizer encode --model_name_or_path "$work/none"
 
+# Datasets
+expect 0 "data list" "$program" data list --dataset_dir recipes/data
+out_has "identity"
+expect 0 "data preview" "$program" data preview identity --dataset_dir recipes/data --model_name_or_path "$tokenizer" --template alpaca --json
+out_has '"labels": [-100'
+out_is_json_lines
+expect 0 "data preview of a file" "$program" data preview recipes/data/facts.jsonl --model_name_or_path "$tokenizer" --template alpaca
+out_has "with loss"
+expect 1 "no such dataset" "$program" data preview none --dataset_dir recipes/data --model_name_or_path "$tokenizer"
+expect 1 "no such row" "$program" data preview identity --from 9999 --dataset_dir recipes/data --model_name_or_path "$tokenizer" --template alpaca
+expect 2 "preview without a model" "$program" data preview identity --dataset_dir recipes/data
+
+# Chat and export
+expect 0 "chat answers questions" "$program" chat --model_name_or_path "$tokenizer" --template default --max_new_tokens 4 --question hi --question there
+out_has "User: hi"
+out_has "Assistant: "
+printf '"hi"\n{"messages": [{"role": "user", "content": "x"}]}\nnonsense\n' \
+    | "$program" chat --model_name_or_path "$tokenizer" --template default --max_new_tokens 4 --json >"$work/out" 2>"$work/err"
+[ $? -eq 1 ] || complain "a message that cannot be read makes the exit code 1"
+out_is_json_lines
+[ "$(grep -c '"event": "answer"' "$work/out")" -eq 2 ] || complain "expected two answers"
+expect 1 "chat with a missing model" "$program" chat --model_name_or_path "$work/none" --question hi
+err_has "none"
+expect 0 "export" "$program" export --model_name_or_path "$tokenizer" --template default \
+    --adapter_name_or_path Tests/Fixtures/models/llama-adapter --export_dir "$work/export"
+[ -s "$work/export/model.safetensors" ] || complain "there is no exported model"
+
 [ "$failures" -eq 0 ] || { echo "cli.sh: $failures failures" >&2; exit 1; }
 echo "cli.sh: all well"
