@@ -46,6 +46,11 @@ void terminal_build_restore_string(void) {
     add("\r\n");
 }
 
+void terminal_write_restore_string(void) {
+    terminal_write_all(terminal_out_descriptor, restore_string, restore_length);
+    if (terminal_has_saved_settings) tcsetattr(terminal_in_descriptor, TCSANOW, &terminal_saved_settings);
+}
+
 // Shows what was printed just before the crash: the runtime's own message is in the pipe.
 static void release_captured_text(void) {
     if (terminal_output_pipe < 0) return;
@@ -66,8 +71,7 @@ static void handle_crash(int signal_number, siginfo_t *info, void *context) {
         // thread that was drawing, or the terminal is stuck, a tenth of a second is enough of politeness.
         struct timespec pause = {.tv_nsec = 1000000};
         for (int i = 0; i < 100 && atomic_load(&terminal_is_drawing); i++) nanosleep(&pause, NULL);
-        terminal_write_all(terminal_out_descriptor, restore_string, restore_length);
-        if (terminal_has_saved_settings) tcsetattr(terminal_in_descriptor, TCSANOW, &terminal_saved_settings);
+        terminal_write_restore_string();
     }
     release_captured_text();
     for (int i = 0; i < CRASH_SIGNALS; i++) {

@@ -184,7 +184,14 @@ void terminal_close(void) {
     in_file = out_file = NULL;
 }
 
-void terminal_mark_gone(void) { atomic_store(&terminal_is_active, 0); }
+void terminal_mark_gone(void) {
+    if (!atomic_exchange(&terminal_is_active, 0) || !terminal_has_saved_settings) return;
+    // SIGHUP may also come from a person while the line is alive: then it is given back in order.
+    struct pollfd entry = {.fd = terminal_in_descriptor};
+    struct termios settings;
+    int is_cut = poll(&entry, 1, 0) > 0 && (entry.revents & (POLLHUP | POLLERR | POLLNVAL));
+    if (!is_cut && tcgetattr(terminal_in_descriptor, &settings) == 0) terminal_write_restore_string();
+}
 
 int terminal_color_count(void) { return color_count; }
 int terminal_is_utf8(void) { return is_utf8; }

@@ -21,7 +21,9 @@ extern int terminal_has_saved_settings;
 extern int terminal_saved_output[2];
 extern int terminal_output_pipe;
 
+// The bytes that undo all modes are made beforehand, so that they can be sent from a signal handler.
 void terminal_build_restore_string(void);
+void terminal_write_restore_string(void);
 void terminal_install_crash_handler(void);
 void terminal_remove_crash_handler(void);
 // Writes all bytes, waiting for a slow terminal; safe in signal handlers.

@@ -139,8 +139,8 @@ public final class BoardProgram {
         case .hangUp:
             isHungUp = true
             apply(.hangUp)
-        case .interrupt: apply(.key(Key("c", .control)))
-        case .terminate: apply(.terminate)
+        // Ctrl+C is a key here; an interrupt from outside asks the program to leave.
+        case .interrupt, .terminate: apply(.terminate)
         case .wake: break
         case .captured(let line): apply(.captured(line), isEvent: true)
         case .suspendRequested: apply(.suspendRequested)
