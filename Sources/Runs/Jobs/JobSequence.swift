@@ -15,8 +15,8 @@ public struct PlannedJob: Sendable {
 }
 
 public enum JobSequence {
-    /// `train`: training, then the evaluation and the prediction that `do_eval` and `do_predict` ask for, with what was trained.
-    /// Without `do_train` only those two run; without any of the three it is a training.
+    /// `train`: training, which also evaluates at its end where `do_eval` asks for it, then the prediction that `do_predict` asks
+    /// for, with what was trained. Without `do_train` evaluation and prediction run; without any of the three it is a training.
     public static func train(_ configuration: Configuration) -> [PlannedJob] {
         let mustEvaluate = configuration[.doEval]
         let mustPredict = configuration[.doPredict]
@@ -27,7 +27,7 @@ public enum JobSequence {
             jobs.append(PlannedJob(kind: .train, configuration: configuration))
             after = trained(configuration)
         }
-        if mustEvaluate { jobs.append(PlannedJob(kind: .evaluate, configuration: after)) }
+        if mustEvaluate, !mustTrain { jobs.append(PlannedJob(kind: .evaluate, configuration: after)) }
         if mustPredict { jobs.append(PlannedJob(kind: .predict, configuration: after)) }
         return jobs
     }
