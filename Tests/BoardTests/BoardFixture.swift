@@ -41,6 +41,13 @@ enum BoardFixture {
                 train: FormState(tab: .train, configuration: training, recipePath: "recipes/quickstart.yaml"),
                 evaluate: FormState(tab: .evaluate, configuration: evaluation),
                 chat: FormState(tab: .chat, configuration: chat), export: FormState(tab: .export, configuration: export)))
+        state.forms.train.configuration.becomeRecipe(path: "recipes/quickstart.yaml")
+        state.forms.train.baseline = state.forms.train.configuration
+        state.forms.export.plan = .ready(
+            RunPlan(
+                modelName: "demo-model",
+                memory: [MemoryPart(part: "base", bytes: 9_400_000), MemoryPart(part: "adapter", bytes: 760_000)],
+                checkpointBytes: 9_400_000, freeDiskBytes: 100 << 30))
         state.now = now
         state.catalog = catalog
         state.forms.train.plan = .ready(plan)

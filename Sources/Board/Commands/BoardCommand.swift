@@ -35,8 +35,8 @@ public struct BoardCommand: Sendable {
         self.perform = perform
     }
 
-    /// The keys as people read them: `⏎`, `Ctrl+R`.
-    public var keyText: String { keys.map(\.label).joined(separator: " ") }
+    /// The keys as people read them, those of its twins included: `F1 ?`.
+    public var keyText: String { CommandTable.keys(of: self).map(\.label).joined(separator: " ") }
 }
 
 /// Every command of the board.
@@ -87,6 +87,17 @@ public enum CommandTable {
             titles.append(title)
         }
         return titles
+    }()
+
+    /// Every key that does the same: a command may have a twin whose letter works only where no text is typed.
+    static func keys(of command: BoardCommand) -> [Key] { byTitle[command.title] ?? command.keys }
+
+    private static let byTitle: [String: [Key]] = {
+        var table: [String: [Key]] = [:]
+        for command in all {
+            for key in command.keys where table[command.title]?.contains(key) != true { table[command.title, default: []].append(key) }
+        }
+        return table
     }()
 
     private static let byIdentifier = Dictionary(all.map { ($0.identifier, $0) }, uniquingKeysWith: { first, _ in first })

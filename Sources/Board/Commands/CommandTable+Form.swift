@@ -38,6 +38,7 @@ extension CommandTable {
         },
         BoardCommand("field.acceptAndNext", "Take the value and edit the next field", label: "accept, next", keys: keys("tab"),
             in: [.fieldEdit], rank: 2) { $0.acceptEditAndAdvance() },
+        BoardCommand("field.start", "Take the value and start", keys: keys("f5", "ctrl+r"), in: [.fieldEdit]) { $0.acceptEditAndStart() },
         BoardCommand("field.cancel", "Leave the field as it was", label: "cancel", keys: keys("escape"), in: [.fieldEdit], rank: 3) {
             $0.cancelEdit()
         },
@@ -59,8 +60,8 @@ extension CommandTable {
         BoardCommand("picker.mark", "Mark, where several can be taken", label: "mark", keys: keys("space", "tab"), in: [.picker], rank: 2,
             worksWhileTyping: true, refusal: { $0.markRefusal() }, perform: { $0.markPick() }),
         BoardCommand("dialog.accept", "Choose", label: "choose", keys: keys("enter"), in: [.dialog], rank: 1) { $0.acceptChoice() },
-        BoardCommand("dialog.next", "Next answer", keys: keys("right", "down", "tab", "l", "j"), in: [.dialog]) { $0.moveChoice(by: 1) },
-        BoardCommand("dialog.previous", "Previous answer", keys: keys("left", "up", "shift+tab", "h", "k"), in: [.dialog]) {
+        BoardCommand("dialog.next", "Next answer", keys: keys("right", "down", "tab"), in: [.dialog]) { $0.moveChoice(by: 1) },
+        BoardCommand("dialog.previous", "Previous answer", keys: keys("left", "up", "shift+tab"), in: [.dialog]) {
             $0.moveChoice(by: -1)
         },
         BoardCommand("dialog.cancel", "Cancel", label: "cancel", keys: keys("escape"), in: [.dialog], rank: 2) { $0.closeOverlay() },

@@ -63,6 +63,7 @@ final class CatalogScan: @unchecked Sendable {
         }
         catalog.datasets = DatasetList.read(request.datasetDirectory)
         catalog.datasetDirectory = request.datasetDirectory
+        catalog.templates = TemplateCatalog.names
         catalog.isScanned = true
         return catalog
     }

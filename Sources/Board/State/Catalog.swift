@@ -132,6 +132,8 @@ public struct Catalog: Sendable, Equatable {
     public var recipes: [RecipeEntry] = []
     public var runs: [RunEntry] = []
     public var results: [ResultEntry] = []
+    /// The names of the prompt templates.
+    public var templates: [String] = []
     /// False until the first scan is done.
     public var isScanned = false
 

@@ -87,7 +87,7 @@ public struct FormLayout: Sendable {
 
     static let chat = FormLayout(sections: [
         Section("Model", [
-            "model_name_or_path", "adapter_name_or_path", "finetuning_type", "template", "infer_backend", "infer_dtype",
+            "model_name_or_path", "adapter_name_or_path", "finetuning_type", "template", "infer_dtype",
         ]),
         Section("Conversation", ["default_system", "enable_thinking"]),
         Section("Sampling", [

@@ -84,8 +84,11 @@ extension FormState {
                 problemCount: fields.filter { $0.problem?.severity == .error }.count))
         guard isOpen else { return }
         // A field that has an error stays visible even where it does not apply: Start must be able to go to it.
-        let shown = fields.filter { $0.inapplicableReason == nil || $0.problem != nil || edit?.argument == $0.name }
-        let folded = fields.filter { $0.inapplicableReason != nil && $0.problem == nil && edit?.argument != $0.name }
+        func isFolded(_ row: FieldRow) -> Bool {
+            row.inapplicableReason != nil && row.problem?.severity != .error && edit?.argument != row.name
+        }
+        let shown = fields.filter { !isFolded($0) }
+        let folded = fields.filter(isFolded)
         rows += shown.map(FormRow.field)
         guard let reason = folded.first?.inapplicableReason else { return }
         let isUnfolded = openInapplicable.contains(section.title)

@@ -32,7 +32,7 @@ public struct CommandListState: Sendable {
 /// A list of things to choose from, with a fuzzy filter. What is typed can itself be taken as the value.
 public struct PickerState: Sendable {
     public enum Kind: Sendable, Equatable {
-        case models, datasets, adapters, recipes, outputDirectories, checkpoints
+        case models, datasets, adapters, recipes, outputDirectories, checkpoints, templates
         /// The choices of an enumerated argument.
         case choices([String])
         /// Another run to draw over the chart.

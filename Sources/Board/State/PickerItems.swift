@@ -33,6 +33,7 @@ extension PickerState.Kind {
         case "dataset", "eval_dataset", "export_quantization_dataset": self = .datasets
         case "output_dir", "export_dir": self = .outputDirectories
         case "resume_from_checkpoint": self = .checkpoints
+        case "template": self = .templates
         default:
             guard !argument.choices.isEmpty else { return nil }
             self = .choices(argument.kind == .choice ? argument.cycle : argument.choices)
@@ -65,7 +66,7 @@ extension BoardState {
 
     private func takesTyped(_ picker: PickerState) -> Bool {
         switch picker.kind {
-        case .models, .adapters, .recipes, .outputDirectories, .checkpoints, .datasets: true
+        case .models, .adapters, .recipes, .outputDirectories, .checkpoints, .datasets, .templates: true
         case .overlayRun: false
         case .choices: ArgumentTable.argument(named: picker.argument)?.kind != .choice
         }
@@ -80,6 +81,7 @@ extension BoardState {
         case .recipes: catalog.recipes.map { PickerItem($0.path, detail: $0.summary) } + configurationsOfRuns
         case .outputDirectories: outputDirectories(picker)
         case .choices(let choices): choices.map { PickerItem($0, title: $0.isEmpty ? "not set" : $0) }
+        case .templates: [PickerItem("", title: "the model's own chat template")] + catalog.templates.map { PickerItem($0) }
         case .overlayRun:
             catalog.runs.filter { $0.kind == .train && $0.lastLoss != nil && $0.directory != monitoredRun?.directory }.map(item)
         }

@@ -24,6 +24,7 @@ extension BoardState {
     }
 
     mutating func openChatSettings() -> [Effect] {
+        forms[.chat].reveal("temperature")
         overlays.append(.form(.chat))
         return []
     }

@@ -109,6 +109,17 @@ extension BoardState {
         return effects + editFieldAsText()
     }
 
+    mutating func acceptEditAndStart() -> [Effect] {
+        let effects = acceptEdit()
+        guard let tab = activeFormTab, forms[tab].edit == nil else { return effects }
+        if tab == .chat { return effects + loadChat() }
+        if let reason = startRefusal() {
+            status = StatusMessage(.warning, reason)
+            return effects
+        }
+        return effects + requestStart(tab)
+    }
+
     mutating func cancelEdit() -> [Effect] {
         if let tab = activeFormTab { forms[tab].edit = nil }
         return []

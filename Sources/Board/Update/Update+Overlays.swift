@@ -27,7 +27,7 @@ extension BoardState {
     public func commands(of list: CommandListState) -> [BoardCommand] {
         var seen: Set<String> = []
         let all = CommandTable.all.filter { !$0.keys.isEmpty && !$0.contexts.contains(.commandList) }
-        let unique = all.filter { seen.insert($0.title + ($0.contexts.first?.title ?? "")).inserted }
+        let unique = all.filter { seen.insert($0.title).inserted }
         let query = list.filter.text.trimmingSpaces
         if query.isEmpty {
             let here = unique.filter { isHere($0, list) }
@@ -47,7 +47,7 @@ extension BoardState {
 
     /// Whether a command works where the list was opened.
     public func isHere(_ command: BoardCommand, _ list: CommandListState) -> Bool {
-        command.contexts.contains { list.contexts.contains($0) }
+        CommandTable.all.contains { twin in twin.title == command.title && twin.contexts.contains { list.contexts.contains($0) } }
     }
 
     mutating func runSelectedCommand() -> [Effect] {
@@ -125,7 +125,7 @@ extension BoardState {
         switch picker.kind {
         case .recipes: return loadRecipe(picked.value, tab: picker.tab)
         case .overlayRun: return [.loadOverlay(directory: picked.value)]
-        case .models, .datasets, .adapters, .outputDirectories, .checkpoints, .choices:
+        case .models, .datasets, .adapters, .outputDirectories, .checkpoints, .templates, .choices:
             return change(picker.tab, picker.argument, to: picked.value)
         }
     }
@@ -259,6 +259,7 @@ extension PickerState.Kind {
         case .recipes: "Load a configuration"
         case .outputDirectories: "Output folders"
         case .checkpoints: "Checkpoints"
+        case .templates: "Templates"
         case .choices: "Choices"
         case .overlayRun: "Draw another run over this one"
         }
@@ -268,7 +269,7 @@ extension PickerState.Kind {
     var isFromDisk: Bool {
         switch self {
         case .models, .datasets, .adapters, .recipes, .outputDirectories, .checkpoints, .overlayRun: true
-        case .choices: false
+        case .choices, .templates: false
         }
     }
 }

@@ -4,8 +4,7 @@ extension Painter {
     /// The large plot, with legend, smoothing and scale in its title.
     mutating func drawChart(_ run: RunDigest, in rect: Rect) {
         let plot = state.chartPlot
-        var title = plot.legend()
-        if let overlay = state.overlayRun, state.chart.metric == .loss { title += "  ┄ " + RunName.short(overlay.directory) }
+        let title = chartTitle(plot)
         var note = ""
         if plot.view.xRange != nil { note = plot.view.isFollowing ? "following" : "zoomed" }
         let isFocused = state.focus == .chart && state.overlays.isEmpty
@@ -17,6 +16,19 @@ extension Painter {
             return
         }
         hits.append(HitRegion(geometry.area, .chart(left: geometry.area.x, width: geometry.area.width)))
+    }
+
+    /// `loss  ema 0.9  train ━  eval ●`: what is drawn, how it is smoothed and scaled.
+    private func chartTitle(_ plot: LinePlot) -> String {
+        var parts = [state.chart.metric.title]
+        let factor = ["", "0.6", "0.9", "0.99"][state.chart.smoothingIndex]
+        parts.append(state.chart.view.isLogarithmic ? "log y" : "linear y")
+        parts.append(factor.isEmpty ? "not smoothed" : "ema " + factor)
+        if state.chart.metric == .loss { parts.append("train ━") }
+        if plot.series.count > 1, plot.series[1].kind == .points { parts.append("eval ●") }
+        if let overlay = state.overlayRun, state.chart.metric == .loss { parts.append(RunName.short(overlay.directory) + " ┄") }
+        if plot.gapCount > 0 { parts.append("\(plot.gapCount) NaN") }
+        return parts.joined(separator: "  ")
     }
 
     /// The other metrics, side by side.

@@ -17,12 +17,9 @@ extension Painter {
     /// Before a model is loaded: which one, and how.
     private mutating func drawChatForm() {
         let page = layout.chatForm
-        var form = page.form
         let (words, scope) = chatEngineWords
-        let banner = Rect(x: form.x, y: form.y, width: form.width, height: 1)
-        form = form.droppingFirstRows(1)
-        text(words, in: banner.inset(horizontal: 1, vertical: 0), scope)
-        drawForm(.chat, in: form)
+        text(words, in: layout.body.row(0).inset(horizontal: 1, vertical: 0), scope)
+        drawForm(.chat, in: page.form)
         drawFieldHelp(.chat, in: page.help, withPlan: false)
     }
 
@@ -64,7 +61,7 @@ extension Painter {
             title = (state.chat.isAdapterEnabled ? adapter : "base, \(adapter) off") + " on " + info.modelName
         }
         if info.contextLength > 0 { title += "   ctx \(state.chat.contextUsed)/\(info.contextLength)" }
-        if let speed = state.chat.lastTokensPerSecond { title += "   \(Words.metric(speed)) tok/s" }
+        if let speed = state.chat.lastTokensPerSecond { title += "   \(Words.speed(speed)) tok/s" }
         return title
     }
 

@@ -16,7 +16,7 @@ extension Painter {
     private mutating func drawExportPlan(in rect: Rect) {
         let inside = box(rect, title: "Plan")
         switch state.forms[.export].plan {
-        case .none: paragraph("No plan while the form has errors.", in: inside, "ui.text.dim")
+        case .none: paragraph(withoutPlan(state.forms[.export]), in: inside, "ui.text.dim")
         case .computing: text("looking at the model…", in: inside.row(0), "ui.text.dim")
         case .failed(let reason): paragraph(reason, in: inside, "ui.warning")
         case .ready(let plan): drawExportPlan(plan, in: inside)

@@ -71,10 +71,16 @@ extension Painter {
     /// What stands under a field: what is wrong while it is typed in, and for the field under the cursor.
     private func noteBelow(_ row: FieldRow, _ form: FormState) -> (text: String, scope: String)? {
         if let edit = form.edit, edit.argument == row.name {
-            if let problem = edit.problem { return ("✗ " + problem, "ui.error") }
+            if let problem = edit.problem { return ("✗ " + withoutName(problem, row.name), "ui.error") }
             return (row.argument.allowed, "ui.text.dim")
         }
         return nil
+    }
+
+    /// `learning_rate is "abc"; it must be a number.` under the field itself: only what is asked for.
+    private func withoutName(_ problem: String, _ name: String) -> String {
+        guard problem.hasPrefix(name + " is "), let mark = problem.firstRange(of: "; ") else { return problem }
+        return String(problem[mark.upperBound...])
     }
 
     private mutating func drawFormRow(_ row: FormRow, form: FormState, in line: Rect, isFocused: Bool) {
@@ -124,12 +130,13 @@ extension Painter {
             return
         }
         let note = fieldNote(row, isSelected: isSelected)
-        let noteWidth = min(TextWidth.width(of: note.text), valueRoom)
-        let value = FieldValue.shown(row)
-        let room = max(min(valueRoom, TextWidth.width(of: value)), valueRoom - noteWidth - 1)
-        let used = text(value, x: valueX, y: line.y, width: min(room, valueRoom), valueScope(row, isOff: isOff))
+        let noteWidth = TextWidth.width(of: note.text)
+        var value = FieldValue.shown(row)
+        if FieldValue.isPath(row.argument) { value = TextWidth.truncateStart(value, to: valueRoom) }
+        let used = text(value, x: valueX, y: line.y, width: valueRoom, valueScope(row, isOff: isOff))
         let left = valueRoom - used - 1
-        guard left > 3, !note.text.isEmpty else { return }
+        // What is wrong may be cut; a mere hint is shown whole or not at all.
+        guard left > 3, !note.text.isEmpty, row.problem != nil || noteWidth <= left else { return }
         let shown = TextWidth.truncate(note.text, to: left)
         text(shown, x: line.endX - TextWidth.width(of: shown), y: line.y, width: left, note.scope)
     }
@@ -144,7 +151,11 @@ extension Painter {
     /// What stands at the right of a field: what is wrong with it, why it is off, what it was, or that it has a picker.
     private func fieldNote(_ row: FieldRow, isSelected: Bool) -> (text: String, scope: String) {
         if let problem = row.problem {
-            return problem.severity == .error ? ("✗ " + problem.message, "ui.error") : ("! " + problem.message, "ui.warning")
+            switch problem.severity {
+            case .error: return ("✗ " + problem.message, "ui.error")
+            case .warning: return ("! " + problem.message, "ui.warning")
+            case .notice: return ("! " + problem.message, "ui.info")
+            }
         }
         if row.laterReason != nil { return ("not yet", "ui.field.disabled") }
         if row.inapplicableReason != nil { return ("does not apply", "ui.field.disabled") }
@@ -159,6 +170,11 @@ extension Painter {
 
 /// How values look in a form.
 enum FieldValue {
+    /// Paths are cut at the front: their last parts tell most.
+    static func isPath(_ argument: Argument) -> Bool {
+        argument.name.hasSuffix("_path") || argument.name.hasSuffix("_dir") || argument.name.hasSuffix("_checkpoint")
+    }
+
     static func shown(_ row: FieldRow) -> String {
         if row.argument.isSecret, !row.value.isEmpty { return "••••••" }
         switch row.argument.kind {

@@ -1,4 +1,5 @@
 import Configuration
+import Platform
 import Terminal
 
 extension Painter {
@@ -27,10 +28,20 @@ extension Painter {
         var y = area.y + paragraph(help, in: Rect(x: area.x, y: area.y, width: area.width, height: max(1, area.height / 2)), "ui.text") + 1
         for fact in facts(row, form) {
             guard y < area.endY else { return }
+            if !fact.mayWrap {
+                // A flag is copied by hand: never broken, and without its name where there is no room for both.
+                let isLong = TextWidth.width(of: fact.value) > area.width - 9
+                if !isLong { text(fact.name, x: area.x, y: y, width: 8, "ui.text.dim") }
+                let x = isLong ? area.x : area.x + 9
+                text(fact.value, x: x, y: y, width: area.endX - x, fact.scope)
+                y += 1
+                continue
+            }
             let wrapped = TextWidth.wrap(fact.value, to: max(8, area.width - 9))
             for (index, line) in wrapped.enumerated() where y < area.endY {
                 if index == 0 { text(fact.name, x: area.x, y: y, width: 8, "ui.text.dim") }
-                text(line, x: area.x + 9, y: y, width: area.width - 9, fact.scope)
+                let isCut = y == area.endY - 1 && index < wrapped.count - 1
+                text(isCut ? TextWidth.prefix(of: line, cells: area.width - 10) + "…" : line, x: area.x + 9, y: y, width: area.width - 9, fact.scope)
                 y += 1
             }
         }
@@ -49,6 +60,7 @@ extension Painter {
         var name: String
         var value: String
         var scope: String
+        var mayWrap = true
     }
 
     private func facts(_ row: FieldRow, _ form: FormState) -> [Fact] {
@@ -66,7 +78,7 @@ extension Painter {
         }
         facts.append(Fact(name: "default", value: argument.defaultText.isEmpty ? "none" : argument.defaultText, scope: "ui.text"))
         facts.append(Fact(name: "takes", value: argument.allowed, scope: "ui.text"))
-        facts.append(Fact(name: "flag", value: "--" + argument.name, scope: "ui.code"))
+        facts.append(Fact(name: "flag", value: "--" + argument.name, scope: "ui.code", mayWrap: false))
         facts.append(Fact(name: "set by", value: source(row, form), scope: "ui.text"))
         return facts
     }
@@ -74,7 +86,7 @@ extension Painter {
     private func source(_ row: FieldRow, _ form: FormState) -> String {
         if let was = row.was { return "you (\(form.recipePath == nil ? "it was" : "the recipe has") \(was.isEmpty ? "none" : was))" }
         guard row.isSet else { return "the default" }
-        return form.recipePath ?? "the default"
+        return form.recipePath.map { Path.name($0) } ?? "the board"
     }
 
     private mutating func drawHistory(_ name: String, _ form: FormState, in area: Rect) {

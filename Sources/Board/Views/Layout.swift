@@ -77,7 +77,9 @@ public struct Layout: Sendable {
         }
         let bands = body.rows(.fill, .fixed(max(9, size.rows * 3 / 8)))
         let columns = bands[0].columns(.ratio(0.56), .fill)
-        let right = columns[1].rows(.fill, .fixed(columns[1].height >= 13 ? 6 : 0))
+        // The field's help is of use only while one is in the form.
+        let showsHelp = focus == .form && columns[1].height >= 13
+        let right = columns[1].rows(.fill, .fixed(showsHelp ? 6 : 0))
         return EvaluatePage(form: columns[0], help: right[1], results: right[0], samples: bands[1])
     }
 
@@ -105,7 +107,12 @@ public struct Layout: Sendable {
 
     /// Form and help, for Chat before a model is loaded.
     var chatForm: FormPage {
-        if isCompact { return train }
+        // The first row says how to go on.
+        let body = body.droppingFirstRows(1)
+        if isCompact {
+            let bands = body.rows(.fill, .fixed(4))
+            return FormPage(form: bands[0], help: bands[1])
+        }
         let columns = body.columns(.ratio(0.62), .fill)
         return FormPage(form: columns[0], help: columns[1])
     }
@@ -166,8 +173,10 @@ public struct Layout: Sendable {
             return page
         }
         let extra = size.rows - 24
-        let logHeight = 4 + max(0, extra / 2)
-        let bands = body.rows(.fixed(1), .fill, .fixed(5), .fixed(logHeight))
+        // The log grows while it is read; the panels go where both would not fit.
+        let isReadingLog = focus == .log
+        let logHeight = isReadingLog ? body.height / 2 : 4 + max(0, extra / 2)
+        let bands = body.rows(.fixed(1), .fill, .fixed(isReadingLog && extra < 12 ? 0 : 5), .fixed(logHeight))
         let panels = bands[2].columns(.ratio(0.5), .fill)
         page.progress = bands[0]
         page.chart = bands[1]

@@ -64,7 +64,7 @@ extension Painter {
     private mutating func drawNow(_ run: RunDigest, in rect: Rect) {
         let step = run.latestLogged
         let loss = "loss \(Words.optional(step?.loss))"
-        let rate = "lr \(step?.learningRate.map { NumberText.scientific($0, digits: 2) } ?? "-")"
+        let rate = "lr \(step?.learningRate.map { NumberText.scientific($0, digits: 1) } ?? "-")"
         let norm = "grad \(Words.optional(step?.gradientNorm))"
         let speed = "tok/s \((run.latest?.tokensPerSecond ?? step?.tokensPerSecond).map { NumberText.grouped(Int($0)) } ?? "-")"
         if rect.height < 3 {
@@ -72,22 +72,28 @@ extension Painter {
             return
         }
         let inside = box(rect, title: "Now", note: run.nonFiniteSteps > 0 ? "NaN in \(run.nonFiniteSteps) steps" : "")
-        let seconds = secondsPerStep(run).map { "s/step " + Words.metric($0) } ?? "s/step -"
-        let tokens = "tokens \(NumberText.count(run.latest?.tokensSeen ?? 0))"
-        var lines = [[loss, rate, norm], [speed, seconds, tokens]]
-        if let best = run.bestEvaluation {
-            lines.append(["best eval \(Words.optional(best.loss)) @ \(best.step)"])
-        }
+        var lines = [
+            [loss, rate, norm],
+            [speed, "s/step \(Words.optional(secondsPerStep(run)))", "tokens \(NumberText.count(run.latest?.tokensSeen ?? 0))"],
+        ]
+        if let best = run.bestEvaluation { lines.append(["best eval \(Words.optional(best.loss)) @ \(best.step)"]) }
         if let checkpoint = run.checkpoints.last {
-            let words = "checkpoint \(checkpoint.step)  \(NumberText.bytes(checkpoint.bytes))"
-            if lines.count < 3 || inside.height > 3 { lines.append([words]) } else { lines[2].append(words) }
+            let words = "saved @ \(checkpoint.step)"
+            if lines.count > 2 { lines[2].append(words) } else { lines.append([words, NumberText.bytes(checkpoint.bytes)]) }
         }
-        if inside.height > 5, let latest = run.latest { lines.append(["elapsed \(Words.duration(latest.elapsedSeconds))"]) }
-        for (index, line) in lines.prefix(inside.height).enumerated() {
-            let column = inside.width / max(line.count, line.count == 1 ? 1 : 3)
-            for (place, word) in line.enumerated() {
-                text(word, x: inside.x + place * column, y: inside.y + index, width: max(1, column - 1), "ui.text")
-            }
+        if let latest = run.latest { lines.append(["elapsed \(Words.duration(latest.elapsedSeconds))"]) }
+        for (index, line) in lines.prefix(inside.height).enumerated() { drawWords(line, in: inside.row(index)) }
+    }
+
+    /// Words in a row with space between them; those that do not fit are left out whole.
+    private mutating func drawWords(_ words: [String], in row: Rect) {
+        var x = row.x
+        for word in words {
+            let width = TextWidth.width(of: word)
+            guard x + width <= row.endX else { return }
+            text(word, x: x, y: row.y, width: width, "ui.text")
+            x += max(width + 2, row.width / 3)
+            if x + 4 > row.endX { return }
         }
     }
 
@@ -107,7 +113,7 @@ extension Painter {
             "RAM", share: memoryShare, words: "\(NumberText.bytes(used)) / \(NumberText.bytes(system.memoryBytes))", "meter.memory",
             in: inside.row(1))
         drawMeter(
-            "us", share: processShare, words: "\(NumberText.bytes(system.residentBytes)), peak \(NumberText.bytes(system.peakResidentBytes))",
+            "RSS", share: processShare, words: "\(NumberText.bytes(system.residentBytes)), peak \(NumberText.bytes(system.peakResidentBytes))",
             "meter.memory", in: inside.row(2))
         guard inside.height > 3 else { return }
         text("no GPU: the engine runs on the CPU", in: inside.row(3), "ui.text.dim")

@@ -68,7 +68,7 @@ extension Painter {
         let height = max(9, min(items.count + 5, layout.listPopup.height))
         let note = picker.takesSeveral ? "space marks, ⏎ takes" : "⏎ takes, Esc closes"
         let inside = popup(layout.popup(columns: layout.listPopup.width, rows: height), title: picker.title, note: note)
-        drawListFilter(picker.filter, count: items.count, noun: "entry", isTop: isTop, in: inside.row(0))
+        drawListFilter(picker.filter, count: items.count, noun: "line", isTop: isTop, in: inside.row(0))
         let area = inside.droppingFirstRows(2)
         if items.isEmpty {
             let hint = state.catalog.isScanned ? emptyHint(picker.kind) : "Looking…"
@@ -120,6 +120,7 @@ extension Painter {
         case .checkpoints: "No checkpoints under saves/ yet."
         case .recipes: "No recipes were found. Type the path of a YAML file and press ⏎."
         case .outputDirectories: "Type a folder and press ⏎."
+        case .templates: "Type the name of a template and press ⏎."
         case .choices: "There is nothing to choose from."
         case .overlayRun: "There is no other run with a loss to draw."
         }

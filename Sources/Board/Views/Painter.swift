@@ -196,7 +196,8 @@ extension Painter {
         let contexts = state.contexts
         let commands = CommandTable.footer(in: contexts)
         let general = commands.filter { $0.footerRank >= 80 }
-        let special = commands.filter { $0.footerRank < 80 }
+        // Commands that are rarely possible are shown only while they are; the others stay, dimmed.
+        let special = commands.filter { $0.footerRank < 80 && ($0.footerRank < 30 || $0.refusal(state) == nil) }
         var right = row.endX
         for command in general.reversed() {
             let width = TextWidth.width(of: shortKey(command)) + 1 + TextWidth.width(of: command.label ?? "")

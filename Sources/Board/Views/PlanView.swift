@@ -6,7 +6,7 @@ extension Painter {
     /// Memory, steps and warnings of the configuration in a few lines, under the field's help.
     mutating func drawShortPlan(_ form: FormState, in area: Rect) {
         switch form.plan {
-        case .none: text("no estimate while there are errors", in: area.row(0), "ui.text.dim")
+        case .none: text(withoutPlan(form), in: area.row(0), "ui.text.dim")
         case .computing: text("estimating…", in: area.row(0), "ui.text.dim")
         case .failed(let reason): paragraph(reason, in: area, "ui.warning")
         case .ready(let plan):
@@ -33,12 +33,15 @@ extension Painter {
         let form = state.forms[tab]
         let inside = box(rect, title: "Plan")
         switch form.plan {
-        case .none: paragraph("No estimate while the form has errors.", in: inside, "ui.text.dim")
+        case .none: paragraph(withoutPlan(form), in: inside, "ui.text.dim")
         case .computing: text("estimating…", in: inside.row(0), "ui.text.dim")
         case .failed(let reason): paragraph(reason, in: inside, "ui.warning")
         case .ready(let plan): drawLines(planLines(plan, form), in: inside)
         }
     }
+
+    /// What stands in place of an estimate.
+    func withoutPlan(_ form: FormState) -> String { form.firstError == nil ? "not estimated yet" : "no estimate while there are errors" }
 
     private mutating func drawLines(_ lines: [PlanLine], in area: Rect) {
         var y = area.y

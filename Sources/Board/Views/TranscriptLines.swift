@@ -31,7 +31,7 @@ enum TranscriptLines {
             if turn.isStopped { title += "  (stopped)" }
             var note = ""
             if let tokens = turn.tokenCount, let speed = turn.tokensPerSecond {
-                note = "\(tokens) tok  \(Words.metric(speed)) tok/s"
+                note = "\(tokens) tok  \(Words.speed(speed)) tok/s"
             }
             return Line(text: title, scope: "chat.assistant", note: note)
         }

@@ -16,9 +16,12 @@ enum Words {
         let size = abs(value)
         if size == 0 { return "0" }
         if size >= 1e6 || size < 1e-3 { return NumberText.scientific(value, digits: 2) }
-        if size >= 1_000 { return NumberText.grouped(Int(value.rounded())) }
+        if size >= 1_000 || value == value.rounded() && size >= 100 { return NumberText.grouped(Int(value.rounded())) }
         return NumberText.fixed(value, digits: size >= 100 ? 1 : size >= 10 ? 2 : size >= 1 ? 3 : 4)
     }
+
+    /// Tokens per second.
+    static func speed(_ value: Double) -> String { value >= 100 ? metric(value.rounded()) : NumberText.fixed(value, digits: 1) }
 
     static func optional(_ value: Double?) -> String { value.map(metric) ?? "-" }
 
