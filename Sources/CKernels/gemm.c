@@ -84,11 +84,12 @@ void tb_gemm_pack_columns(const void *from, int type, long stride, int is_transp
         pack_avx2(from, type, stride, is_transposed, count, k, 16, panel_stride, to);
 }
 
-void tb_gemm_block(long m, long n, long k, const float *a, long a_stride, const float *b, float *c, long c_stride, int accumulate) {
+void tb_gemm_block(long m, long n, long k, const float *a, long a_stride, const float *b, float *c, long c_stride, int accumulate,
+                   tb_gemm_ahead ahead) {
     if (level() == 2)
-        block_avx512(m, n, k, a, a_stride, b, 32 * k, c, c_stride, accumulate);
+        block_avx512(m, n, k, a, a_stride, b, 32 * k, c, c_stride, accumulate, &ahead);
     else
-        block_avx2(m, n, k, a, a_stride, b, 16 * k, c, c_stride, accumulate);
+        block_avx2(m, n, k, a, a_stride, b, 16 * k, c, c_stride, accumulate, &ahead);
 }
 
 #else
@@ -101,6 +102,7 @@ int tb_gemm_tile(long *rows, long *columns) {
 void tb_gemm_pack_rows(const float *from, long stride, int is_transposed, long count, long k, long tile_stride, float *to) {}
 void tb_gemm_pack_columns(const void *from, int type, long stride, int is_transposed, long count, long k, long panel_stride,
                           float *to) {}
-void tb_gemm_block(long m, long n, long k, const float *a, long a_stride, const float *b, float *c, long c_stride, int accumulate) {}
+void tb_gemm_block(long m, long n, long k, const float *a, long a_stride, const float *b, float *c, long c_stride, int accumulate,
+                   tb_gemm_ahead ahead) {}
 
 #endif

@@ -153,8 +153,13 @@ TARGET INLINE void NAME(tile)(long k, const float *restrict a, const float *rest
 }
 
 TARGET static void NAME(block)(long m, long n, long k, const float *a, long a_stride, const float *b, long b_stride, float *c,
-                               long c_stride, int accumulate) {
+                               long c_stride, int accumulate, const tb_gemm_ahead *ahead) {
+    // The lines that are wanted next, a few for each row of tiles.
+    long row_lines = (ahead->row_bytes + 63) / 64, lines = ahead->rows * row_lines, line = 0;
+    long share = lines * TILE_ROWS / (m > 0 ? m : 1) + 1;
     for (long row = 0; row < m; row += TILE_ROWS, a += a_stride) {
+        for (long end = line + share < lines ? line + share : lines; line < end; line++)
+            __builtin_prefetch((const char *)ahead->from + line / row_lines * ahead->stride_bytes + line % row_lines * 64, 0, 2);
         const float *panel = b;
         for (long column = 0; column < n; column += TILE_COLUMNS, panel += b_stride) {
             float *to = c + row * c_stride + column;

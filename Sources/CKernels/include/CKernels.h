@@ -87,8 +87,14 @@ void tb_gemm_pack_rows(const float *from, long stride, int is_transposed, long c
 // floats apart.
 void tb_gemm_pack_columns(const void *from, int type, long stride, int is_transposed, long count, long k, long panel_stride,
                           float *to);
+// Memory that will be packed next: it is asked for while this block is computed. No rows: nothing.
+typedef struct {
+    const void *from;
+    long stride_bytes, rows, row_bytes;
+} tb_gemm_ahead;
 // b's panels are a tile's columns times k floats apart.
-void tb_gemm_block(long m, long n, long k, const float *a, long a_stride, const float *b, float *c, long c_stride, int accumulate);
+void tb_gemm_block(long m, long n, long k, const float *a, long a_stride, const float *b, float *c, long c_stride, int accumulate,
+                   tb_gemm_ahead ahead);
 
 // cpu.c
 void tb_cpu_relax(void);

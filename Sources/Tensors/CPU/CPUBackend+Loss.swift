@@ -9,7 +9,8 @@ extension CPUBackend {
         let each = losses ?? empty([rows], .float32)
         let hits = empty([rows], .int32)
         let loss = each.floatPointer, hit = hits.integerPointer
-        threads.run(rows) { row in
+        let rowsPerChunk = max(1, (1 << 14) / max(1, width))
+        func finish(_ row: Int) {
             let line = values + row * width, target = wanted[row]
             precondition(target >= 0 && Int(target) < width, "target \(target) outside \(width) logits")
             var best: Int32 = 0, sum: Float = 0
@@ -23,6 +24,9 @@ extension CPUBackend {
             case .perRow(let factors):
                 tb_cross_entropy_gradient(line, width, logSumExp, target, factors.floatPointer[row], labelSmoothing)
             }
+        }
+        forEachChunk(of: rows, size: rowsPerChunk) { start, count in
+            for row in start..<start + count { finish(row) }
         }
         var sums = CrossEntropySums()
         for row in 0..<rows {

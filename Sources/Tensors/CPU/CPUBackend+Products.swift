@@ -223,15 +223,21 @@ struct PanelGrid {
             while across > 128, columns < 4 * across { across /= 2 }
             if columns < 64 {
                 across = columns
-                down = min(rows, max(64, (1 << 24) / max(1, depth * columns) / 64 * 64))
+                down = PanelGrid.evenly(rows, max(64, (1 << 22) / max(1, depth * columns)))
             } else if rows < 64 {
-                across = min(columns, max(64, (1 << 24) / max(1, depth * rows) / 64 * 64))
+                across = PanelGrid.evenly(columns, max(64, (1 << 22) / max(1, depth * rows)))
             }
         }
         rowsPerPanel = max(1, down)
         columnsPerPanel = max(1, across)
         panelsAcross = max(1, (columns + columnsPerPanel - 1) / columnsPerPanel)
         count = rows == 0 || columns == 0 ? 0 : panelsAcross * ((rows + rowsPerPanel - 1) / rowsPerPanel)
+    }
+
+    /// The size, a multiple of 16, of pieces that are about `wanted` long and alike.
+    private static func evenly(_ total: Int, _ wanted: Int) -> Int {
+        let pieces = max(1, (total + wanted / 2) / wanted)
+        return ((total + pieces - 1) / pieces + 15) / 16 * 16
     }
 
     func panel(_ number: Int) -> Panel {

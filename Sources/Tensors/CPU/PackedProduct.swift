@@ -114,9 +114,11 @@ struct PackedProduct {
             threads.run(grid.count) { chunk in
                 let (tileRange, columns) = grid.chunk(chunk)
                 let row = rows.lowerBound + tileRange.lowerBound * tileRows
+                // With all threads at the same pace, this thread's next chunk is this far on.
+                let next = chunk + threads.threadCount < grid.count ? grid.chunk(chunk + threads.threadCount).columns : nil
                 panel(
-                    row: row, rowCount: min(tileRange.count * tileRows, rows.upperBound - row), columns: columns, blocks: blocks,
-                    packed: packed + tileRange.lowerBound * tileStride, tileStride: tileStride, tileRows: tileRows, tileColumns: tileColumns,
+                    row: row, rowCount: min(tileRange.count * tileRows, rows.upperBound - row), columns: columns, nextColumns: next,
+                    blocks: blocks, packed: packed + tileRange.lowerBound * tileStride, tileStride: tileStride, tileRows: tileRows, tileColumns: tileColumns,
                     isFirst: isFirst, scratch)
             }
         }
@@ -124,7 +126,7 @@ struct PackedProduct {
 
     /// One chunk: a few columns of c for some rows, block by block of k.
     private func panel(
-        row: Int, rowCount: Int, columns: Range<Int>, blocks: ArraySlice<[Stretch]>, packed: UnsafePointer<Float>, tileStride: Int,
+        row: Int, rowCount: Int, columns: Range<Int>, nextColumns: Range<Int>?, blocks: ArraySlice<[Stretch]>, packed: UnsafePointer<Float>, tileStride: Int,
         tileRows: Int, tileColumns: Int, isFirst: Bool, _ scratch: ScratchBuffers
     ) {
         let corner = c + row * cStride + columns.lowerBound
@@ -143,8 +145,9 @@ struct PackedProduct {
         let longest = PackedProduct.depthPerBlock + 64
         scratch.withFloats(panels * tileColumns * longest) { buffer in
             var a = packed
-            for block in blocks {
+            for (index, block) in zip(blocks.indices, blocks) {
                 let depth = block.reduce(0) { $0 + $1.count }
+                let ahead = index + 1 < blocks.endIndex ? ahead(blocks[index + 1], columns) : ahead(blocks[blocks.startIndex], nextColumns)
                 var to = buffer
                 for stretch in block {
                     let part = parts[stretch.part]
@@ -153,11 +156,20 @@ struct PackedProduct {
                         part.bIsTransposed ? 1 : 0, columns.count, stretch.count, depth * tileColumns, to)
                     to += stretch.count * tileColumns
                 }
-                tb_gemm_block(rowCount, columns.count, depth, a, tileStride, buffer, corner, cStride, isAdding ? 1 : 0)
+                tb_gemm_block(rowCount, columns.count, depth, a, tileStride, buffer, corner, cStride, isAdding ? 1 : 0, ahead)
                 isAdding = true
                 a += depth * tileRows
             }
         }
+    }
+
+    /// Where b's elements of a block lie, for the kernel to ask for them early.
+    private func ahead(_ block: [Stretch], _ columns: Range<Int>?) -> tb_gemm_ahead {
+        guard let columns, let stretch = block.first else { return tb_gemm_ahead(from: nil, stride_bytes: 0, rows: 0, row_bytes: 0) }
+        let part = parts[stretch.part], size = part.bType.byteCount
+        return tb_gemm_ahead(
+            from: part.b(column: columns.lowerBound, depth: stretch.start), stride_bytes: part.bStride * size,
+            rows: part.bIsTransposed ? stretch.count : columns.count, row_bytes: (part.bIsTransposed ? columns.count : stretch.count) * size)
     }
 
     /// How c is cut into chunks. The cut changes no result, so it may look at the number of threads: several chunks for each, to

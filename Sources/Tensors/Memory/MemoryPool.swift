@@ -17,16 +17,32 @@ final class MemoryPool: @unchecked Sendable {
 
     deinit {
         state.withLock { state in
-            for blocks in state.free.values { for block in blocks { Glibc.free(block) } }
+            for (size, blocks) in state.free { for block in blocks { MemoryPool.release(block, byteCount: size) } }
         }
     }
 
+    /// Large blocks are mapped, so that giving them back really gives them back, in huge pages where the system has them.
+    private static let smallestMapping = 1 << 20
+
+    /// Whether a block of this size comes as fresh zeroed pages.
+    static func isMapped(_ byteCount: Int) -> Bool { byteCount >= smallestMapping }
+
     static func allocate(_ byteCount: Int) -> UnsafeMutableRawPointer {
-        let alignment = byteCount >= 1 << 21 ? 4096 : 64
-        guard let address = aligned_alloc(alignment, (byteCount + alignment - 1) / alignment * alignment) else {
-            MemoryExhaustion.stop(requested: byteCount)
-        }
+        if isMapped(byteCount) { return map(byteCount) }
+        guard let address = aligned_alloc(64, (byteCount + 63) / 64 * 64) else { MemoryExhaustion.stop(requested: byteCount) }
         return address
+    }
+
+    static func release(_ address: UnsafeMutableRawPointer, byteCount: Int) {
+        if isMapped(byteCount) { munmap(address, byteCount) } else { free(address) }
+    }
+
+    /// Zeroed pages.
+    private static func map(_ byteCount: Int) -> UnsafeMutableRawPointer {
+        let mapping = mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+        guard let mapping, mapping != MAP_FAILED else { MemoryExhaustion.stop(requested: byteCount) }
+        if byteCount >= 4 << 20 { madvise(mapping, byteCount, 14 /* MADV_HUGEPAGE */) }
+        return mapping
     }
 
     /// The size class that holds `byteCount`.
@@ -80,7 +96,7 @@ final class MemoryPool: @unchecked Sendable {
     }
 
     private func releaseFree(_ state: inout State) {
-        for blocks in state.free.values { for block in blocks { Glibc.free(block) } }
+        for (size, blocks) in state.free { for block in blocks { MemoryPool.release(block, byteCount: size) } }
         state.free.removeAll(keepingCapacity: true)
         state.statistics.cachedBytes = 0
     }

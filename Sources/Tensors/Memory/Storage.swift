@@ -9,8 +9,7 @@ public final class Storage: @unchecked Sendable {
     private let origin: Origin
 
     private enum Origin {
-        case allocated
-        case mapped(Int)
+        case allocated(Int)
         case pooled(MemoryPool, blockBytes: Int)
         case borrowed(AnyObject)
         case planned(MemoryLedger, bytes: Int)
@@ -21,16 +20,9 @@ public final class Storage: @unchecked Sendable {
     public init(zeroedByteCount byteCount: Int) {
         self.byteCount = byteCount
         let rounded = max(64, (byteCount + 63) / 64 * 64)
-        if rounded >= 1 << 20 {
-            let mapping = mmap(nil, rounded, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-            guard let mapping, mapping != MAP_FAILED else { MemoryExhaustion.stop(requested: rounded) }
-            self.address = mapping
-            self.origin = .mapped(rounded)
-            return
-        }
         self.address = MemoryPool.allocate(rounded)
-        self.origin = .allocated
-        memset(address, 0, rounded)
+        self.origin = .allocated(rounded)
+        if !MemoryPool.isMapped(rounded) { memset(address, 0, rounded) }
     }
 
     init(pool: MemoryPool, address: UnsafeMutableRawPointer, byteCount: Int, blockBytes: Int) {
@@ -59,8 +51,7 @@ public final class Storage: @unchecked Sendable {
 
     deinit {
         switch origin {
-        case .allocated: free(address)
-        case .mapped(let bytes): munmap(address, bytes)
+        case .allocated(let bytes): MemoryPool.release(address, byteCount: bytes)
         case .pooled(let pool, let blockBytes): pool.giveBack(address, blockBytes: blockBytes)
         case .borrowed: break
         case .planned(let ledger, let bytes): ledger.release(bytes)

@@ -122,10 +122,10 @@ private struct RowSelection {
         self.targets = backend.upload(chosen.map { targets[$0] })
     }
 
-    /// Ranges of rows whose logits take about 32 MiB, but never fewer than 64 rows: the head's weight is read once for each range.
+    /// Ranges of rows whose logits take at most 64 MiB, but never fewer than 128 rows: the head's weight is read once for each range.
     func chunks(outputCount: Int) -> [Range<Int>] {
         let total = indices?.count ?? rows.rowCount
-        let most = max(64, (1 << 23) / max(1, outputCount) / 64 * 64)
+        let most = max(128, (1 << 24) / max(1, outputCount) / 32 * 32)
         let pieces = max(1, (total + most - 1) / most)
         // Equal pieces, so that the last one is not a sliver.
         return (0..<pieces).map { total * $0 / pieces..<total * ($0 + 1) / pieces }.filter { !$0.isEmpty }
