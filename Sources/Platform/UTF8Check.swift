@@ -19,6 +19,11 @@ public enum UTF8Check {
                 offset += 1
                 continue
             }
+            // Three bytes, as most Chinese, Japanese and Korean letters have.
+            if first >= 0xE1, first <= 0xEC, offset + 3 <= count, bytes[offset + 1] & 0xC0 == 0x80, bytes[offset + 2] & 0xC0 == 0x80 {
+                offset += 3
+                continue
+            }
             guard let length = sequenceLength(first, second: offset + 1 < count ? bytes[offset + 1] : 0), offset + length <= count
             else { return offset }
             for next in (offset + 1)..<(offset + length) where bytes[next] & 0xC0 != 0x80 { return offset }

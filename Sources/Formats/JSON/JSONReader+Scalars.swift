@@ -52,10 +52,13 @@ extension JSONReader {
         while true {
             // Eight bytes at a time while none is a quotation mark, a backslash or a control character.
             while position + 8 <= count {
-                let word = bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self)
-                if hasStop(word) { break }
-                seen = seen || word & 0x8080_8080_8080_8080 != 0
-                position += 8
+                let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self))
+                let stops = stops(in: word)
+                // Of the bytes in front of the stop, whether one is beyond ASCII.
+                let passed = stops == 0 ? word : word & ((stops & (0 &- stops)) &- 1) >> 7
+                seen = seen || passed & 0x8080_8080_8080_8080 != 0
+                position += stops == 0 ? 8 : stops.trailingZeroBitCount / 8
+                if stops != 0 { break }
             }
             guard position < count else {
                 offset = position
@@ -74,9 +77,9 @@ extension JSONReader {
         return seen
     }
 
-    /// True when one of the eight bytes is '"', '\' or below 0x20 (it may also say so for a few others, never miss one).
+    /// The high bit of each byte that is '"', '\' or below 0x20. Right for the first such byte; bytes behind it may be marked wrongly.
     @inline(__always)
-    private func hasStop(_ word: UInt64) -> Bool {
+    private func stops(in word: UInt64) -> UInt64 {
         let ones: UInt64 = 0x0101_0101_0101_0101
         let highs: UInt64 = 0x8080_8080_8080_8080
         let quote = word ^ (ones &* 0x22)
@@ -84,7 +87,7 @@ extension JSONReader {
         let isQuote = (quote &- ones) & ~quote
         let isBackslash = (backslash &- ones) & ~backslash
         let isControl = (word &- ones &* 0x20) & ~word
-        return (isQuote | isBackslash | isControl) & highs != 0
+        return (isQuote | isBackslash | isControl) & highs
     }
 
     private mutating func resolveEscapes(from start: Int, _ hadNonASCII: Bool) throws(JSONError) {

@@ -1,4 +1,4 @@
-"""Makes Tests/Fixtures/formats. Needs torch and safetensors.
+"""Makes Tests/Fixtures/formats. Needs torch, safetensors and tensorboard.
 
     python Tests/Fixtures/generate/formats.py
 """
@@ -22,3 +22,15 @@ save_file(
     folder / "reference.safetensors",
     metadata={"format": "pt", "note": "ü"},
 )
+
+# An event file as TensorBoard's own records make it: the version, then one scalar.
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.record_writer import RecordWriter
+
+with open(folder / "scalar.tfevents", "wb") as file:
+    writer = RecordWriter(file)
+    writer.write(Event(wall_time=1.5, file_version="brain.Event:2").SerializeToString())
+    point = Summary.Value(tag="train/loss", simple_value=0.25)
+    writer.write(Event(wall_time=2.5, step=300, summary=Summary(value=[point])).SerializeToString())
+    writer.flush()
