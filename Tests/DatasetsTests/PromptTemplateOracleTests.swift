@@ -65,6 +65,7 @@ import Tokenizers
                 for (index, (conversation, row)) in zip(Self.conversations, rows.arrayValue ?? []).enumerated() {
                     guard let hash = row[0]?.stringValue else { continue }
                     if !conversation.tools.isEmpty, ["qwen3_5", "qwen3_5_nothink", "glm4_moe", "glm4_7", "seed_oss"].contains(name) { continue }
+                    if row[1] == 0 { continue }
                     let comment: Comment = "\(name), conversation \(index), \(variant)"
                     let sample = try builder.supervised(conversation).sample
                     if let ids = row[5]?.arrayValue { #expect(sample.tokens == Fixtures.ids(.array(ids)), comment) }

@@ -15,7 +15,7 @@ extension JinjaInterpreter {
             if case .string(let given)? = arguments.value(0, "chars") { characters = given }
             return .string(JinjaText.strip(value.text, characters, left: true, right: true))
         case "upper": return .string(value.text.uppercased())
-        case "lower": return .string(value.text.lowercased())
+        case "lower": return .string(JinjaText.lower(value.text))
         case "title": return .string(JinjaText.title(value.text))
         case "capitalize": return .string(JinjaText.capitalized(value.text))
         case "string": return .string(value.text)
@@ -69,7 +69,7 @@ extension JinjaInterpreter {
         case .list(let values), .tuple(let values): return values.count
         case .dictionary(let dictionary): return dictionary.pairs.count
         case .undefined: return 0
-        case .none, .bool, .integer, .number, .namespace, .function: throw fail("\(value.kindName) has no length")
+        case .none, .bool, .integer, .number, .namespace, .loop, .function: throw fail("\(value.kindName) has no length")
         }
     }
 
@@ -129,7 +129,7 @@ extension JinjaInterpreter {
         let limit = Int(max(0, min(arguments.value(0, "length")?.integer ?? 255, 1 << 30)))
         let kills = arguments.value(1, "killwords")?.isTrue ?? false
         let end = arguments.value(2, "end")?.text ?? "..."
-        let leeway = Int(arguments.value(3, "leeway")?.integer ?? 5)
+        let leeway = Int(max(0, min(arguments.value(3, "leeway")?.integer ?? 5, 1 << 30)))
         let scalars = Array(text.unicodeScalars)
         if scalars.count <= limit + leeway { return text }
         let head = JinjaText.string(scalars.prefix(max(0, limit - end.unicodeScalars.count)))
@@ -217,17 +217,22 @@ extension JinjaInterpreter {
         case "select", "reject", "selectattr", "rejectattr": return .list(try selected(name, try items(of: value), arguments))
         case "groupby":
             guard let path = arguments.value(0, "attribute")?.text else { throw fail("groupby needs an attribute") }
-            var groups: [(JinjaValue, [JinjaValue])] = []
-            let ordered = try sorted(try items(of: value), reverse: false, caseSensitive: true) {
-                [self] (element) throws(TemplateError) in try member(element, path)
+            let isExact = arguments.value(2, "case_sensitive")?.isTrue ?? false
+            func key(_ element: JinjaValue) throws(TemplateError) -> JinjaValue {
+                let found = try member(element, path)
+                if !isExact, case .string(let text) = found { return .string(JinjaText.lower(text)) }
+                return found
             }
-            for element in ordered {
-                let key = try member(element, path)
-                if let last = groups.last, JinjaValue.equal(last.0, key) {
+            var groups: [(JinjaValue, [JinjaValue])] = []
+            var lastKey: JinjaValue?
+            for element in try sorted(try items(of: value), reverse: false, caseSensitive: isExact, by: key) {
+                let found = try key(element)
+                if let last = lastKey, JinjaValue.equal(last, found) {
                     groups[groups.count - 1].1.append(element)
                 } else {
-                    groups.append((key, [element]))
+                    groups.append((try member(element, path), [element]))
                 }
+                lastKey = found
             }
             return .list(groups.map { .tuple([$0.0, .list($0.1)]) })
         case "batch", "slice": return .list(try chunked(name, try items(of: value), arguments))

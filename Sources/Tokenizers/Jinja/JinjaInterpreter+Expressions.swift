@@ -179,7 +179,7 @@ extension JinjaInterpreter {
         case .list(let values), .tuple(let values): return values.contains { JinjaValue.equal($0, value) }
         case .dictionary(let dictionary): return dictionary[value] != nil
         case .undefined: return false
-        case .none, .bool, .integer, .number, .namespace, .function: throw fail("nothing can be in \(container.kindName)")
+        case .none, .bool, .integer, .number, .namespace, .loop, .function: throw fail("nothing can be in \(container.kindName)")
         }
     }
 
@@ -187,6 +187,7 @@ extension JinjaInterpreter {
     func attribute(of object: JinjaValue, _ name: String) throws(TemplateError) -> JinjaValue {
         if case .undefined(let missing) = object { throw fail("'\(missing)' is undefined, so it has no \(name)") }
         if case .namespace(let space) = object { return space[name] ?? .undefined(name) }
+        if case .loop(let loop) = object { return loop[name] ?? .undefined(name) }
         if let method = JinjaMethods.method(name, of: object) { return .function(method) }
         if case .dictionary(let dictionary) = object { return dictionary[.string(name)] ?? .undefined(name) }
         return .undefined(name)
@@ -205,7 +206,7 @@ extension JinjaInterpreter {
                 let scalars = text.unicodeScalars.map { JinjaValue.string(String(Character($0))) }
                 return JinjaInterpreter.element(scalars, index) ?? .undefined("character \(index)")
             }
-        case .none, .bool, .integer, .number, .namespace, .function: break
+        case .none, .bool, .integer, .number, .namespace, .loop, .function: break
         }
         guard case .string(let name) = key else { return .undefined(key.text) }
         return try attribute(of: object, name)
@@ -269,8 +270,10 @@ extension JinjaInterpreter {
             case "s": result += next.text
             case "r": result += next.representation
             case "d", "i":
-                guard let number = next.double else { throw fail("%d needs a number, found \(next.kindName)") }
-                result += String(Int64(number))
+                guard let number = next.double.flatMap({ Int64(exactly: $0.rounded(.towardZero)) }) else {
+                    throw fail("%d needs a number, found \(next.kindName)")
+                }
+                result += String(number)
             default: throw fail("the format %\(scalar) is not known")
             }
         }

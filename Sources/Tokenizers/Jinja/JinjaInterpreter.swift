@@ -4,7 +4,7 @@ import Platform
 /// Runs a template's tree. Steps, depth and the size of the text are bounded: a template is somebody else's program.
 final class JinjaInterpreter {
     struct Limits: Sendable {
-        var steps = 2_000_000
+        var steps = 1_000_000
         var callDepth = 60
         var outputBytes = 64 << 20
     }
@@ -36,7 +36,7 @@ final class JinjaInterpreter {
 
     /// Charges for text or lists that an operation makes, so that doubling in a loop ends early.
     func charge(_ bytes: Int) throws(TemplateError) {
-        producedBytes += bytes
+        producedBytes += min(max(bytes, 0), 1 << 40)
         if producedBytes > limits.outputBytes { throw .tooExpensive(what: "it made more than \(limits.outputBytes >> 20) MB of text") }
     }
 
@@ -159,7 +159,7 @@ final class JinjaInterpreter {
             defer { scopes.removeLast() }
             state.index = index
             try assign(target, elements[index])
-            assign("loop", state.value)
+            assign("loop", .loop(state))
             if try run(body) == .breakLoop { break }
         }
     }
@@ -217,7 +217,7 @@ final class JinjaInterpreter {
         case .string(let text): return text.unicodeScalars.map { .string(String(Character($0))) }
         case .dictionary(let dictionary): return dictionary.pairs.map(\.key)
         case .undefined: return []
-        case .none, .bool, .integer, .number, .namespace, .function: throw fail("\(value.kindName) cannot be looped over")
+        case .none, .bool, .integer, .number, .namespace, .loop, .function: throw fail("\(value.kindName) cannot be looped over")
         }
     }
 }
@@ -230,34 +230,39 @@ final class JinjaLoop {
 
     init(_ elements: [JinjaValue]) { self.elements = elements }
 
-    var value: JinjaValue {
+    /// A value of the loop by its name.
+    subscript(_ name: String) -> JinjaValue? {
         let count = elements.count
-        let loop = JinjaNamespace()
-        loop["index"] = .integer(Int64(index + 1))
-        loop["index0"] = .integer(Int64(index))
-        loop["revindex"] = .integer(Int64(count - index))
-        loop["revindex0"] = .integer(Int64(count - index - 1))
-        loop["first"] = .bool(index == 0)
-        loop["last"] = .bool(index == count - 1)
-        loop["length"] = .integer(Int64(count))
-        loop["depth"] = .integer(1)
-        loop["depth0"] = .integer(0)
-        loop["previtem"] = index > 0 ? elements[index - 1] : .undefined("previtem")
-        loop["nextitem"] = index + 1 < count ? elements[index + 1] : .undefined("nextitem")
-        let position = index
-        loop["cycle"] = .function(
-            JinjaFunction("cycle") { (interpreter, arguments) throws(TemplateError) in
-                guard !arguments.positional.isEmpty else { throw interpreter.fail("cycle needs values") }
-                return arguments.positional[position % arguments.positional.count]
-            })
-        loop["changed"] = .function(
-            JinjaFunction("changed") { [self] (_, arguments) throws(TemplateError) in
-                let same = lastSeen.map { old in
-                    old.count == arguments.positional.count && zip(old, arguments.positional).allSatisfy { JinjaValue.equal($0, $1) }
-                }
-                lastSeen = arguments.positional
-                return .bool(!(same ?? false))
-            })
-        return .namespace(loop)
+        switch name {
+        case "index": return .integer(Int64(index + 1))
+        case "index0": return .integer(Int64(index))
+        case "revindex": return .integer(Int64(count - index))
+        case "revindex0": return .integer(Int64(count - index - 1))
+        case "first": return .bool(index == 0)
+        case "last": return .bool(index == count - 1)
+        case "length": return .integer(Int64(count))
+        case "depth": return .integer(1)
+        case "depth0": return .integer(0)
+        case "previtem": return index > 0 ? elements[index - 1] : .undefined("previtem")
+        case "nextitem": return index + 1 < count ? elements[index + 1] : .undefined("nextitem")
+        case "cycle":
+            let position = index
+            return .function(
+                JinjaFunction("cycle") { (interpreter, arguments) throws(TemplateError) in
+                    guard !arguments.positional.isEmpty else { throw interpreter.fail("cycle needs values") }
+                    return arguments.positional[position % arguments.positional.count]
+                })
+        case "changed":
+            return .function(
+                JinjaFunction("changed") { [self] (_, arguments) throws(TemplateError) in
+                    let same = lastSeen.map { old in
+                        old.count == arguments.positional.count
+                            && zip(old, arguments.positional).allSatisfy { JinjaValue.equal($0, $1) }
+                    }
+                    lastSeen = arguments.positional
+                    return .bool(!(same ?? false))
+                })
+        default: return nil
+        }
     }
 }

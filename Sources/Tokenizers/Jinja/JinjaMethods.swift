@@ -7,7 +7,7 @@ enum JinjaMethods {
         case .string(let text): return stringMethod(name, text)
         case .dictionary(let dictionary): return dictionaryMethod(name, dictionary)
         case .list(let values), .tuple(let values): return listMethod(name, values)
-        case .undefined, .none, .bool, .integer, .number, .namespace, .function: return nil
+        case .undefined, .none, .bool, .integer, .number, .namespace, .loop, .function: return nil
         }
     }
 
@@ -57,7 +57,8 @@ enum JinjaMethods {
                 }
                 return .bool(false)
             case "upper": return .string(text.uppercased())
-            case "lower", "casefold": return .string(text.lowercased())
+            case "lower": return .string(JinjaText.lower(text))
+            case "casefold": return .string(text.lowercased())
             case "title": return .string(JinjaText.title(text))
             case "capitalize": return .string(JinjaText.capitalized(text))
             case "swapcase": return .string(String(text.map { Character($0.isUppercase ? $0.lowercased() : $0.uppercased()) }))

@@ -10,10 +10,12 @@ public struct JinjaTemplate: Sendable {
     private let body: [JinjaStatement]
     private let limits: JinjaInterpreter.Limits
 
-    public init(_ source: String) throws(TemplateError) {
+    public init(_ source: String) throws(TemplateError) { try self.init(source, limits: JinjaInterpreter.Limits()) }
+
+    init(_ source: String, limits: JinjaInterpreter.Limits) throws(TemplateError) {
         if source.utf8.count > 4 << 20 { throw .tooExpensive(what: "its source is longer than 4 MB") }
         body = try JinjaParser.parse(source)
-        limits = JinjaInterpreter.Limits()
+        self.limits = limits
     }
 
     /// The text of the template for these values.

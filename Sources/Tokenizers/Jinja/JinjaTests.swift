@@ -16,12 +16,12 @@ extension JinjaInterpreter {
         case "sequence":
             switch value {
             case .string, .list, .tuple, .dictionary, .undefined: return true
-            case .none, .bool, .integer, .number, .namespace, .function: return false
+            case .none, .bool, .integer, .number, .namespace, .loop, .function: return false
             }
         case "iterable":
             switch value {
             case .string, .list, .tuple, .dictionary, .undefined: return true
-            case .none, .bool, .integer, .number, .namespace, .function: return false
+            case .none, .bool, .integer, .number, .namespace, .loop, .function: return false
             }
         case "boolean":
             if case .bool = value { return true }
@@ -41,7 +41,7 @@ extension JinjaInterpreter {
         case "number":
             switch value {
             case .integer, .number, .bool: return true
-            case .undefined, .none, .string, .list, .tuple, .dictionary, .namespace, .function: return false
+            case .undefined, .none, .string, .list, .tuple, .dictionary, .namespace, .loop, .function: return false
             }
         case "callable":
             if case .function = value { return true }

@@ -60,14 +60,14 @@ enum JinjaText {
             }
         }
         if let begin = start { words.append(begin..<scalars.count) }
-        if words.count > limit + 1, limit < .max - 1 {
+        if limit < words.count - 1 {
             if fromRight {
                 let end = words[words.count - limit - 1].upperBound
                 words = [0..<end] + words.suffix(limit)
-                return words.enumerated().map { $0 == 0 ? strip(string(scalars[$1]), nil, left: true, right: false) : string(scalars[$1]) }
+                return words.map { string(scalars[$0]) }
             }
             words = words.prefix(limit) + [words[limit].lowerBound..<scalars.count]
-            return words.enumerated().map { $0 == limit ? strip(string(scalars[$1]), nil, left: false, right: true) : string(scalars[$1]) }
+            return words.map { string(scalars[$0]) }
         }
         return words.map { string(scalars[$0]) }
     }
@@ -111,6 +111,24 @@ enum JinjaText {
         return TextSearch.replacing(text, from, with: to, limit: limit)
     }
 
+    /// As `str.lower`: a capital sigma that ends a word becomes the final form.
+    static func lower(_ text: String) -> String {
+        guard text.unicodeScalars.contains("\u{3A3}") else { return text.lowercased() }
+        let scalars = Array(text.unicodeScalars)
+        var result = ""
+        for (index, scalar) in scalars.enumerated() {
+            guard scalar == "\u{3A3}" else {
+                result += scalar.properties.lowercaseMapping
+                continue
+            }
+            let before = scalars[..<index].last { !$0.properties.isCaseIgnorable }
+            let after = scalars[(index + 1)...].first { !$0.properties.isCaseIgnorable }
+            let isFinal = before?.properties.isCased == true && after?.properties.isCased != true
+            result += isFinal ? "\u{3C2}" : "\u{3C3}"
+        }
+        return result
+    }
+
     /// Position in code points, -1 when it is not there.
     static func find(_ text: String, _ wanted: String, last: Bool) -> Int {
         let scalars = Array(text.unicodeScalars)
@@ -124,7 +142,7 @@ enum JinjaText {
     static func capitalized(_ text: String) -> String {
         let scalars = Array(text.unicodeScalars)
         guard let first = scalars.first else { return text }
-        return first.properties.titlecaseMapping + string(scalars.dropFirst()).lowercased()
+        return first.properties.titlecaseMapping + lower(string(scalars.dropFirst()))
     }
 
     /// As `str.title`: the first letter of each run of letters.

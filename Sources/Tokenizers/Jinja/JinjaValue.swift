@@ -13,6 +13,8 @@ indirect enum JinjaValue {
     case tuple([JinjaValue])
     case dictionary(JinjaDictionary)
     case namespace(JinjaNamespace)
+    /// The `loop` of a running loop.
+    case loop(JinjaLoop)
     case function(JinjaFunction)
 
     init(_ json: JSONValue) {
@@ -37,7 +39,7 @@ indirect enum JinjaValue {
         case .string(let value): return !value.isEmpty
         case .list(let values), .tuple(let values): return !values.isEmpty
         case .dictionary(let dictionary): return !dictionary.pairs.isEmpty
-        case .namespace, .function: return true
+        case .namespace, .loop, .function: return true
         }
     }
 
@@ -59,6 +61,7 @@ indirect enum JinjaValue {
         case .tuple: return "a tuple"
         case .dictionary: return "a mapping"
         case .namespace: return "a namespace"
+        case .loop: return "a loop"
         case .function: return "a function"
         }
     }
@@ -87,6 +90,7 @@ indirect enum JinjaValue {
         case .dictionary(let dictionary):
             return "{" + dictionary.pairs.map { "\($0.key.representation): \($0.value.representation)" }.joined(separator: ", ") + "}"
         case .namespace: return "<Namespace>"
+        case .loop: return "<LoopContext>"
         case .function(let function): return "<function \(function.name)>"
         }
     }
@@ -117,7 +121,7 @@ indirect enum JinjaValue {
     /// For `tojson`; undefined and functions have no JSON.
     var json: JSONValue? {
         switch self {
-        case .undefined, .function, .namespace: return nil
+        case .undefined, .function, .namespace, .loop: return nil
         case .none: return .null
         case .bool(let value): return .bool(value)
         case .integer(let value): return .integer(value)

@@ -45,13 +45,14 @@ enum ToolFormat: Sendable {
         case .qwen, .ling:
             var text = ""
             for tool in tools { text += "\n" + ToolFormat.outer(tool).text(style: .python) }
-            let lead: String
-            if case .qwen = self { lead = "\n\n" } else { lead = "" }
+            var lead = "\n\n"
+            var tail = ""
+            if case .ling = self { (lead, tail) = ("", "\ndetailed thinking off") }
             return lead + "# Tools\n\nYou may call one or more functions to assist with the user query.\n\n"
                 + "You are provided with function signatures within <tools></tools> XML tags:\n<tools>\(text)"
                 + "\n</tools>\n\nFor each function call, return a json object with function name and arguments within "
                 + "<tool_call></tool_call> XML tags:\n<tool_call>\n{\"name\": <function-name>, "
-                + "\"arguments\": <args-json-object>}\n</tool_call>"
+                + "\"arguments\": <args-json-object>}\n</tool_call>" + tail
         case .wrapped: return source
         case .unsupported: throw .toolsUnsupported(template: template)
         }

@@ -1,0 +1,205 @@
+import Configuration
+import Formats
+import Platform
+import Testing
+import Tokenizers
+
+@testable import Datasets
+
+@Suite struct DatasetLoaderTests {
+    private func loader(_ directory: String, _ settings: [String: String]) throws -> DatasetLoader {
+        var configuration = Configuration()
+        try configuration.set("dataset_dir", text: directory)
+        for (name, value) in settings { try configuration.set(name, text: value) }
+        return try DatasetLoader(configuration: configuration, tokenizer: try Fixtures.tokenizer(), template: try .named("chatml"))
+    }
+
+    private static let alpaca = #"""
+        [
+          {"instruction": "Say hi", "input": "", "output": "Hi!"},
+          {"instruction": "Add", "input": "1 2", "output": "3"},
+          {"instruction": "No answer here", "input": ""},
+          {"instruction": 5, "output": "x"}
+        ]
+        """#
+
+    @Test("Alpaca rows become samples; rows without their columns are named with file, row, line and reason")
+    func readsAlpaca() throws {
+        try Fixtures.temporary { directory in
+            let path = try Fixtures.write(Self.alpaca, to: directory, "a.json")
+            _ = try Fixtures.write(#"{"toy": {"file_name": "a.json"}}"#, to: directory, "dataset_info.json")
+            let data = try loader(directory, ["dataset": "toy"]).load()
+            #expect(data.train.count == 2 && data.report.samples == 2 && data.report.dropped == 2)
+            #expect(
+                data.report.problems == [
+                    RowProblem(file: path, row: 3, line: 4, reason: "the column \"output\" is missing"),
+                    RowProblem(file: path, row: 4, line: 5, reason: "the column \"instruction\" is an integer, expected a string"),
+                ])
+            let tokenizer = try Fixtures.tokenizer()
+            #expect(
+                tokenizer.decode(data.train[1].tokens, skipSpecialTokens: false)
+                    == "<|im_start|>user\nAdd\n1 2<|im_end|>\n<|im_start|>assistant\n3<|im_end|>\n")
+            let learnt = data.train[1].labels.filter { $0 != ignoredLabel }
+            #expect(tokenizer.decode(learnt, skipSpecialTokens: false) == "3<|im_end|>\n")
+        }
+    }
+
+    @Test("Bare files are understood by their columns")
+    func guessesFormats() throws {
+        try Fixtures.temporary { directory in
+            let rows = [
+                ("a.jsonl", #"{"instruction": "q", "output": "a"}"#),
+                ("b.jsonl", #"{"conversations": [{"from": "system", "value": "s"}, {"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}]}"#),
+                ("c.jsonl", #"{"messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}"#),
+                ("d.csv", "prompt,response\n\"q\",\"a\"\n"), ("e.json", #"[{"question": "q", "answer": "a"}]"#),
+            ]
+            let tokenizer = try Fixtures.tokenizer()
+            for (name, text) in rows {
+                let path = try Fixtures.write(text, to: directory, name)
+                let data = try loader(directory, ["dataset": path]).load()
+                let rendered = tokenizer.decode(data.train[0].tokens, skipSpecialTokens: false)
+                let system = name == "b.jsonl" || name == "c.jsonl" ? "<|im_start|>system\ns<|im_end|>\n" : ""
+                #expect(rendered == system + "<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\na<|im_end|>\n", "\(name)")
+            }
+            let path = try Fixtures.write(#"{"input_ids": [1, 2, 3], "labels": [-100, 2, 3]}"# + "\n", to: directory, "ids.jsonl")
+            #expect(try loader(directory, ["dataset": path]).load().train[0] == TrainingSample(tokens: [1, 2, 3], labels: [-100, 2, 3]))
+        }
+    }
+
+    @Test("Tool calls of OpenAI messages arrive as calls, several results as one observation")
+    func readsToolCalls() throws {
+        var entry = DatasetEntry(name: "x", files: [])
+        entry.format = .openai
+        entry.messages = "messages"
+        entry.useOpenAITags()
+        let row = try JSONValue.parse(
+            #"""
+            {"messages": [{"role": "user", "content": "w"}, {"role": "assistant", "content": null, "tool_calls": [{"type": "function",
+              "function": {"name": "f", "arguments": "{\"a\": 1}"}}]}, {"role": "tool", "content": "r1"}, {"role": "tool", "content": "r2"},
+              {"role": "assistant", "content": "done"}]}
+            """#)
+        let conversation = try RowConverter(entry: entry).conversation(row)
+        #expect(conversation.messages.map(\.role) == [.user, .function, .observation, .assistant])
+        #expect(conversation.messages[1].content == #"[{"name": "f", "arguments": {"a": 1}}]"#)
+        #expect(conversation.messages[2].content == "r1\n</tool_response>\n<tool_response>\nr2")
+    }
+
+    @Test("Wrong input is refused with a sentence that names the thing")
+    func refusesWrongInput() throws {
+        try Fixtures.temporary { directory in
+            _ = try Fixtures.write(#"{"gone": {"file_name": "gone.json"}, "far": {"hf_hub_url": "x/y"}}"#, to: directory, "dataset_info.json")
+            _ = try Fixtures.write("[]", to: directory, "empty.json")
+            _ = try Fixtures.write("[{\"instruction\": \"a\",\n \"output\": \"b\"},\n {oops}]", to: directory, "broken.json")
+            _ = try Fixtures.write(Self.alpaca, to: directory, "a.json")
+            func sentence(_ settings: [String: String]) -> String {
+                do {
+                    _ = try loader(directory, settings).load()
+                    return "no error"
+                } catch { return "\(error)" }
+            }
+            #expect(sentence([:]).contains("No data set is given"))
+            #expect(sentence(["dataset": "nowhere"]).contains("\"nowhere\" is neither in \(directory)/dataset_info.json nor a file. It lists gone, far."))
+            #expect(sentence(["dataset": "gone"]).contains("gone.json, which does not exist"))
+            #expect(sentence(["dataset": "far"]).contains("hf_hub_url"))
+            #expect(sentence(["dataset": "empty.json"]).contains("empty"))
+            #expect(sentence(["dataset": "broken.json"]).contains("broken.json, line 3"))
+            #expect(sentence(["dataset": "a.json", "val_size": "50"]).contains("val_size"))
+            var configuration = Configuration()
+            configuration[.cutoffLen] = 0
+            #expect(throws: DatasetError.badSetting(argument: "cutoff_len", reason: "it is 0, expected at least 1 token")) {
+                try DatasetLoader(configuration: configuration, tokenizer: try Fixtures.tokenizer(), template: try .named("chatml"))
+            }
+        }
+    }
+
+    @Test("A broken line of a jsonl file is left out and named; the others are used")
+    func goesOnAfterBadLines() throws {
+        try Fixtures.temporary { directory in
+            let good = #"{"instruction": "q", "output": "a"}"#
+            let path = try Fixtures.write("\(good)\n{\"instruction\": \"q\", \n\n\(good)\n\"text\"\n", to: directory, "x.jsonl")
+            let report = try loader(directory, ["dataset": path]).load().report
+            #expect(report.samples == 2 && report.dropped == 2)
+            #expect(report.problems.map(\.line) == [2, 5])
+            #expect(report.problems[0].reason.contains("line 2"))
+        }
+    }
+
+    @Test("Pre-training joins documents with their end tokens and cuts blocks")
+    func cutsBlocks() throws {
+        try Fixtures.temporary { directory in
+            let lines = (0..<40).map { "{\"text\": \"document number \($0)\"}" }.joined(separator: "\n")
+            let path = try Fixtures.write(lines, to: directory, "t.jsonl")
+            let tokenizer = try Fixtures.tokenizer()
+            // chatml would make <|im_end|> the end token where the tokenizer has it; here it stays <|end|>.
+            let stream = (0..<40).flatMap { tokenizer.encode("document number \($0)<|end|>") }
+            let data = try loader(directory, ["dataset": path, "stage": "pt", "cutoff_len": "64"]).load()
+            #expect(data.train.count == stream.count / 64)
+            #expect((0..<data.train.count).flatMap { data.train[$0].tokens } == Array(stream.prefix(stream.count / 64 * 64)))
+            #expect(data.report.droppedTailTokens == stream.count % 64)
+            let single = try loader(directory, ["dataset": path, "stage": "pt", "packing": "false"]).load()
+            #expect(single.train.count == 40 && single.train[3].tokens == tokenizer.encode("document number 3<|end|>"))
+        }
+    }
+
+    @Test("Samples kept on disk are the same, and an interrupted run goes on where it stopped")
+    func keepsSamplesOnDisk() throws {
+        try Fixtures.temporary { directory in
+            let lines = (0..<5000).map { "{\"instruction\": \"question \($0)\", \"output\": \"answer \($0 * 7)\"}" }.joined(separator: "\n")
+            let path = try Fixtures.write(lines, to: directory, "t.jsonl")
+            let cachePath = Path.join(directory, "kept")
+            let plain = try loader(directory, ["dataset": path]).load()
+            let kept = try loader(directory, ["dataset": path, "tokenized_path": cachePath]).load()
+            #expect(kept.report == plain.report && kept.train.count == 5000)
+            #expect((0..<5000).allSatisfy { kept.train[$0] == plain.train[$0] })
+            let state = try #require(try FileSystem.list(cachePath).first { $0.hasSuffix(".json") })
+            let again = try loader(directory, ["dataset": path, "tokenized_path": cachePath]).load()
+            #expect(again.report == plain.report)
+            // As after a crash: the state says that 2048 rows are done, and more bytes than that are in the files.
+            let cache = SampleCache(directory: cachePath, key: String(state.dropLast(5)))
+            let rows = try DatasetRows(try DatasetDirectory(path: directory).entry(path))
+            let builder = SampleBuilder(
+                tokenizer: try Fixtures.tokenizer(), template: try .named("chatml"), settings: SampleSettings(cutoffLength: 2048))
+            let all = (0..<5000).map { RowReference(dataset: 0, row: $0) }
+            var partial = SampleCache.State(rowsDone: 2048, samples: 2048, report: DatasetReport(parts: [DatasetReport.Part(name: path)]))
+            for index in 0..<2048 {
+                let sample = plain.train[index]
+                partial.report.count(sample)
+                partial.report.parts[0].rowsRead += 1
+                partial.report.parts[0].kept += 1
+                partial.dataBytes += Int64(sample.count * 8)
+            }
+            try cache.commit(partial)
+            let work = Tokenisation(sets: [rows], builder: builder, kind: .supervised, threads: 2, progress: { _, _ in })
+            let resumed = try work.run(all, cache: cache)
+            #expect(resumed.report == plain.report)
+            #expect((0..<5000).allSatisfy { resumed.store[$0] == plain.train[$0] })
+        }
+    }
+
+    @Test("Preview shows the row, its text and what is learnt; the catalogue lists what is there and what is broken")
+    func previewsAndLists() throws {
+        try Fixtures.temporary { directory in
+            _ = try Fixtures.write(Self.alpaca, to: directory, "a.json")
+            _ = try Fixtures.write(#"{"toy": {"file_name": "a.json"}, "gone": {"file_name": "no.json"}}"#, to: directory, "dataset_info.json")
+            let loader = try loader(directory, [:])
+            let preview = try loader.preview(dataset: "toy", row: 1)
+            #expect(preview.rowCount == 4 && preview.raw.contains("\"1 2\"") && preview.problem == nil)
+            #expect(preview.tokens.filter(\.isLearnt).map(\.text).joined() == "3<|im_end|>\n")
+            #expect(try loader.preview(dataset: "toy", row: 2).problem == "the column \"output\" is missing")
+            #expect(throws: DatasetError.self) { try loader.preview(dataset: "toy", row: 4) }
+            let list = try DatasetCatalog.list(directory: directory)
+            #expect(list.map(\.name) == ["toy", "gone"] && list[0].rows == 4 && list[0].problem == nil && list[1].problem != nil)
+        }
+    }
+
+    @Test("Predictions carry the prompt up to the assistant, and the expected answer as text")
+    func readsPredictionRows() throws {
+        try Fixtures.temporary { directory in
+            let path = try Fixtures.write(Self.alpaca, to: directory, "a.json")
+            let (rows, report) = try loader(directory, ["eval_dataset": path]).loadPredictionRows()
+            #expect(rows.count == 2 && report.dropped == 2)
+            #expect(rows[0].promptText == "<|im_start|>user\nSay hi<|im_end|>\n<|im_start|>assistant\n")
+            #expect(rows[0].labelText == "Hi!<|im_end|>\n")
+        }
+    }
+}
