@@ -76,11 +76,13 @@ public final class BoardProgram {
         let inputs = backend.nextInputs(timeoutMilliseconds: timeout())
         for input in inputs { handle(input) }
         for action in queue.drain() { apply(action) }
-        let events = handler.poll()
-        for action in events { apply(action, isEvent: true) }
+        for action in handler.poll() {
+            // A plot may wait for a tenth of a second; a streamed answer should not.
+            if case .jobEvents = action { apply(action, isEvent: true) } else { apply(action) }
+        }
         tickIfDue()
         drawIfDue()
-        marker?.update(isIdle: queue.isIdle && !isDirty, keys: keyCount, frames: frameCount, state: state)
+        marker?.update(isIdle: queue.isIdle && (!isDirty || isDirtyByEventsOnly), keys: keyCount, frames: frameCount, state: state)
     }
 
     // MARK: Time

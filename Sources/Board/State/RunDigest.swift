@@ -19,6 +19,8 @@ public struct RunDigest: Sendable {
     public var origin: Origin
     public var state: JobState = .waiting
     public var phase = ""
+    /// Every phase so far, in order.
+    public var phases: [String] = []
     public var plan: RunPlan?
     public var metrics = MetricsStore()
     /// The latest step, logged or not.
@@ -65,7 +67,9 @@ public struct RunDigest: Sendable {
 
     private mutating func apply(_ event: JobEvent) {
         switch event {
-        case .phase(let name): phase = name
+        case .phase(let name):
+            phase = name
+            if phases.last != name { phases.append(name) }
         case .planned(let plan): self.plan = plan
         case .step(let step): apply(step)
         case .evaluation(let evaluation): apply(evaluation)

@@ -88,11 +88,12 @@ extension BoardState {
     private mutating func jobEnded(_ tab: Tab, _ run: RunDigest) -> [Effect] {
         activeJob = nil
         jobs[tab]?.origin = .finished
+        var effects: [Effect] = []
         switch run.state {
         case .finished, .stopped:
             let what = run.state == .finished ? "Finished" : "Stopped and saved"
             status = StatusMessage(.success, run.summary.map { $0.text.isEmpty ? what : $0.text } ?? "\(what): \(run.title)")
-            adoptResult(of: tab, run)
+            effects = adoptResult(of: tab, run)
         case .failed: status = StatusMessage(.failure, run.failure?.description ?? "The job failed; the log says why.")
         case .aborted: status = StatusMessage(.warning, "Aborted: \(run.title)")
         case .waiting, .loading, .running, .paused, .stopping: break
@@ -100,12 +101,13 @@ extension BoardState {
         let intent = afterStop
         afterStop = .dismiss
         overlays.removeAll { if case .dialog(let dialog) = $0 { dialog.isAboutRunningJob } else { false } }
-        return rescan() + (intent == .dismiss ? [.bell] : carryOut(intent))
+        return effects + rescan() + (intent == .dismiss ? [.bell] : carryOut(intent))
     }
 
     /// What was just trained is what one wants to talk to, measure and export next.
-    private mutating func adoptResult(of tab: Tab, _ run: RunDigest) {
-        guard tab == .train, !run.directory.isEmpty, run.kind == .train else { return }
+    private mutating func adoptResult(of tab: Tab, _ run: RunDigest) -> [Effect] {
+        guard tab == .train, !run.directory.isEmpty, run.kind == .train else { return [] }
+        var effects: [Effect] = []
         let trained = forms[.train].configuration
         let usesAdapter = trained.text("finetuning_type") == "lora"
         for other in [Tab.chat, .evaluate, .export] {
@@ -119,11 +121,13 @@ extension BoardState {
             forms[other].undoStack.append(
                 FormState.Change(argument: "adapter_name_or_path", configuration: forms[other].configuration))
             forms[other].configuration = configuration
-            forms[other].problems = configuration.validate(for: other.command)
+            if forms[other].recipePath == nil { forms[other].baseline = configuration }
+            effects += formChanged(other)
         }
         if chat.modelInfo != nil, !chat.isStreaming {
             status = StatusMessage(.success, "\(status?.text ?? "Finished"). In Chat, F5 loads the new adapter.")
         }
+        return effects
     }
 
     // MARK: Steering

@@ -96,7 +96,7 @@ extension BoardState {
         case .runs: moveInRuns(movement, page: page)
         case .results:
             evaluation.resultSelection = movement.applied(
-                to: evaluation.resultSelection, count: catalog.results.count, page: page)
+                to: evaluation.resultSelection, count: evaluationResults.count, page: page)
         case .samples: evaluation.sampleScroll = movement.applied(to: evaluation.sampleScroll, count: 10_000, page: page)
         case .transcript: moveTranscript(movement, page: page)
         case .log: moveLog(movement, page: page)
@@ -145,7 +145,7 @@ extension BoardState {
     /// After the disk was looked at again lists may be shorter.
     mutating func clampSelections() {
         runList.selection = min(runList.selection, max(0, catalog.runs.count - 1))
-        evaluation.resultSelection = min(evaluation.resultSelection, max(0, catalog.results.count - 1))
+        evaluation.resultSelection = min(evaluation.resultSelection, max(0, evaluationResults.count - 1))
     }
 
     /// Moves the first visible row of a form so that the cursor is in view, with a row of context where there is room.

@@ -168,8 +168,8 @@ extension BoardState {
     // MARK: Evaluate
 
     mutating func markResult() -> [Effect] {
-        guard catalog.results.indices.contains(evaluation.resultSelection) else { return [] }
-        let directory = catalog.results[evaluation.resultSelection].directory
+        guard evaluationResults.indices.contains(evaluation.resultSelection) else { return [] }
+        let directory = evaluationResults[evaluation.resultSelection].directory
         if let index = evaluation.marked.firstIndex(of: directory) {
             evaluation.marked.remove(at: index)
         } else {

@@ -13,23 +13,17 @@ extension Painter {
 
     // MARK: Results
 
-    /// The scores that have a column, in order of preference.
-    private static let scoreColumns: [(name: String, title: String)] = [
-        ("eval_loss", "loss"), ("perplexity", "ppl"), ("eval_accuracy", "acc"), ("predict_rouge-l", "rougeL"), ("predict_bleu-4", "bleu4"),
-        ("predict_rouge-1", "rouge1"), ("predict_rouge-2", "rouge2"),
-    ]
-
     private mutating func drawResults(in rect: Rect) {
         let marked = state.evaluation.marked.count
         let inside = box(rect, title: marked > 0 ? "Results  (\(marked) marked)" : "Results", pane: .results)
-        let results = state.catalog.results
+        let results = state.evaluationResults
         guard !results.isEmpty else {
             paragraph(
                 state.catalog.isScanned ? "No results yet. F5 evaluates what the form describes." : "Looking for results…", in: inside,
                 "ui.placeholder")
             return
         }
-        let present = Self.scoreColumns.filter { column in results.contains { $0.value(column.name) != nil } }
+        let present = EvaluationScores.columns.filter { column in results.contains { $0.value(column.name) != nil } }
         let columns = Array(present.prefix(max(1, (inside.width - 14) / 8)))
         let nameWidth = inside.width - columns.count * 8 - 2
         text("run", x: inside.x + 2, y: inside.y, width: nameWidth, "ui.table.header")
@@ -50,7 +44,7 @@ extension Painter {
                 grid.overlay(row, style: theme.style(focused ? "ui.selection" : "ui.selection.unfocused"))
             }
         }
-        if differenceRows > 0 { drawDifference(columns, in: inside, rows: differenceRows) }
+        if differenceRows > 0 { drawDifference(columns, results, in: inside, rows: differenceRows) }
     }
 
     private mutating func drawCell(_ value: String, _ index: Int, _ nameWidth: Int, in row: Rect, _ scope: String) {
@@ -58,8 +52,10 @@ extension Painter {
         text(value, in: Rect(x: x + 1, y: row.y, width: 7, height: 1), scope, alignment: .trailing)
     }
 
-    private mutating func drawDifference(_ columns: [(name: String, title: String)], in inside: Rect, rows: Int) {
-        let pair = state.evaluation.marked.compactMap { directory in state.catalog.results.first { $0.directory == directory } }
+    private mutating func drawDifference(
+        _ columns: [(name: String, title: String)], _ results: [ResultEntry], in inside: Rect, rows: Int
+    ) {
+        let pair = state.evaluation.marked.compactMap { directory in results.first { $0.directory == directory } }
         guard pair.count == 2, rows < inside.height else { return }
         let top = inside.endY - rows + 1
         let names = "\(Path.name(pair[1].directory)) against \(Path.name(pair[0].directory))"
@@ -137,12 +133,31 @@ extension Painter {
     func outcomeWords(_ run: RunDigest) -> (String, String)? {
         switch run.state {
         case .finished, .stopped:
-            let values = run.summary?.values.map { "\($0.name) \(Words.metric($0.value))" }.joined(separator: "   ") ?? ""
+            // Scores; how long it took is in the log.
+            let scores = run.summary?.values.filter { value in
+                !["runtime", "per_second", "_bytes", "tokens", "epoch"].contains { value.name.contains($0) }
+            } ?? []
+            let values = scores.map { "\($0.name) \(Words.metric($0.value))" }.joined(separator: "   ")
             let text = values.isEmpty ? run.summary?.text ?? run.state.word : values
             return ("✓ " + text, "ui.success")
         case .failed: return ("✗ " + (run.failure?.description ?? "failed"), "ui.error")
         case .aborted: return ("! aborted", "ui.warning")
         case .waiting, .loading, .running, .paused, .stopping: return nil
         }
+    }
+}
+
+/// The scores that have a column in the results table, in order of preference.
+enum EvaluationScores {
+    static let columns: [(name: String, title: String)] = [
+        ("eval_loss", "loss"), ("eval_perplexity", "ppl"), ("eval_accuracy", "acc"), ("predict_rouge-l", "rougeL"),
+        ("predict_bleu-4", "bleu4"), ("predict_rouge-1", "rouge1"), ("predict_rouge-2", "rouge2"),
+    ]
+}
+
+extension BoardState {
+    /// Directories that hold scores; a training without evaluation has none.
+    var evaluationResults: [ResultEntry] {
+        catalog.results.filter { result in EvaluationScores.columns.contains { result.value($0.name) != nil } }
     }
 }

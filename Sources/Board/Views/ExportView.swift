@@ -47,26 +47,47 @@ extension Painter {
             drawExportSteps(in: inside)
             return
         }
-        var rows: [ProgressRecord] = run.progress
-        let outcome = outcomeWords(run)
-        let room = inside.height - (outcome == nil ? 0 : 2)
-        if rows.count > room { rows.removeFirst(rows.count - max(1, room)) }
+        let outcome = exportOutcome(run)
+        let steps = run.phases.isEmpty ? run.progress.map(\.phase) : run.phases
+        let room = max(1, inside.height - outcome.count)
         var y = inside.y
-        for (index, record) in rows.enumerated() {
-            let isDone = index < rows.count - 1 || (record.total > 0 && record.completed >= record.total) || run.state == .finished
-            let line = Rect(x: inside.x + 2, y: y, width: inside.width - 2, height: 1)
-            text(isDone ? "✓" : "▶", x: inside.x, y: y, width: 1, isDone ? "ui.success" : "ui.mark")
-            if isDone {
-                let used = text(record.phase, in: line, "ui.text")
-                text(record.detail, x: line.x + max(24, used + 2), y: y, width: line.width - max(24, used + 2), "ui.text.dim")
-            } else {
-                drawProgressLine(run, in: line)
-            }
+        for (index, step) in steps.enumerated().suffix(room) {
+            let isLast = index == steps.count - 1
+            drawExportStep(step, run, isDone: !isLast || run.state == .finished, in: Rect(x: inside.x, y: y, width: inside.width, height: 1))
             y += 1
         }
-        guard let outcome else { return }
-        let area = Rect(x: inside.x, y: y, width: inside.width, height: inside.endY - y)
-        paragraph(run.summary.map { $0.text.isEmpty ? outcome.0 : "✓ " + $0.text } ?? outcome.0, in: area, outcome.1)
+        for line in outcome where y < inside.endY {
+            y += paragraph(line.text, in: Rect(x: inside.x, y: y, width: inside.width, height: inside.endY - y), line.scope)
+        }
+    }
+
+    private mutating func drawExportStep(_ step: String, _ run: RunDigest, isDone: Bool, in row: Rect) {
+        let isActive = !isDone && run.isActive
+        text(isDone ? "✓" : isActive ? "▶" : "·", x: row.x, y: row.y, width: 1, isDone ? "ui.success" : "ui.mark")
+        let line = Rect(x: row.x + 2, y: row.y, width: row.width - 2, height: 1)
+        let record = run.progress.last { $0.phase == step }
+        guard isActive, let record, record.total > 0 else {
+            let used = text(step, in: line, "ui.text")
+            let x = line.x + max(24, used + 2)
+            text(record?.detail ?? "", x: x, y: row.y, width: line.endX - x, "ui.text.dim")
+            return
+        }
+        drawProgressLine(run, in: line)
+    }
+
+    /// How the export ended, and what the comparison of the written model with the original found.
+    private func exportOutcome(_ run: RunDigest) -> [(text: String, scope: String)] {
+        guard let outcome = outcomeWords(run) else { return [] }
+        guard run.state == .finished, let summary = run.summary else { return [outcome] }
+        var lines = [("✓ " + (summary.text.isEmpty ? "exported" : summary.text), "ui.success")]
+        func value(_ name: String) -> Double? { summary.values.first { $0.name == name }?.value }
+        if let difference = value("largest_logit_difference"), let agreement = value("top1_agreement") {
+            let tokens = value("verified_tokens").map { " on \(Int($0)) tokens" } ?? ""
+            lines.append((
+                "✓ verified\(tokens): largest logit difference \(Words.metric(difference)), same best token \(Words.percent(agreement))",
+                "ui.success"))
+        }
+        return lines
     }
 
     private mutating func drawExportSteps(in area: Rect) {

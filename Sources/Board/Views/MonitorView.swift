@@ -113,10 +113,16 @@ extension Painter {
             "RAM", share: memoryShare, words: "\(NumberText.bytes(used)) / \(NumberText.bytes(system.memoryBytes))", "meter.memory",
             in: inside.row(1))
         drawMeter(
-            "RSS", share: processShare, words: "\(NumberText.bytes(system.residentBytes)), peak \(NumberText.bytes(system.peakResidentBytes))",
+            "RSS", share: processShare, words: residentWords(inside.width),
             "meter.memory", in: inside.row(2))
         guard inside.height > 3 else { return }
         text("no GPU: the engine runs on the CPU", in: inside.row(3), "ui.text.dim")
+    }
+
+    /// This program's memory now, and at its highest where there is room.
+    private func residentWords(_ width: Int) -> String {
+        let now = NumberText.bytes(state.system.residentBytes)
+        return width < 44 ? now : "\(now), peak \(NumberText.bytes(state.system.peakResidentBytes))"
     }
 
     private mutating func drawMeter(_ name: String, share: Double, words: String, _ scope: String, in row: Rect) {
