@@ -56,7 +56,7 @@ expect "lines without a terminal" grep -q '^step 10/10  epoch' lines.txt
 expect "no control characters without a terminal" bash -c '! grep -q $(printf "\033") lines.txt lines.err'
 
 # Ctrl+C stops and saves
-train max_steps=1000000 output_dir=saves/interrupted >/dev/null 2>&1 </dev/null &
+"$program" train recipe.yaml max_steps=1000000 output_dir=saves/interrupted >/dev/null 2>&1 </dev/null &
 until_true 30 has_step saves/interrupted 5
 kill -INT $!
 wait $!
@@ -65,7 +65,7 @@ expect "it is stopped" has_status saves/interrupted stopped
 expect "it saved an adapter" test -s saves/interrupted/adapter_model.safetensors
 
 # SIGTERM does the same
-train max_steps=1000000 output_dir=saves/terminated >/dev/null 2>&1 </dev/null &
+"$program" train recipe.yaml max_steps=1000000 output_dir=saves/terminated >/dev/null 2>&1 </dev/null &
 until_true 30 has_step saves/terminated 5
 kill -TERM $!
 wait $!
@@ -91,7 +91,7 @@ expect "a request finds a run by its name" is_code $? 0
 expect "it stops" until_true 10 has_status saves/background stopped
 
 # Killed outright
-train max_steps=1000000 output_dir=saves/killed >/dev/null 2>&1 </dev/null &
+"$program" train recipe.yaml max_steps=1000000 output_dir=saves/killed >/dev/null 2>&1 </dev/null &
 until_true 30 has_step saves/killed 5
 { kill -KILL $! && wait $!; } 2>/dev/null
 expect "a killed run has crashed" has_status saves/killed crashed

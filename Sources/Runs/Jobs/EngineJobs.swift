@@ -11,20 +11,22 @@ public enum EngineJobs {
     public static let run: JobBody = { kind, configuration, sink, control in
         let configuration = try ModelLocation.resolved(configuration)
         switch kind {
-        case .export:
-            return try ExportJob(configuration: configuration, sink: sink, control: control).run()
         case .train:
             return try TrainingJob(configuration: configuration, sink: sink, control: control).run()
         case .evaluate:
             return try EvaluationJob(configuration: configuration, sink: sink, control: control).run()
         case .predict:
             return try PredictionJob(configuration: configuration, sink: sink, control: control).run()
+        case .export:
+            return try ExportJob(configuration: configuration, sink: sink, control: control).run()
         case .chat:
-            throw RunError.cannotStart(reason: "a chat is no job; it has a service of its own")
+            throw RunError.cannotStart(reason: "a chat is not a job; ChatService runs it.")
         }
     }
 
-    public static let plan: Planner.Body = { configuration, control in
+    /// The estimate of a training. It reads the data and the model's headers and cannot be interrupted; one that is no longer
+    /// wanted is thrown away when it is done.
+    public static let plan: Planner.Body = { configuration, _ in
         try TrainingJob.plan(try ModelLocation.resolved(configuration))
     }
 }

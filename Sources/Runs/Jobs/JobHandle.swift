@@ -3,6 +3,7 @@
 import Configuration
 import Events
 import Platform
+import Training
 
 /// A started job: what it says, where it stands, and how to steer it. May be used from any thread.
 public final class JobHandle: Sendable {
@@ -85,8 +86,8 @@ public final class JobHandle: Sendable {
     }
 
     private func end(after error: any Error) {
-        // Only a training has something to save when it is asked to stop; other jobs give up what they began.
-        guard !control.isAborted, kind == .train || !control.isStopping else {
+        // A training that has begun saves when it is asked to stop; all else gives up what it began.
+        guard !control.isAborted, !(control.isStopping && (kind != .train || error is Interruption)) else {
             log(.warning, "ended on request")
             recorder.emit(.state(.aborted))
             return

@@ -184,7 +184,7 @@ public final class TrainingLoop {
 }
 
 /// Why a step was left before its update.
-enum Interruption: Error {
+public enum Interruption: Error, Sendable {
     case stopped
     case aborted
 }

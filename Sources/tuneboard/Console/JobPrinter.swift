@@ -9,8 +9,7 @@ import Synchronization
 final class JobPrinter {
     private let isJSON: Bool
     private let line = ProgressLine()
-    private var failure: JobFailure?
-    private var lastPhase = ""
+    private var lastLogged = ""
     private var lastProgressTime = 0.0
     private var hasStepped = false
     private var samplesShown = 0
@@ -64,9 +63,8 @@ final class JobPrinter {
         }
         switch event {
         case .phase(let name):
-            lastPhase = name
             if line.isShown { line.show(name) } else { line.message(name) }
-        case .planned:
+        case .planned, .checkpoint:
             // The job's log says the same.
             break
         case .step(let metrics):
@@ -76,19 +74,17 @@ final class JobPrinter {
         case .evaluation(let metrics):
             line.print(EventText.line(metrics))
         case .log(let record):
-            if record.level != .debug { line.message(EventText.line(record)) }
-        case .checkpoint(let record):
-            line.print(EventText.line(record))
+            // Metrics are logged as mappings too, for running_log.txt; here they are lines of their own.
+            if record.level != .debug, !record.text.hasPrefix("{'") { line.message(EventText.line(record)) }
+            lastLogged = record.text
         case .progress(let record):
             print(record)
         case .sample(let sample):
             print(sample)
-        case .state:
+        case .state, .failed:
             break
         case .finished(let summary):
-            for text in EventText.lines(summary) { line.print(text) }
-        case .failed(let failure):
-            self.failure = failure
+            for text in EventText.lines(summary) where text != lastLogged { line.print(text) }
         }
     }
 
