@@ -116,9 +116,9 @@ final class TrainingSession {
     // MARK: Evaluation
 
     /// Metrics over all evaluation data, named `eval_loss` or, one by one, `eval_<dataset>_loss`.
-    func evaluate() throws -> JSONObject {
+    func evaluate(nextPhase: String = "training") throws -> JSONObject {
         reporter.phase("evaluating")
-        defer { reporter.phase("training") }
+        defer { reporter.phase(nextPhase) }
         let evaluator = LossEvaluator(model: model, batchSize: settings.evaluationBatchSize)
         var metrics = JSONObject()
         for evaluation in data.evaluations {
@@ -250,7 +250,7 @@ final class TrainingSession {
     }
 
     private func evaluateAtEnd() throws -> JSONObject {
-        var metrics = try evaluate()
+        var metrics = try evaluate(nextPhase: "writing results")
         metrics.set("epoch", .number(loop.state.epoch))
         try loop.record(metrics)
         if settings.stage == .pretraining, let loss = metrics["eval_loss"]?.doubleValue {
@@ -289,7 +289,7 @@ final class TrainingSession {
                 ("training_steps", String(loop.state.globalStep)), ("epochs", NumberText.fixed(loop.state.epoch, digits: 2)),
             ],
             logHistory: loop.state.logHistory,
-            usage: "    " + chatCommand, programVersion: "")
+            usage: "    " + chatCommand)
         try FileSystem.writeAtomically(Path.join(output.path, "README.md"), text: card.text())
     }
 

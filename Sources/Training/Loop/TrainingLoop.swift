@@ -90,9 +90,11 @@ public final class TrainingLoop {
             while state.globalStep < steps.totalSteps, !stopsEarly {
                 let finishesPass = state.globalStep % steps.stepsPerEpoch == steps.stepsPerEpoch - 1
                 let measured = try takeStep()
-                try followStep(measured)
-                if finishesPass || isOver { try followPass(measured) }
-                if control.takeSave() { try save() }
+                var isBetter = try followStep(measured)
+                let endsPass = finishesPass || isOver
+                if endsPass { isBetter = try followPass(measured) || isBetter }
+                let isWanted = control.takeSave()
+                if isWanted || saveIsDue(endsPass: endsPass, isBetter: isBetter) { try save() }
             }
             return stopsEarly ? .stoppedEarly : .finished
         } catch Interruption.stopped {
@@ -105,30 +107,36 @@ public final class TrainingLoop {
 
     private var isOver: Bool { state.globalStep >= steps.totalSteps || stopsEarly }
 
-    /// What is due after an optimiser step.
-    private func followStep(_ measured: StepMeasurement) throws {
+    /// Logs and measures what is due after an optimiser step.
+    /// - Returns: whether the model is better than ever.
+    private func followStep(_ measured: StepMeasurement) throws -> Bool {
         let step = state.globalStep
-        let isLast = step >= steps.totalSteps
         if logging.isDue(afterStep: step) || (step == 1 && settings.logsFirstStep) {
             try log(measured)
         } else {
             hooks.stepped(metrics(measured, loss: measured.loss, isLogged: false))
         }
-        var savesBest = false
-        if case .steps = evaluation, evaluation.isDue(afterStep: step) || isLast, settings.evaluationDelay <= Double(step) {
-            savesBest = try evaluate() && saving == .whenBetter
-        }
-        var savesStep = saving.isDue(afterStep: step)
-        if case .steps = saving, isLast { savesStep = true }
-        if savesStep || savesBest { try save() }
+        guard case .steps = evaluation, evaluation.isDue(afterStep: step) || step >= steps.totalSteps,
+            settings.evaluationDelay <= Double(step)
+        else { return false }
+        return try evaluate()
     }
 
-    /// What is due after a pass over the data, or where the run ends within one.
-    private func followPass(_ measured: StepMeasurement) throws {
+    /// The same after a pass over the data, or where the run ends within one.
+    private func followPass(_ measured: StepMeasurement) throws -> Bool {
         if logging == .epochs { try log(measured) }
-        var savesBest = false
-        if evaluation == .epochs, settings.evaluationDelay <= state.epoch { savesBest = try evaluate() && saving == .whenBetter }
-        if saving == .epochs || savesBest { try save() }
+        guard evaluation == .epochs, settings.evaluationDelay <= state.epoch else { return false }
+        return try evaluate()
+    }
+
+    /// Checkpoints are written after everything of their step was measured, so that a resumed run has nothing to catch up on.
+    private func saveIsDue(endsPass: Bool, isBetter: Bool) -> Bool {
+        switch saving {
+        case .never: false
+        case .steps: saving.isDue(afterStep: state.globalStep) || state.globalStep >= steps.totalSteps
+        case .epochs: endsPass
+        case .whenBetter: isBetter
+        }
     }
 
     /// - Returns: whether the metric of `metric_for_best_model` is better than ever.

@@ -14,7 +14,6 @@ struct ModelCard {
     var logHistory: [JSONObject]
     /// A sentence on how to talk to the model, a command included.
     var usage: String
-    var programVersion: String
 
     func text() -> String {
         let front = JSONObject([
@@ -24,11 +23,11 @@ struct ModelCard {
         ])
         var parts = ["---\n" + YAML.text(front) + "---\n"]
         parts.append("# \(name)\n\n\(introduction)\n")
-        if let results = lastEvaluation { parts.append("It reaches on the evaluation data:\n\n" + results + "\n") }
+        if let results = lastEvaluation { parts.append("It reaches on the evaluation data:\n\n" + results) }
         parts.append("## Use\n\n\(usage)\n")
         parts.append("## Training\n\n" + hyperparameters.map { "- \($0.name): \($0.value)\n" }.joined())
         if let table = evaluationTable { parts.append("### Results\n\n" + table) }
-        parts.append("Trained with Tuneboard \(programVersion).\n")
+        parts.append("Trained with Tuneboard.\n")
         return parts.joined(separator: "\n")
     }
 
@@ -57,8 +56,9 @@ struct ModelCard {
         var rows: [[String]] = []
         for entry in logHistory {
             if let loss = entry["loss"] { trainingLoss = rounded(loss) }
-            guard let loss = entry["eval_loss"], !entry.contains("train_runtime") else { continue }
-            rows.append([trainingLoss, rounded(entry["epoch"] ?? .null), entry["step"].map { $0.text() } ?? "-", rounded(loss)])
+            guard let loss = entry["eval_loss"] else { continue }
+            let row = [trainingLoss, rounded(entry["epoch"] ?? .null), entry["step"].map { $0.text() } ?? "-", rounded(loss)]
+            if row != rows.last { rows.append(row) }
         }
         if rows.isEmpty { return nil }
         let lines = [["Training loss", "Epoch", "Step", "Validation loss"], ["---:", "---:", "---:", "---:"]] + rows
