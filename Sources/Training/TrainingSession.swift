@@ -119,7 +119,8 @@ final class TrainingSession {
     func evaluate(nextPhase: String = "training") throws -> JSONObject {
         reporter.phase("evaluating")
         defer { reporter.phase(nextPhase) }
-        let evaluator = LossEvaluator(model: model, batchSize: settings.evaluationBatchSize)
+        let evaluator = LossEvaluator(
+            model: model, batchSize: settings.evaluationBatchSize, labelSmoothing: settings.labelSmoothing)
         var metrics = JSONObject()
         for evaluation in data.evaluations {
             let prefix = evaluation.prefix
@@ -140,8 +141,13 @@ final class TrainingSession {
     }
 
     private func heedWhileEvaluating() throws {
+        if control.isPaused {
+            reporter.sink.emit(.state(.paused))
+            control.waitWhilePaused()
+            if !control.isStopping { reporter.sink.emit(.state(.running)) }
+        }
         if control.isAborted { throw Interruption.aborted }
-        if control.pending == .stopAndSave { throw Interruption.stopped }
+        if control.isStopping { throw Interruption.stopped }
     }
 
     // MARK: Checkpoints

@@ -210,6 +210,30 @@ struct SessionTests {
         }
     }
 
+    @Test("Recomputing activations changes no digit")
+    func recomputation() throws {
+        try Fixtures.withTemporaryDirectory { directory in
+            let plain = Path.join(directory, "plain")
+            let recomputed = Path.join(directory, "recomputed")
+            try Run(output: plain, changes: ["lora_dropout": "0.1"]).finish()
+            try Run(output: recomputed, changes: ["lora_dropout": "0.1", "gradient_checkpointing": "true"]).finish()
+            try expectEqualLosses(plain, recomputed)
+            try expectEqualFiles("adapter_model.safetensors", plain, recomputed)
+        }
+    }
+
+    @Test("A weight that is no number is found by name, and the run gives up with a sentence")
+    func notFinite() throws {
+        try Fixtures.withTemporaryDirectory { directory in
+            let run = try Run(output: directory, changes: ["num_train_epochs": "4"])
+            let weight = run.session.model.layers[1].down.adapter?.a
+            weight?.value.write([Float](repeating: .nan, count: weight?.count ?? 0))
+            let error = #expect(throws: TrainingError.self) { try run.finish() }
+            #expect("\(error as Any)".contains("layers.1.mlp.down_proj.lora_A"))
+            #expect(run.sink.warnings.contains { $0.contains("the weights are left as they were") })
+        }
+    }
+
     // MARK: Reading what was written
 
     private func lines(_ directory: String) throws -> [JSONObject] {
@@ -295,6 +319,10 @@ final class RecordingSink: EventSink {
     func onStep(_ body: @escaping @Sendable (StepMetrics) -> Void) { listener.withLock { $0 = body } }
 
     var all: [JobEvent] { events.withLock { $0 } }
+
+    var warnings: [String] {
+        all.compactMap { event in if case .log(let record) = event, record.level == .warning { record.text } else { nil } }
+    }
 
     var states: [JobState] {
         all.compactMap { event in if case .state(let state) = event { state } else { nil } }

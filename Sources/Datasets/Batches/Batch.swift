@@ -15,10 +15,12 @@ public struct Batch: Sendable, Equatable {
     public var sampleCount: Int
     /// Targets that are not -100.
     public var lossTokenCount: Int
+    /// Labels that are not -100, each sequence's first included, though nothing predicts it: what the Trainer divides losses by.
+    public var labelCount: Int
 
     public init(
         tokens: [Int32] = [], targets: [Int32] = [], positions: [Int32] = [], cumulativeLengths: [Int32] = [0], sampleCount: Int = 0,
-        lossTokenCount: Int = 0
+        lossTokenCount: Int = 0, labelCount: Int? = nil
     ) {
         self.tokens = tokens
         self.targets = targets
@@ -26,6 +28,7 @@ public struct Batch: Sendable, Equatable {
         self.cumulativeLengths = cumulativeLengths
         self.sampleCount = sampleCount
         self.lossTokenCount = lossTokenCount
+        self.labelCount = labelCount ?? lossTokenCount
     }
 
     /// A batch of these samples.
@@ -39,6 +42,7 @@ public struct Batch: Sendable, Equatable {
     public mutating func append(_ sample: TrainingSample) {
         let count = sample.tokens.count
         if count == 0 { return }
+        let counted = lossTokenCount
         tokens += sample.tokens
         for index in 0..<count {
             let target = index + 1 < count ? sample.labels[index + 1] : ignoredLabel
@@ -46,6 +50,7 @@ public struct Batch: Sendable, Equatable {
             if target != ignoredLabel { lossTokenCount += 1 }
             positions.append(Int32(index))
         }
+        labelCount += lossTokenCount - counted + (sample.labels[0] == ignoredLabel ? 0 : 1)
         cumulativeLengths.append(Int32(tokens.count))
     }
 

@@ -41,10 +41,13 @@ public struct LossMetrics: Sendable, Equatable {
 public struct LossEvaluator {
     private let model: Transformer
     private let batchSize: Int
+    private let labelSmoothing: Float
 
-    public init(model: Transformer, batchSize: Int) {
+    /// - Parameter labelSmoothing: the Trainer smooths the labels of its evaluations as it does those it trains on.
+    public init(model: Transformer, batchSize: Int, labelSmoothing: Double = 0) {
         self.model = model
         self.batchSize = max(1, batchSize)
+        self.labelSmoothing = Float(labelSmoothing)
     }
 
     /// - Parameters:
@@ -96,7 +99,8 @@ public struct LossEvaluator {
             let targets = Array(batch.targets[rows])
             guard targets.contains(where: { $0 != Tape.ignoredTarget }) else { continue }
             let output = tape.linearCrossEntropy(
-                tape.constant(hidden.slice(rows: rows)), head: model.head, targets: targets, normalizer: 1)
+                tape.constant(hidden.slice(rows: rows)), head: model.head, targets: targets, normalizer: 1,
+                labelSmoothing: labelSmoothing)
             result.lossSum += output.lossSum
             result.tokenCount += output.tokenCount
             result.accuracies.append(Double(output.correctCount) / Double(max(1, output.tokenCount)))

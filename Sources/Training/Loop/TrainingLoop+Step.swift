@@ -27,18 +27,18 @@ extension TrainingLoop {
         let group = try steps.batchRange(stepInEpoch: stepInEpoch).map { index in
             (place: epoch * steps.batchesPerEpoch + index, batch: try batches.batch(epoch: epoch, index: index))
         }
-        let lossTokens = max(1, group.reduce(0) { $0 + $1.batch.lossTokenCount })
+        let labels = max(1, group.reduce(0) { $0 + $1.batch.labelCount })
 
         var losses: [Double] = []
         var tokens = 0
         for (place, batch) in group {
             try heedControl()
-            losses.append(accumulate(batch, place: place, lossTokens: lossTokens))
+            losses.append(accumulate(batch, place: place, labels: labels))
             tokens += batch.tokens.count
         }
         let norm = optimizer.gradientNorm()
         let rate = schedule.rate(afterSteps: state.globalStep)
-        try update(rate: rate, norm: norm)
+        try update(rate: rate, norm: norm, group.map(\.batch))
 
         for loss in losses { state.running.add(loss, afterSteps: state.globalStep, filterNotFinite: settings.filtersNotFinite) }
         state.inputTokensSeen += tokens
@@ -52,30 +52,30 @@ extension TrainingLoop {
     /// Forward and backward of one micro-batch; gradients are added to the parameters'.
     /// - Parameters:
     ///   - place: the micro-batch's number in the whole run; it alone decides what dropout drops.
-    ///   - lossTokens: tokens with loss in the whole group.
+    ///   - labels: what the losses of the whole group are divided by.
     /// - Returns: the micro-batch's part of the group's mean loss.
-    private func accumulate(_ batch: Batch, place: Int, lossTokens: Int) -> Double {
+    private func accumulate(_ batch: Batch, place: Int, labels: Int) -> Double {
         let tape = Tape(
             backend: model.backend, isRecording: true, random: RandomGenerator(seed: settings.seed, stream: UInt64(place)))
         let layout = SequenceLayout(cumulativeLengths: batch.cumulativeLengths, positions: batch.positions)
         let hidden = model.hidden(tape, tokens: batch.tokens, layout: layout)
         let output = tape.linearCrossEntropy(
-            hidden, head: model.head, targets: batch.targets, normalizer: Float(lossTokens),
+            hidden, head: model.head, targets: batch.targets, normalizer: Float(labels),
             labelSmoothing: Float(settings.labelSmoothing))
         tape.backward(output.loss)
-        return output.lossSum / Double(lossTokens)
+        return output.lossSum / Double(labels)
     }
 
     /// Clips and updates. Gradients that are not numbers are dropped with a word about where they come from: one bad sample
     /// must not cost the weights.
-    private func update(rate: Double, norm: Double) throws {
+    private func update(rate: Double, norm: Double, _ group: [Batch]) throws {
         guard norm.isFinite else {
-            let origin = optimizer.firstNotFiniteGradient() ?? "the sum of all gradients overflows"
+            let origin = NotFiniteLocator(model: model, optimizer: optimizer).origin(group)
             optimizer.dropGradients()
             skippedUpdates += 1
             hooks.note(
                 .warning,
-                "Step \(state.globalStep + 1): the gradient of \(origin) is not finite; the weights are left as they were.")
+                "Step \(state.globalStep + 1): \(origin) is not finite; the weights are left as they were.")
             if skippedUpdates >= Self.patienceWithBadGradients {
                 throw TrainingError.notFinite(
                     step: state.globalStep + 1, what: "the gradient, for \(skippedUpdates) steps in a row,", origin: origin)

@@ -1,5 +1,5 @@
 /// The optimiser steps of a run. A step is a group of micro-batches whose losses are summed over tokens and divided once by the
-/// number of tokens that carry loss in the whole group (what the Trainer calls num_items_in_batch), then clipped, then AdamW.
+/// number of labels in the whole group (what the Trainer calls num_items_in_batch), then clipped, then AdamW.
 ///
 /// The loop knows nothing of files: what it decides to log, measure and save goes through its hooks, in the Trainer's order.
 

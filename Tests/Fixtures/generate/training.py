@@ -102,6 +102,10 @@ def samples(seed, count):
     return rows
 
 
+def every_label(rows):
+    return [{"input_ids": row["input_ids"], "labels": row["input_ids"]} for row in rows]
+
+
 def collate(rows):
     longest = max(len(row["input_ids"]) for row in rows)
     padded = lambda values, filler: torch.tensor([value + [filler] * (longest - len(value)) for value in values])
@@ -148,6 +152,10 @@ RUNS = {
     "lora_decay": dict(learning_rate=5e-3, lr_scheduler_type="linear", warmup_steps=0, max_grad_norm=1.0, weight_decay=0.1),
     "full": dict(learning_rate=3e-3, lr_scheduler_type="cosine", warmup_steps=2, max_grad_norm=0.5, weight_decay=0.1),
     "full_constant": dict(learning_rate=1e-3, lr_scheduler_type="constant", max_grad_norm=0.0, weight_decay=0.0),
+    # Every token is a label, the first of each sample too.
+    "full_pretraining": dict(learning_rate=1e-3, lr_scheduler_type="linear", max_grad_norm=1.0),
+    # The Trainer smooths per micro-batch, so without accumulation.
+    "lora_smoothing": dict(learning_rate=5e-3, lr_scheduler_type="linear", label_smoothing_factor=0.1, gradient_accumulation_steps=1, num_train_epochs=1),
 }
 
 train, evaluation = samples(11, 18), samples(12, 5)
@@ -180,13 +188,13 @@ for folder, kind, config in (
             model = PeftModel.from_pretrained(model, os.path.join(path, "adapter"), is_trainable=True)
         with tempfile.TemporaryDirectory() as output:
             trainer = InOrder(
-                model=model, train_dataset=train, eval_dataset=evaluation, data_collator=collate, compute_metrics=accuracy,
+                model=model, train_dataset=every_label(train) if name == "full_pretraining" else train, eval_dataset=evaluation, data_collator=collate, compute_metrics=accuracy,
                 preprocess_logits_for_metrics=lambda logits, labels: logits.argmax(dim=-1),
                 args=TrainingArguments(
-                    output_dir=output, per_device_train_batch_size=2, per_device_eval_batch_size=2, gradient_accumulation_steps=2,
-                    num_train_epochs=2, logging_steps=1, eval_strategy="steps", eval_steps=5, save_strategy="no", report_to="none",
-                    use_cpu=True, disable_tqdm=True, seed=1, remove_unused_columns=False, label_names=["labels"],
-                    dataloader_num_workers=0, **settings))
+                    output_dir=output, per_device_train_batch_size=2, per_device_eval_batch_size=2, logging_steps=1,
+                    eval_strategy="steps", eval_steps=5, save_strategy="no", report_to="none", use_cpu=True, disable_tqdm=True, seed=1,
+                    remove_unused_columns=False, label_names=["labels"], dataloader_num_workers=0,
+                    **{"gradient_accumulation_steps": 2, "num_train_epochs": 2, **settings}))
             trainer.train()
         keep = ("loss", "grad_norm", "learning_rate", "epoch", "step", "eval_loss", "eval_accuracy", "train_loss", "total_flos")
         histories[name] = [{key: entry[key] for key in keep if key in entry} for entry in trainer.state.log_history]
