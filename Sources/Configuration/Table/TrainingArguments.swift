@@ -79,7 +79,7 @@ extension ArgumentTable {
                 "linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup", "inverse_sqrt",
                 "warmup_stable_decay", "cosine_with_min_lr", "cosine_warmup_with_min_lr", "reduce_lr_on_plateau", "greedy",
             ], "How the learning rate goes up and down."
-        ).later(["cosine_with_min_lr", "cosine_warmup_with_min_lr", "reduce_lr_on_plateau", "greedy"], "This schedule is not built yet."),
+        ).later(["reduce_lr_on_plateau", "greedy"], "This schedule is not built yet."),
         .mapping("lr_scheduler_kwargs", "Settings of the schedule, such as {\"num_cycles\": 2}."),
         .number("warmup_steps", 0, "Steps in which the rate rises from 0: a number, or a fraction of all steps below 1.").atLeast(0),
         .optionalNumber("warmup_ratio", "Fraction of all steps in which the rate rises; warmup_steps goes first.").between(0, 1),
