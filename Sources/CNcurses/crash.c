@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -14,13 +13,12 @@
 #include <term.h>
 
 static const int crash_signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGABRT, SIGFPE};
-enum { CRASH_SIGNALS = sizeof crash_signals / sizeof *crash_signals, STACK_BYTES = 64 << 10 };
+enum { CRASH_SIGNALS = sizeof crash_signals / sizeof *crash_signals };
 
 static struct sigaction previous_actions[CRASH_SIGNALS];
 static int is_installed;
 static char restore_string[512];
 static size_t restore_length;
-static __thread void *thread_stack;
 
 static int collect(int character) {
     if (restore_length < sizeof restore_string - 1) restore_string[restore_length++] = (char)character;
@@ -84,17 +82,8 @@ static void handle_crash(int signal_number, siginfo_t *info, void *context) {
     raise(signal_number);
 }
 
-void terminal_prepare_thread_for_crash(void) {
-    if (thread_stack) return;
-    void *memory = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) return;
-    stack_t stack = {.ss_sp = memory, .ss_size = STACK_BYTES};
-    if (sigaltstack(&stack, NULL) == 0) thread_stack = memory; else munmap(memory, STACK_BYTES);
-}
-
 void terminal_install_crash_handler(void) {
     if (is_installed) return;
-    terminal_prepare_thread_for_crash();
     struct sigaction action;
     memset(&action, 0, sizeof action);
     action.sa_sigaction = handle_crash;

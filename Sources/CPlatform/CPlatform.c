@@ -5,8 +5,10 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -76,3 +78,22 @@ int platform_spawn_directory(posix_spawn_file_actions_t *actions, const char *di
 }
 
 void platform_signal_on_parent_death(int signal) { prctl(PR_SET_PDEATHSIG, signal); }
+
+#define SIGNAL_STACK_BYTES (64 << 10)
+static __thread void *signal_stack;
+
+void platform_install_signal_stack(void) {
+    if (signal_stack) return;
+    void *memory = mmap(NULL, SIGNAL_STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) return;
+    stack_t stack = {.ss_sp = memory, .ss_size = SIGNAL_STACK_BYTES};
+    if (sigaltstack(&stack, NULL) == 0) signal_stack = memory; else munmap(memory, SIGNAL_STACK_BYTES);
+}
+
+void platform_remove_signal_stack(void) {
+    if (!signal_stack) return;
+    stack_t none = {.ss_flags = SS_DISABLE};
+    sigaltstack(&none, NULL);
+    munmap(signal_stack, SIGNAL_STACK_BYTES);
+    signal_stack = NULL;
+}

@@ -86,6 +86,16 @@ public final class Mutex<Value>: @unchecked Sendable {
     }
 }
 
+/// A stack for signal handlers, apart from the thread's own: without it a stack overflow leaves no room to restore the terminal.
+/// Every `EngineThread` has one; other threads ask for theirs.
+public enum SignalStack {
+    /// For the calling thread.
+    public static func install() { platform_install_signal_stack() }
+
+    /// For the calling thread, before it ends.
+    public static func remove() { platform_remove_signal_stack() }
+}
+
 /// A thread with a name and a stack of its own size.
 public final class EngineThread: @unchecked Sendable {
     public let name: String
@@ -135,6 +145,8 @@ private func engineThreadEntry(_ argument: UnsafeMutableRawPointer?) -> UnsafeMu
     guard let argument else { return nil }
     let thread = Unmanaged<EngineThread>.fromOpaque(argument).takeRetainedValue()
     thread.takeName()
+    SignalStack.install()
     thread.run()
+    SignalStack.remove()
     return nil
 }

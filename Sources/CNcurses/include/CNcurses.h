@@ -112,5 +112,3 @@ void terminal_release_output(void);
 
 // MARK: Crashes
 
-// Gives the calling thread a stack of its own for the crash handler, so that even a stack overflow is reported.
-void terminal_prepare_thread_for_crash(void);

@@ -35,3 +35,9 @@ int platform_spawn_directory(posix_spawn_file_actions_t *actions, const char *di
 
 /// prctl(PR_SET_PDEATHSIG): the signal this process gets when its parent ends; 0 for none.
 void platform_signal_on_parent_death(int signal);
+
+/// Gives the calling thread a stack of its own for signal handlers, so that a handler runs even after a stack overflow.
+void platform_install_signal_stack(void);
+
+/// Takes that stack back; for threads that end.
+void platform_remove_signal_stack(void);

@@ -1,5 +1,6 @@
 import CNcurses
 import Glibc
+import Platform
 
 /// Why no full-screen terminal could be opened.
 public enum TerminalError: Error, Equatable, CustomStringConvertible {
@@ -63,10 +64,8 @@ public final class NcursesBackend: TerminalBackend {
     /// Undoes `blockSignals` for commands that open no screen.
     public static func unblockSignals() { terminal_unblock_signals() }
 
-    /// Gives the calling thread a stack on which even its overflow can be reported.
-    public static func prepareThreadForCrash() { terminal_prepare_thread_for_crash() }
-
     public init(options: Options = .fromEnvironment()) throws(TerminalError) {
+        SignalStack.install()
         let type = options.terminalType ?? NcursesBackend.directType(options)
         var result = NcursesBackend.open(options, type)
         if result == -2, type != nil, options.terminalType == nil { result = NcursesBackend.open(options, nil) }
