@@ -20,6 +20,6 @@ cp recipes/demo-model/config.json "$work/scratch/config.json"
 "$program" train recipes/demo-model/train.yaml
 "$program" export --model_name_or_path "$work/run" --template chatml --infer_dtype bfloat16 --export_dir "$work/export"
 
-rm -rf saves/demo-model
+# The card is written by hand and stays.
 mkdir -p saves/demo-model
-cp "$work"/export/* saves/demo-model/
+find "$work/export" -type f ! -name README.md -exec cp {} saves/demo-model/ \;
