@@ -22,6 +22,12 @@ struct BytePairModel: @unchecked Sendable {
             output.append(id)
             return
         }
+        if length <= MergeWork.shortLength {
+            let isDone = byteIDs.withUnsafeBufferPointer { ids in
+                ids.baseAddress.map { work.mergeBytes(start, length, ids: $0, merges, into: &output) } ?? false
+            }
+            if isDone { return }
+        }
         work.begin()
         var previousWasUnknown = false
         for index in 0..<length {

@@ -3,13 +3,17 @@
 /// Short words keep the rank of every adjacent pair in an array and take the smallest until none is left; long ones
 /// (unbroken text of any length) use a heap over a linked list, so that the cost stays n log n.
 final class MergeWork {
+    /// Room for the symbols of a short word, and for the rank and result of the pair that begins at each. Fixed memory: nothing in
+    /// the loops below is checked or counted.
+    private let shortSymbols: UnsafeMutablePointer<Int32>
+    private let ranks: UnsafeMutablePointer<UInt32>
+    private let results: UnsafeMutablePointer<Int32>
     private var symbols: [Int32] = []
-    private var ranks: [UInt32] = []
-    private var results: [Int32] = []
     private var next: [Int32] = []
     private var previous: [Int32] = []
     private var heap: [HeapEntry] = []
-    private static let longWord = 96
+    /// Words of up to so many symbols are short.
+    static let shortLength = 96
 
     private struct HeapEntry {
         /// Rank in the high half, position in the low half: the smallest is the lowest rank, then the leftmost.
@@ -20,64 +24,83 @@ final class MergeWork {
         var right: Int32
     }
 
+    init() {
+        shortSymbols = .allocate(capacity: MergeWork.shortLength)
+        ranks = .allocate(capacity: MergeWork.shortLength)
+        results = .allocate(capacity: MergeWork.shortLength)
+        shortSymbols.initialize(repeating: 0, count: MergeWork.shortLength)
+        ranks.initialize(repeating: 0, count: MergeWork.shortLength)
+        results.initialize(repeating: 0, count: MergeWork.shortLength)
+    }
+
+    deinit {
+        shortSymbols.deallocate()
+        ranks.deallocate()
+        results.deallocate()
+    }
+
     /// Starts a word.
     func begin() { symbols.removeAll(keepingCapacity: true) }
     func add(_ id: Int32) { symbols.append(id) }
 
     /// Merges what was added since `begin` and appends the ids that remain.
     func finish(_ merges: MergeTable, into output: inout [Int32]) {
-        if symbols.count > MergeWork.longWord {
+        if symbols.count > MergeWork.shortLength {
             mergeLong(merges)
-        } else if symbols.count > 1 {
-            mergeShort(merges)
+            output.append(contentsOf: symbols)
+            return
         }
-        output.append(contentsOf: symbols)
+        for (index, symbol) in symbols.enumerated() { shortSymbols[index] = symbol }
+        mergeShort(symbols.count, merges, into: &output)
     }
 
-    private func mergeShort(_ merges: MergeTable) {
-        var count = symbols.count
-        if ranks.count < MergeWork.longWord {
-            ranks = Array(repeating: .max, count: MergeWork.longWord)
-            results = Array(repeating: -1, count: MergeWork.longWord)
+    /// Merges a word of bytes that all have an id, at most `shortLength` of them.
+    @inline(__always)
+    func mergeBytes(
+        _ start: UnsafePointer<UInt8>, _ length: Int, ids: UnsafePointer<Int32>, _ merges: MergeTable, into output: inout [Int32]
+    ) -> Bool {
+        for index in 0..<length {
+            let id = ids[Int(start[index])]
+            if id < 0 { return false }
+            shortSymbols[index] = id
         }
-        symbols.withUnsafeMutableBufferPointer { symbols in
-            ranks.withUnsafeMutableBufferPointer { ranks in
-                results.withUnsafeMutableBufferPointer { results in
-                    for index in 0..<count - 1 {
-                        (ranks[index], results[index]) = merges.merge(symbols[index], symbols[index + 1])
-                    }
-                    while count > 1 {
-                        var best = 0
-                        var bestRank = ranks[0]
-                        var index = 1
-                        while index < count - 1 {
-                            if ranks[index] < bestRank {
-                                bestRank = ranks[index]
-                                best = index
-                            }
-                            index += 1
-                        }
-                        if bestRank == .max { break }
-                        symbols[best] = results[best]
-                        count -= 1
-                        index = best + 1
-                        while index < count {
-                            symbols[index] = symbols[index + 1]
-                            index += 1
-                        }
-                        index = best + 1
-                        while index < count - 1 {
-                            ranks[index] = ranks[index + 1]
-                            results[index] = results[index + 1]
-                            index += 1
-                        }
-                        if best + 1 < count { (ranks[best], results[best]) = merges.merge(symbols[best], symbols[best + 1]) }
-                        if best > 0 { (ranks[best - 1], results[best - 1]) = merges.merge(symbols[best - 1], symbols[best]) }
-                    }
-                }
+        mergeShort(length, merges, into: &output)
+        return true
+    }
+
+    private func mergeShort(_ length: Int, _ merges: MergeTable, into output: inout [Int32]) {
+        let symbols = shortSymbols
+        let ranks = self.ranks
+        let results = self.results
+        var count = length
+        var index = 0
+        while index < count - 1 {
+            (ranks[index], results[index]) = merges.merge(symbols[index], symbols[index + 1])
+            index += 1
+        }
+        while count > 1 {
+            // The smallest rank first, where it is second: the plain minimum is done several at a time.
+            var smallest = UInt32.max
+            index = 0
+            while index < count - 1 {
+                smallest = min(smallest, ranks[index])
+                index += 1
             }
+            if smallest == .max { break }
+            var best = 0
+            while ranks[best] != smallest { best += 1 }
+            symbols[best] = results[best]
+            count -= 1
+            let behind = count - best - 1
+            (symbols + best + 1).update(from: symbols + best + 2, count: behind)
+            if behind > 0 {
+                (ranks + best + 1).update(from: ranks + best + 2, count: behind - 1)
+                (results + best + 1).update(from: results + best + 2, count: behind - 1)
+                (ranks[best], results[best]) = merges.merge(symbols[best], symbols[best + 1])
+            }
+            if best > 0 { (ranks[best - 1], results[best - 1]) = merges.merge(symbols[best - 1], symbols[best]) }
         }
-        symbols.removeLast(symbols.count - count)
+        output.append(contentsOf: UnsafeBufferPointer(start: symbols, count: count))
     }
 
     private func mergeLong(_ merges: MergeTable) {

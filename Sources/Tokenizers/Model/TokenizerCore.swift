@@ -131,9 +131,8 @@ final class TokenizerCore: @unchecked Sendable {
     ) {
         if case .scanner(let known) = plan, normalizedMatcher.isEmpty {
             scratch.fill(text)
-            if normalizer != nil, !Normalizer.isPlain(scratch.plainBytes) {
-                let normalized = Normalizer.composed.apply(Array(scratch.plainBytes))
-                normalized.withUnsafeBufferPointer { scratch.fill($0) }
+            if normalizer != nil, let composed = Normalizer.compose(scratch.plainBytes) {
+                composed.withUnsafeBufferPointer { scratch.fill($0) }
             }
             encodeWords(known, scratch, into: &output)
             return

@@ -21,9 +21,7 @@ indirect enum Normalizer: Sendable {
         case .prepend(let prefix): return text.isEmpty ? text : prefix + text
         case .replace(let literal, let replacement): return Normalizer.replace(literal, in: text, with: replacement)
         case .replacePattern(let pattern, let replacement): return Normalizer.replace(pattern, in: text, with: replacement)
-        case .composed:
-            let isPlain = text.withUnsafeBufferPointer { Normalizer.isPlain($0) }
-            return isPlain ? text : Normalizer.encode(String(decoding: text, as: UTF8.self)._nfc)
+        case .composed: return text.withUnsafeBufferPointer { Normalizer.compose($0) } ?? text
         case .decomposed:
             return text.allSatisfy { $0 < 0x80 } ? text : Normalizer.encode(String(decoding: text, as: UTF8.self)._nfd)
         case .lowercase: return Array(String(decoding: text, as: UTF8.self).lowercased().utf8)
@@ -40,34 +38,73 @@ indirect enum Normalizer: Sendable {
         return Array(String(view).utf8)
     }
 
-    /// True when text is surely in composed form already: only ASCII, Latin-1, common ideographs and the like.
-    static func isPlain(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
+    /// The text in composed form, or nil when it is so already.
+    ///
+    /// Only the stretches around characters that composing could touch go through the standard library: from the character before
+    /// such a one to the next that surely begins anew.
+    static func compose(_ text: UnsafeBufferPointer<UInt8>) -> [UInt8]? {
+        var result: [UInt8] = []
+        var written = 0
+        var previous = 0
         var position = 0
         while position < text.count {
-            let first = text[position]
-            if first < 0x80 {
-                position += 1
-            } else if first < 0xCC {
-                // Below U+0300: no combining marks.
-                position += 2
-            } else if first >= 0xE4, first <= 0xE9 {
-                // U+4000...U+9FFF: ideographs.
-                position += 3
-            } else if first == 0xE3, position + 1 < text.count, text[position + 1] == 0x80 {
-                // U+3000...U+303F without the tone marks U+302A...U+302F.
-                if position + 2 < text.count, (0xAA...0xAF).contains(text[position + 2]) { return false }
-                position += 3
-            } else if first == 0xE2, position + 2 < text.count, text[position + 1] == 0x80, text[position + 2] >= 0x82 {
-                // U+2002...U+203F: dashes and quotation marks.
-                position += 3
-            } else if first == 0xEF, position + 1 < text.count, text[position + 1] >= 0xBC {
-                // U+FF00...U+FFFF: full-width forms.
-                position += 3
-            } else {
-                return false
+            let length = plainLength(text, position)
+            if length > 0 {
+                previous = position
+                position += length
+                continue
+            }
+            let start = max(written, previous)
+            var end = position
+            while end < text.count, plainLength(text, end) == 0 {
+                end += 1
+                while end < text.count, text[end] & 0xC0 == 0x80 { end += 1 }
+            }
+            result.append(contentsOf: text[written..<start])
+            result.append(contentsOf: encode(String(decoding: text[start..<end], as: UTF8.self)._nfc))
+            written = end
+            previous = end
+            position = end
+        }
+        if written == 0 { return nil }
+        result.append(contentsOf: text[written...])
+        return result
+    }
+
+    /// Length of the character at `position` when it is one that stays as it is and joins nothing before it, else 0: letters and signs
+    /// of the common alphabets, ideographs, Hangul syllables, symbols, emoji.
+    @inline(__always)
+    private static func plainLength(_ text: UnsafeBufferPointer<UInt8>, _ position: Int) -> Int {
+        let first = text[position]
+        if first < 0x80 { return 1 }
+        if first < 0xCC { return 2 }
+        return widePlainLength(text, position)
+    }
+
+    private static func widePlainLength(_ text: UnsafeBufferPointer<UInt8>, _ position: Int) -> Int {
+        let first = UInt32(text[position])
+        guard first < 0xF5, position + 1 < text.count else { return 0 }
+        let second = UInt32(text[position + 1] & 0x3F)
+        if first < 0xE0 {
+            switch (first & 0x1F) << 6 | second {
+            // Greek without the three signs that stand for others, Cyrillic without its marks, Hebrew and Arabic letters.
+            case 0x370...0x373, 0x375...0x37D, 0x37F...0x386, 0x388...0x482, 0x48A...0x52F, 0x5D0...0x5EA, 0x621...0x64A: return 2
+            default: return 0
             }
         }
-        return true
+        guard position + 2 < text.count else { return 0 }
+        if first < 0xF0 {
+            switch (first & 0x0F) << 12 | second << 6 | UInt32(text[position + 2] & 0x3F) {
+            case 0x2002...0x200A, 0x2010...0x205E, 0x2190...0x219B, 0x219C...0x2328, 0x232B...0x2ADB, 0x2ADD...0x2BFF, 0x3000...0x3029,
+                0x3030...0x3098, 0x309B...0x4DBF, 0x4E00...0x9FFF, 0xAC00...0xD7A3, 0xFF00...0xFFEF:
+                return 3
+            default: return 0
+            }
+        }
+        guard position + 3 < text.count else { return 0 }
+        let high = (first & 0x07) << 18 | second << 12 | UInt32(text[position + 2] & 0x3F) << 6
+        // Emoji and pictures; ideographs of the second plane.
+        return (high >= 0x1F000 && high < 0x1FB00) || (high >= 0x20000 && high < 0x2A6C0) ? 4 : 0
     }
 
     static func replace(_ literal: [UInt8], in text: [UInt8], with replacement: [UInt8]) -> [UInt8] {
