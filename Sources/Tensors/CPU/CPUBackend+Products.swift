@@ -182,6 +182,10 @@ extension CPUBackend {
             a.width == b.height && a.height == c.rowCount && b.width == c.columnCount && !c.isTransposed,
             "product of [\(a.height), \(a.width)] and [\(b.height), \(b.width)] into [\(c.rowCount), \(c.columnCount)]")
         let left = a.pointer, right = b.pointer, to = c.pointer
+        if a.height <= CPUBackend.fewRows, !a.isTransposed, b.isTransposed, b.stride == a.width, alpha == 1, beta == 0 {
+            tb_gemv_f32(left, a.height, a.stride, right, b.width, a.width, to, c.stride)
+            return
+        }
         let grid = PanelGrid(rows: c.rowCount, columns: c.columnCount, depth: a.width, isWidened: false, isThin: false)
         threads.run(grid.count) { chunk in
             let panel = grid.panel(chunk)

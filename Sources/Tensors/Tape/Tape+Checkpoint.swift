@@ -31,21 +31,20 @@ private struct CheckpointOperation: Operation {
     let body: (Tape, [Value]) -> [Value]
 
     func backward(on tape: Tape) {
-        let gradients = results.map { tape.takeGradient(of: $0) }
-        guard gradients.contains(where: { $0 != nil }) else { return }
+        guard results.contains(where: { tape.hasGradient($0) }) else { return }
         let again = Tape(backend: tape.backend, isRecording: true, random: random)
         again.isTraining = isTraining
         let values = inputs.map { input in
             tape.needsGradient(input.id) ? again.variable(input.tensor) : again.constant(input.tensor)
         }
-        let outputs = body(again, values)
-        var arrived: [(value: Value, gradient: Tensor)] = []
-        for (output, gradient) in zip(outputs, gradients) {
-            if let gradient { arrived.append((output, gradient)) }
+        let outputs = body(again, values).map(\.id)
+        // The gradients move over: nobody else holds them, so they can be added to in place.
+        for (result, output) in zip(results, outputs) {
+            if let gradient = tape.takeGradient(of: result) { again.addGradient(gradient, to: output) }
         }
-        again.backward(from: arrived)
+        again.playBackward()
         for (input, value) in zip(inputs, values) {
-            if let gradient = again.gradient(of: value) { tape.addGradient(gradient, to: input.id) }
+            if let gradient = again.takeGradient(of: value.id) { tape.addGradient(gradient, to: input.id) }
         }
     }
 }

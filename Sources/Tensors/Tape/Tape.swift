@@ -21,7 +21,6 @@ public final class Tape {
     /// Gradients by value id, while they are waiting for the operation that made the value.
     private var gradients: [Tensor?] = []
     private var needsGradient: [Bool] = []
-    private var keptGradients: [Bool] = []
 
     public init(backend: any Backend, isRecording: Bool, random: RandomGenerator = RandomGenerator(seed: 0)) {
         self.backend = backend
@@ -40,7 +39,6 @@ public final class Tape {
     /// A tensor from outside whose gradient can be read after `backward`.
     public func variable(_ tensor: Tensor) -> Value {
         let value = newValue(tensor, requiresGradient: true)
-        keptGradients[Int(value.id)] = isRecording
         return value
     }
 
@@ -58,13 +56,11 @@ public final class Tape {
         operations.removeAll(keepingCapacity: true)
         gradients.removeAll(keepingCapacity: true)
         needsGradient.removeAll(keepingCapacity: true)
-        keptGradients.removeAll(keepingCapacity: true)
     }
 
     func newValue(_ tensor: Tensor, requiresGradient: Bool, again: (() -> Tensor)? = nil) -> Value {
         let value = Value(id: Int32(needsGradient.count), tensor: tensor, again: again)
         needsGradient.append(requiresGradient && isRecording)
-        keptGradients.append(false)
         gradients.append(nil)
         return value
     }
@@ -89,7 +85,7 @@ public final class Tape {
         playBackward()
     }
 
-    private func playBackward() {
+    func playBackward() {
         while let last = operations.popLast() {
             last?.backward(on: self)
         }
@@ -101,6 +97,8 @@ public final class Tape {
         gradients[Int(id)] = nil
         return gradient
     }
+
+    func hasGradient(_ id: Int32) -> Bool { gradients[Int(id)] != nil }
 
     func needsGradient(_ id: Int32) -> Bool { needsGradient[Int(id)] }
 
