@@ -46,6 +46,9 @@ import Testing
         let x = randomTensor([rows, 75], &random)
         let tape = Tape(backend: backend, isRecording: false)
         let found = tape.linear(tape.constant(x), layer).tensor.floats()
+        let blas = Tape(backend: CPUBackend(threadCount: 2, products: .blas), isRecording: false)
+        let other = blas.linear(blas.constant(x), layer).tensor
+        #expect(largestDifference(tape.linear(tape.constant(x), layer).tensor, other) < 1e-4)
         guard let weight = layer.weight.parameter?.value.floats(), let bias = layer.bias?.value.floats(), let adapter = layer.adapter else { return }
         let a = adapter.a.value.floats(), b = adapter.b.value.floats(), values = x.floats()
         for row in 0..<rows {

@@ -6,7 +6,9 @@ import Testing
 /// Every operation of the tape against finite differences of itself, on each backend.
 @Suite struct OperationTests {
     /// Backends whose operations are tested. A new backend adds itself here.
-    static let backends: [any Backend] = [CPUBackend(threadCount: 1), CPUBackend(threadCount: 3)]
+    static let backends: [any Backend] = [
+        CPUBackend(threadCount: 1), CPUBackend(threadCount: 3), CPUBackend(threadCount: 2, products: .blas),
+    ]
 
     @Test("each operation's gradients agree with finite differences", arguments: OperationCase.all)
     func gradients(_ operation: OperationCase) {

@@ -11,9 +11,19 @@ public final class CPUBackend: Backend {
     let packing = ScratchBuffers()
     private let pool = MemoryPool()
 
+    let usesOwnProducts: Bool
+
+    /// Who multiplies matrices.
+    public enum ProductKernels: Sendable {
+        /// The kernels of CKernels where this machine has them, else OpenBLAS.
+        case best
+        case blas
+    }
+
     /// - Parameter threadCount: 0 for all processors that this process may use
-    public init(threadCount: Int = 0) {
+    public init(threadCount: Int = 0, products: ProductKernels = .best) {
         threads = ThreadPool(threadCount: threadCount > 0 ? threadCount : SystemInfo.cpuCount)
+        usesOwnProducts = products == .best && PackedProduct.isAvailable
         openblas_set_num_threads(1)
     }
 

@@ -37,10 +37,7 @@ public final class Tape {
     public func constant(_ tensor: Tensor) -> Value { newValue(tensor, requiresGradient: false) }
 
     /// A tensor from outside whose gradient can be read after `backward`.
-    public func variable(_ tensor: Tensor) -> Value {
-        let value = newValue(tensor, requiresGradient: true)
-        return value
-    }
+    public func variable(_ tensor: Tensor) -> Value { newValue(tensor, requiresGradient: true) }
 
     /// The gradient of a `variable` after `backward`, nil when the loss does not depend on it.
     public func gradient(of value: Value) -> Tensor? { gradients[Int(value.id)] }
