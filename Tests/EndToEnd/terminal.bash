@@ -4,9 +4,15 @@ set -u
 tmux_socket="tuneboard-test-$$"
 story_failures=0
 
+terminal_count=0
+
 # open_terminal COLUMNS ROWS COMMAND: a fresh terminal that runs the command; closed when the script ends.
 open_terminal() {
-    tmux -L "$tmux_socket" -f /dev/null new-session -d -x "$1" -y "$2" "$3"
+    # A server that was asked to end may still hold its socket, so each terminal has its own.
+    close_terminal
+    terminal_count=$((terminal_count + 1))
+    tmux_socket="tuneboard-test-$$-$terminal_count"
+    tmux -u -L "$tmux_socket" -f /dev/null new-session -d -x "$1" -y "$2" "$3"
     tmux -L "$tmux_socket" set-option -g remain-on-exit on >/dev/null
 }
 
@@ -15,7 +21,7 @@ trap close_terminal EXIT
 
 press() { tmux -L "$tmux_socket" send-keys "$@"; }
 type_text() { tmux -L "$tmux_socket" send-keys -l "$1"; }
-screen() { tmux -L "$tmux_socket" capture-pane -p; }
+screen() { tmux -u -L "$tmux_socket" capture-pane -p 2>/dev/null; }
 
 # await PATTERN [SECONDS]: until a line of the screen matches the extended regular expression.
 await() {
