@@ -19,14 +19,14 @@ check() {
     fi
 }
 
-train() { "$program" train recipes/quickstart.yaml --save_steps 7 --save_total_limit 100 --num_train_epochs 3 --lora_dropout 0.1 "$@"; }
+arguments=(train recipes/quickstart.yaml --save_steps 7 --save_total_limit 100 --num_train_epochs 3 --lora_dropout 0.1)
 
 # losses FILE: what was logged, without the clock.
 losses() { sed -E 's/"(elapsed_time|remaining_time|throughput)": [^,}]*,? ?//g' "$1"; }
 
-train --output_dir "$work/whole" >"$work/whole.log" 2>&1 || { cat "$work/whole.log"; exit 1; }
+"$program" "${arguments[@]}" --output_dir "$work/whole" >"$work/whole.log" 2>&1 || { cat "$work/whole.log"; exit 1; }
 
-train --output_dir "$work/broken" >"$work/broken.log" 2>&1 &
+"$program" "${arguments[@]}" --output_dir "$work/broken" >"$work/broken.log" 2>&1 &
 victim=$!
 for _ in $(seq 600); do
     [ -d "$work/broken/checkpoint-14" ] && break
@@ -38,7 +38,7 @@ kill -9 "$victim" 2>/dev/null
 wait "$victim" 2>/dev/null
 check "the killed run left checkpoint-14 and no final adapter" test -d "$work/broken/checkpoint-14" -a ! -e "$work/broken/all_results.json"
 
-train --output_dir "$work/broken" --resume_from_checkpoint true --overwrite_output_dir false >"$work/resumed.log" 2>&1 || cat "$work/resumed.log"
+"$program" "${arguments[@]}" --output_dir "$work/broken" --resume_from_checkpoint true --overwrite_output_dir false >"$work/resumed.log" 2>&1 || cat "$work/resumed.log"
 check "the resumed adapter is the same, bit for bit" cmp "$work/whole/adapter_model.safetensors" "$work/broken/adapter_model.safetensors"
 losses "$work/whole/trainer_log.jsonl" >"$work/whole.losses"
 losses "$work/broken/trainer_log.jsonl" >"$work/broken.losses"
