@@ -13,6 +13,8 @@ public struct BoardCommand: Sendable {
     public let contexts: [Context]
     /// Which come first in the footer when there is not room for all; small is first.
     public let footerRank: Int
+    /// Whether the footer leaves it out while it cannot be done, instead of showing it dimmed.
+    public let isShownOnlyWhenPossible: Bool
     /// Whether its plain letters work although text is being typed.
     public let worksWhileTyping: Bool
     /// Why it cannot be done now, or nil.
@@ -21,7 +23,7 @@ public struct BoardCommand: Sendable {
 
     init(
         _ identifier: String, _ title: String, label: String? = nil, keys: [Key], in contexts: [Context], rank: Int = 50,
-        worksWhileTyping: Bool = false, refusal: @escaping @Sendable (BoardState) -> String? = { _ in nil },
+        onlyWhenPossible: Bool = false, worksWhileTyping: Bool = false, refusal: @escaping @Sendable (BoardState) -> String? = { _ in nil },
         perform: @escaping @Sendable (inout BoardState) -> [Effect]
     ) {
         self.identifier = identifier
@@ -30,6 +32,7 @@ public struct BoardCommand: Sendable {
         self.keys = keys
         self.contexts = contexts
         self.footerRank = rank
+        isShownOnlyWhenPossible = onlyWhenPossible
         self.worksWhileTyping = worksWhileTyping
         self.refusal = refusal
         self.perform = perform

@@ -22,7 +22,7 @@ extension CommandTable {
         },
         BoardCommand("board.repaint", "Repaint the screen", keys: keys("ctrl+l"), in: [.anywhere]) { _ in [.repaint] },
         BoardCommand("board.suspend", "Suspend to the shell", keys: keys("ctrl+z"), in: [.anywhere]) { $0.requestSuspend() },
-        BoardCommand("board.detach", "Detach: leave the board, the job goes on", label: "detach", keys: keys("d"), in: [.page], rank: 60,
+        BoardCommand("board.detach", "Detach: leave the board, the job goes on", label: "detach", keys: keys("d"), in: [.page], rank: 20, onlyWhenPossible: true,
             refusal: { $0.runningJob == nil ? "There is nothing to detach from: no job runs here." : nil },
             perform: { _ in [.detach] }),
         BoardCommand("catalog.refresh", "Look for models, datasets and runs again", keys: keys("ctrl+f"), in: [.page]) { $0.rescan() },
@@ -59,13 +59,16 @@ extension CommandTable {
     static let jobs: [BoardCommand] = [
         BoardCommand("job.start", "Start what the form describes", label: "start", keys: keys("f5", "ctrl+r"), in: [.formPage], rank: 8,
             refusal: { $0.startRefusal() }, perform: { $0.requestStart($0.tab) }),
-        BoardCommand("job.stop", "Stop and save; twice: abort now", label: "stop", keys: keys("x"), in: [.page], rank: 30,
+        BoardCommand("job.stop", "Stop and save; twice: abort now", label: "stop", keys: keys("x"), in: [.page], rank: 5,
+            onlyWhenPossible: true,
             refusal: { $0.controlRefusal("stop") }, perform: { $0.requestStop() }),
-        BoardCommand("job.pause", "Pause or resume the job", label: "pause", keys: keys("p"), in: [.page], rank: 32,
+        BoardCommand("job.pause", "Pause or resume the job", label: "pause", keys: keys("p"), in: [.page], rank: 6,
+            onlyWhenPossible: true,
             refusal: { $0.controlRefusal("pause") }, perform: { $0.togglePause() }),
         BoardCommand("job.pause.space", "Pause or resume the job", keys: keys("space"), in: [.chart, .log],
             refusal: { $0.controlRefusal("pause") }, perform: { $0.togglePause() }),
-        BoardCommand("job.save", "Save a checkpoint now", label: "save ckpt", keys: keys("S"), in: [.page], rank: 31,
+        BoardCommand("job.save", "Save a checkpoint now", label: "ckpt", keys: keys("S"), in: [.page], rank: 7,
+            onlyWhenPossible: true,
             refusal: { $0.controlRefusal("save") }, perform: { $0.requestCheckpoint() }),
         BoardCommand("preview.copy", "Copy the command line", label: "copy", keys: keys("y"), in: [.formPage, .preview], rank: 12) {
             $0.copyPreview()

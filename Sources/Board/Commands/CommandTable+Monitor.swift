@@ -24,14 +24,14 @@ extension CommandTable {
         },
         BoardCommand("chart.first", "Go to the start", keys: keys("home", "g"), in: [.chart], refusal: needsPoints) { $0.panToEnd(false) },
         BoardCommand("chart.last", "Go to the end", keys: keys("end", "G"), in: [.chart], refusal: needsPoints) { $0.panToEnd(true) },
-        BoardCommand("chart.fit", "Fit the whole run", label: "fit", keys: keys("0"), in: [.chart], rank: 4) { $0.fitChart() },
-        BoardCommand("chart.follow", "Follow new steps, or freeze the view", label: "follow", keys: keys("f"), in: [.chart], rank: 6,
+        BoardCommand("chart.fit", "Fit the whole run", label: "fit", keys: keys("0"), in: [.chart], rank: 8) { $0.fitChart() },
+        BoardCommand("chart.follow", "Follow new steps, or freeze the view", label: "follow", keys: keys("f"), in: [.chart], rank: 11,
             refusal: needsPoints) { $0.toggleFollow() },
-        BoardCommand("chart.inspect", "Cursor that reads values", label: "inspect", keys: keys("i"), in: [.chart], rank: 5,
+        BoardCommand("chart.inspect", "Cursor that reads values", label: "inspect", keys: keys("i"), in: [.chart], rank: 9,
             refusal: needsPoints) { $0.toggleInspect() },
-        BoardCommand("chart.metric", "Next metric", label: "metric", keys: keys("m"), in: [.chart], rank: 7) { $0.cycleMetric(by: 1) },
+        BoardCommand("chart.metric", "Next metric", label: "metric", keys: keys("m"), in: [.chart], rank: 10) { $0.cycleMetric(by: 1) },
         BoardCommand("chart.metric.previous", "Previous metric", keys: keys("M"), in: [.chart]) { $0.cycleMetric(by: -1) },
-        BoardCommand("chart.overlay", "Draw another run over this one", label: "overlay", keys: keys("o"), in: [.chart], rank: 40) {
+        BoardCommand("chart.overlay", "Draw another run over this one", label: "overlay", keys: keys("o"), in: [.chart], rank: 21) {
             $0.toggleOverlayRun()
         },
         BoardCommand("chart.leave", "Leave the cursor, the zoom, then the opened run", keys: keys("escape"), in: [.chart]) {
@@ -58,7 +58,7 @@ extension CommandTable {
     ]
 
     static let runs: [BoardCommand] = [
-        BoardCommand("runs.show", "Runs under saves/", label: "runs", keys: keys("R"), in: [.page], rank: 41) { $0.openRuns() },
+        BoardCommand("runs.show", "Runs under saves/", label: "runs", keys: keys("R"), in: [.page], rank: 22) { $0.openRuns() },
         BoardCommand("runs.open", "Open the run in the Monitor", label: "open", keys: keys("enter"), in: [.runs], rank: 1,
             refusal: { $0.runRefusal() }, perform: { $0.openSelectedRun() }),
         BoardCommand("runs.resume", "Resume the run from its last checkpoint", label: "resume", keys: keys("r"), in: [.runs], rank: 2,

@@ -91,7 +91,11 @@ enum FirstState {
         var state = BoardState(size: size, forms: forms)
         state.now = Clock.unixTime()
         state.secondsFromUTC = secondsFromUTC(state.now)
-        if let problem { state.status = StatusMessage(.failure, problem) }
+        if let problem {
+            state.status = StatusMessage(.failure, problem)
+        } else if path == nil {
+            state.status = StatusMessage(.note, "There is no \(recipe) here. ⏎ picks a model and data, L loads a recipe.")
+        }
         var effects: [Effect] = [.scanCatalog(datasetDirectory: training.text("dataset_dir"))]
         for tab in [Tab.train, .export] where state.forms[tab].firstError == nil {
             state.forms[tab].plan = .computing

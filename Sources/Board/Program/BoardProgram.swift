@@ -82,7 +82,7 @@ public final class BoardProgram {
         }
         tickIfDue()
         drawIfDue()
-        marker?.update(isIdle: queue.isIdle && (!isDirty || isDirtyByEventsOnly), keys: keyCount, frames: frameCount, state: state)
+        marker?.update(isIdle: queue.isIdle && (!isDirty || isDirtyByEventsOnly || outcome != nil), keys: keyCount, frames: frameCount, state: state)
     }
 
     // MARK: Time

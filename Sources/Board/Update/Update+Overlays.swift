@@ -218,7 +218,9 @@ extension BoardState {
 
     mutating func promptForRecipe() -> [Effect] {
         let tab = activeFormTab ?? pageForm
-        let path = forms[tab].recipePath ?? "recipes/\(tab.title.lowercased()).yaml"
+        // The arguments that a run left behind stay what they are.
+        let loaded = forms[tab].recipePath.flatMap { Path.name($0) == "training_args.yaml" ? nil : $0 }
+        let path = loaded ?? "recipes/\(tab == .train ? "mine" : tab.title.lowercased()).yaml"
         overlays.append(.prompt(PromptState(title: "Save the form as", text: path, purpose: .saveRecipe(tab))))
         return []
     }

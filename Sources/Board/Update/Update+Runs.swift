@@ -19,6 +19,16 @@ extension BoardState {
         return rescan()
     }
 
+    /// A run that another process is at work on is shown as soon as the board opens, unless something was done already.
+    mutating func showLiveRun() -> [Effect] {
+        guard let index = catalog.runs.firstIndex(where: { $0.isAlive && !$0.isOurs && $0.kind == .train }), jobs.isEmpty, tab == .train,
+            overlays.isEmpty, !forms.train.isModified, forms.train.edit == nil, !forms.train.isFiltering
+        else { return [] }
+        runList.selection = index
+        status = StatusMessage(.note, "\(RunName.short(catalog.runs[index].directory)) is at work in another process. p, S and x steer it.")
+        return openSelectedRun()
+    }
+
     // MARK: Why not
 
     func runRefusal() -> String? { selectedRun == nil ? "There are no runs under saves/ yet." : nil }

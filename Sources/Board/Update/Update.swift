@@ -27,9 +27,10 @@ extension BoardState {
             system = sample
             return refreshIfDue()
         case .catalogScanned(let catalog):
+            let isFirst = !self.catalog.isScanned
             self.catalog = catalog
             clampSelections()
-            return []
+            return isFirst ? showLiveRun() : []
         case .planned(let tab, let generation, let plan):
             if forms[tab].generation == generation { forms[tab].plan = plan }
             return []

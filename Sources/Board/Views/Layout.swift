@@ -33,7 +33,7 @@ public struct Layout: Sendable {
 
     var train: FormPage {
         if isWide {
-            let bands = body.rows(.fill, .fixed(min(9, max(5, size.rows / 5))))
+            let bands = body.rows(.fill, .fixed(6))
             let columns = bands[0].columns(.ratio(0.38), .ratio(0.28), .fill)
             let right = columns[2].rows(.ratio(0.55), .fill)
             return FormPage(form: columns[0], help: columns[1], plan: right[0], runs: right[1], command: bands[1])

@@ -157,7 +157,11 @@ extension Painter {
             case .running, .loading: break
             case .waiting, .paused, .stopping, .finished, .stopped, .failed, .aborted: words += " " + run.state.word
             }
-            if let fraction = run.fraction { words += " \(Int(fraction * 100))%" }
+            if let fraction = run.fraction {
+                let share = " \(Int(fraction * 100))%"
+                // Where there is no room for the name, how far it is tells more.
+                words = layout.size.columns < 72 ? "●" + share : words + share
+            }
             if layout.isWide, let latest = run.latest {
                 words += "  step \(latest.step)/\(latest.totalSteps)  ETA \(Words.duration(latest.remainingSeconds))"
             }
@@ -169,7 +173,7 @@ extension Painter {
             let adapter = info.adapterName.map { state.chat.isAdapterEnabled ? $0 : "\($0) off" }
             return ("● " + (adapter ?? info.modelName), "ui.status")
         }
-        if state.catalog.runs.contains(where: { $0.isAlive && !$0.isOurs }) { return ("a run is alive elsewhere (R)", "ui.info") }
+        if state.catalog.runs.contains(where: { $0.isAlive && !$0.isOurs }) { return ("● elsewhere", "ui.info") }
         return ("idle", "ui.status")
     }
 
@@ -196,8 +200,7 @@ extension Painter {
         let contexts = state.contexts
         let commands = CommandTable.footer(in: contexts)
         let general = commands.filter { $0.footerRank >= 80 }
-        // Commands that are rarely possible are shown only while they are; the others stay, dimmed.
-        let special = commands.filter { $0.footerRank < 80 && ($0.footerRank < 30 || $0.refusal(state) == nil) }
+        let special = commands.filter { $0.footerRank < 80 && (!$0.isShownOnlyWhenPossible || $0.refusal(state) == nil) }
         var right = row.endX
         for command in general.reversed() {
             let width = TextWidth.width(of: shortKey(command)) + 1 + TextWidth.width(of: command.label ?? "")

@@ -50,7 +50,7 @@ extension Painter {
             if line.name.isEmpty {
                 y += paragraph(line.value, in: Rect(x: area.x, y: y, width: area.width, height: min(3, area.endY - y)), line.scope)
             } else {
-                pair(line.name, line.value, in: Rect(x: area.x, y: y, width: area.width, height: 1), nameWidth: 11, scope: line.scope)
+                pair(line.name, line.value, in: Rect(x: area.x, y: y, width: area.width, height: 1), nameWidth: 13, scope: line.scope)
                 y += 1
             }
         }

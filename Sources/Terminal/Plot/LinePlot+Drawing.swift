@@ -24,7 +24,9 @@ extension LinePlot {
         let yAxis = PlotAxis(low: yRange.low, high: yRange.high, isLogarithmic: view.isLogarithmic)
         let xAxis = PlotAxis(low: xRange.lowerBound, high: xRange.upperBound)
 
-        let yTicks = yAxis.ticks(count: max(2, (rect.height - 2) / (view.isLogarithmic ? 2 : 3)))
+        var yTicks = yAxis.ticks(count: max(2, (rect.height - 2) / (view.isLogarithmic ? 2 : 3)))
+        // One mark does not tell a scale.
+        for count in 3...6 where yTicks.count < 2 && rect.height > 5 { yTicks = yAxis.ticks(count: count) }
         let step = yTicks.count > 1 && !view.isLogarithmic ? yTicks[1] - yTicks[0] : 0
         let labels = yTicks.map { view.isLogarithmic ? PlotAxis.short($0, digits: 3) : PlotAxis.label($0, step: step) }
         let labelWidth = min(rect.width / 3, max(3, labels.map { TextWidth.width(of: $0) }.max() ?? 3))
