@@ -42,6 +42,11 @@ until_true() {
 }
 has_status() { [ "$(status_of "$1")" = "$2" ]; }
 has_step() { [ "$(step_of "$1")" -ge "$2" ] 2>/dev/null; }
+# Closes the terminal and waits until its server is gone, so that the next one does not meet it on the way out.
+leave_terminal() {
+    close_terminal
+    until_true 10 bash -c "! tmux -L '$tmux_socket' list-sessions >/dev/null 2>&1"
+}
 is_code() { [ "$1" -eq "$2" ]; }
 
 # A short run to its end
@@ -101,7 +106,7 @@ expect "nobody is there to be asked" is_code $? 1
 # The terminal goes away
 open_terminal 80 24 "'$program' train recipe.yaml max_steps=1000000 output_dir=saves/closed"
 until_true 30 has_step saves/closed 5
-close_terminal
+leave_terminal
 sleep 0.3
 before=$(step_of saves/closed)
 expect "a run survives its closed terminal" until_true 10 has_step saves/closed $((before + 5))
@@ -109,34 +114,32 @@ expect "a run survives its closed terminal" until_true 10 has_step saves/closed 
 expect "and still stops when asked" until_true 10 has_status saves/closed stopped
 
 # The board lets go and finds again
-cd "$OLDPWD"
 board() { printf "cd '%s' && PS1='ready> ' TUNEBOARD_IDLE_FILE='%s/idle' '%s' --recipe recipe.yaml; echo back with \$?; exec cat" "$work" "$work" "$program"; }
 sed -i 's/^overwrite_output_dir/max_steps: 1000000\noutput_dir: saves\/board\noverwrite_output_dir/' "$work/recipe.yaml"
 open_terminal 80 24 "$(board)"
 await 'F5 start'
 press F5
-cd "$work"
 until_true 30 has_step saves/board 5
 press d
 await 'back with 0'
 expect "the shell is back" is_code $? 0
 before=$(step_of saves/board)
 expect "the run goes on" until_true 10 has_step saves/board $((before + 5))
-close_terminal
+leave_terminal
 open_terminal 80 24 "$(board)"
 await 'board.*(running|[0-9]+%)|running'
 expect "the next board shows the run" is_code $? 0
-close_terminal
+leave_terminal
 "$program" runs stop saves/board >/dev/null
 expect "and it stops" until_true 10 has_status saves/board stopped
 
 # A board whose terminal goes away
-open_terminal 80 24 "$(board | sed 's/--recipe/--recipe/')"
+open_terminal 80 24 "$(board)"
 await 'F5 start'
 press F5
 until_true 30 has_status saves/board running
 before=$(step_of saves/board)
-close_terminal
+leave_terminal
 sleep 0.3
 expect "a run survives its closed board" until_true 10 has_step saves/board $((before + 5))
 "$program" runs stop saves/board >/dev/null

@@ -8,7 +8,6 @@ enum ChatCommand {
     static func run(_ invocation: Invocation) throws -> Int32 {
         try invocation.expectNoWords()
         guard let configuration = Arguments.load(invocation, for: .chat) else { return ExitCode.usage }
-        SignalListener.block()
         let session = ChatSession(configuration, isJSON: invocation.isJSON, signals: SignalListener())
         guard session.load() else { return ExitCode.failed }
         let questions = invocation.values("question")

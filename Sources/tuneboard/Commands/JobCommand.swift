@@ -28,7 +28,6 @@ enum JobCommand {
         _ invocation: Invocation, _ command: Command, _ jobs: (Configuration) -> [PlannedJob], detachment: Detachment = .none()
     ) throws -> Int32 {
         guard let configuration = Arguments.load(invocation, for: command) else { return ExitCode.usage }
-        SignalListener.block()
         let signals = SignalListener()
         let runner = JobRunner()
         for job in jobs(configuration) {
