@@ -113,7 +113,7 @@ public struct Problem: Sendable, Equatable, CustomStringConvertible {
 }
 
 /// A note that a value was accepted in another way than it was written.
-public struct Notice: Sendable, Equatable {
+public struct Notice: Sendable, Equatable, CustomStringConvertible {
     public var argument: String
     public var text: String
     public var place: String?
@@ -123,4 +123,6 @@ public struct Notice: Sendable, Equatable {
         self.text = text
         self.place = place
     }
+
+    public var description: String { (place.map { "\($0): " } ?? "") + text }
 }

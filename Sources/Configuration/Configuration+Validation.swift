@@ -179,6 +179,9 @@ private struct ValidationRules {
     }
 
     private mutating func checkPrecision() {
+        for name in ["bf16", "fp16"] where configuration.text(name) == "true" {
+            add(name, .notice, "Arithmetic is fp32 on this device; \(name) sets the type in which a fully trained model is written.")
+        }
         if configuration[.bf16], configuration[.fp16] { error("fp16", "bf16 and fp16 exclude each other; leave one of them out.") }
         if configuration[.pureBf16], configuration[.fp16] { error("fp16", "pure_bf16 and fp16 exclude each other; leave one of them out.") }
         if configuration[.device] != "cpu", configuration[.device] != "auto", !configuration[.device].hasPrefix("cuda") {

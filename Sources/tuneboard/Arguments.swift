@@ -13,7 +13,6 @@ enum Arguments {
             complain(error.failures.map(\.description), invocation)
             return nil
         }
-        for notice in configuration.notices { Output.message("note: " + (notice.place.map { $0 + ": " } ?? "") + notice.text) }
         let problems = configuration.validate(for: command)
         for problem in problems where problem.severity != .error {
             Output.message((problem.severity == .notice ? "note: " : "warning: ") + problem.description)

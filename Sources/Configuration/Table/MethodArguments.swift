@@ -22,8 +22,7 @@ extension ArgumentTable {
         .flag("pissa_init", false, "Begin with the base's principal components.").later("PiSSA is not built yet."),
         .integer("pissa_iter", 16, "Iterations of PiSSA's decomposition; -1 for the exact one.").atLeast(-1).only(withFlag: "pissa_init"),
         .flag("pissa_convert", false, "Store PiSSA as a plain LoRA adapter.").only(withFlag: "pissa_init"),
-        .flag("create_new_adapter", false, "Begin a new adapter on top of those loaded.").only(with: "finetuning_type", "lora", "oft")
-            .later("A second adapter on top of a first is not built yet; export the merged model and train on it."),
+        .flag("create_new_adapter", false, "Begin a new adapter on top of those loaded.").only(with: "finetuning_type", "lora", "oft"),
     ]) { argument in
         ["additional_target", "create_new_adapter", "loraplus_lr_embedding", "pissa_iter", "pissa_convert"].contains(argument.name)
             ? argument : argument.only(with: "finetuning_type", "lora")

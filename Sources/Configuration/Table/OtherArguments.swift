@@ -63,7 +63,6 @@ extension ArgumentTable {
         .optionalText("accelerator_config", "Settings of Accelerate: a JSON file or a mapping."),
         .optionalText("parallelism_config", "Parallelism of Accelerate."),
         .text("debug", "", "Debugging of several processes."),
-        .flag("dataloader_drop_last", false, "Leave an incomplete last batch out."),
         .integer("dataloader_num_workers", 0, "Processes that load data.").atLeast(0),
         .flag("dataloader_pin_memory", true, "Load data to pinned memory."),
         .flag("dataloader_persistent_workers", false, "Keep loading processes over epochs."),
@@ -112,6 +111,7 @@ extension ArgumentTable {
     static let tuneboard: [Argument] = rows(.tuneboard, [.train, .evaluate, .chat, .export, .api], [
         .text("device", "auto", "Where to compute: auto, cpu, or cuda:0.").suggesting(["auto", "cpu", "cuda:0"]),
         .integer("threads", 0, "Processor threads; 0 for all.").between(0, 4096),
-        .flag("report_memory", false, "Say what each part of the memory is used for."),
+        .flag("report_memory", false, "Say what each part of the memory is used for.")
+            .noEffect("The plan before each run always says so."),
     ])
 }

@@ -19,7 +19,7 @@ extension ArgumentTable {
         .number("max_grad_norm", 1, "Gradients are scaled down to this norm; 0 for never.").atLeast(0),
         .integer("seed", 42, "Seed of shuffling, dropout and new weights.").atLeast(0).with { $0.commands.formUnion([.evaluate, .chat, .api]) },
         .optionalText("resume_from_checkpoint", "Checkpoint folder to go on from; true for the newest in output_dir."),
-        .optionalText("run_name", "Name of the run; that of output_dir when missing."),
+        .optionalText("run_name", "Name of the run for trackers.").noEffect("Runs go by the name of their output_dir."),
     ])
 
     static let extra: [Argument] = rows(.extra, [.train], [
@@ -34,7 +34,8 @@ extension ArgumentTable {
         .number("asft_alpha", 0.1, "Weight of the anchor.").atLeast(0).only(withFlag: "use_asft_loss"),
         .flag("use_eaft_loss", false, "Entropy-adapted loss (EAFT).").later("EAFT is not built yet."),
         .number("eaft_alpha", 1, "Strength of the adaptation.").atLeast(0).only(withFlag: "use_eaft_loss"),
-        .flag("ignore_data_skip", false, "Begin the data anew when resuming."),
+        .flag("ignore_data_skip", false, "Begin the data anew when resuming.").noEffect("A resumed run finds its place in the data at once."),
+        .flag("dataloader_drop_last", false, "Leave an incomplete last batch out."),
         .choice(
             "train_sampling_strategy", "random", ["random", "sequential", "group_by_length", "batch"], "How samples are drawn."
         ).noEffect(["group_by_length", "batch"], "There is no padding to save, so samples are drawn at random."),
@@ -79,7 +80,7 @@ extension ArgumentTable {
                 "linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup", "inverse_sqrt",
                 "warmup_stable_decay", "cosine_with_min_lr", "cosine_warmup_with_min_lr", "reduce_lr_on_plateau", "greedy",
             ], "How the learning rate goes up and down."
-        ).later(["reduce_lr_on_plateau", "greedy"], "This schedule is not built yet."),
+        ).later(["reduce_lr_on_plateau", "greedy"], "Schedules that follow the loss are not built yet."),
         .mapping("lr_scheduler_kwargs", "Settings of the schedule, such as {\"num_cycles\": 2}."),
         .number("warmup_steps", 0, "Steps in which the rate rises from 0: a number, or a fraction of all steps below 1.").atLeast(0),
         .optionalNumber("warmup_ratio", "Fraction of all steps in which the rate rises; warmup_steps goes first.").between(0, 1),
@@ -117,17 +118,18 @@ extension ArgumentTable {
         .optionalText("metric_for_best_model", "What decides which checkpoint is best; the loss when missing.").suggesting(["loss", "eval_loss", "accuracy"]),
         .optionalFlag("greater_is_better", nil, "Whether a greater metric is better; told from its name when missing."),
         .flag("plot_loss", false, "Draw the loss curve into output_dir when training is done."),
-        .choice("include_num_input_tokens_seen", "no", ["no", "all", "non_padding"], "Write the count of tokens seen to the log."),
+        .choice("include_num_input_tokens_seen", "no", ["no", "all", "non_padding"], "Write the count of tokens seen to the log.")
+            .noEffect("Tokens seen are always counted; there is no padding among them."),
         .flag("include_effective_tokens_per_second", false, "Write tokens per second to the results."),
         .list("report_to", "Where metrics go beside the log: tensorboard or none.").suggesting(["none", "all", "tensorboard", "wandb", "mlflow", "swanlab"]),
         .optionalText("logging_dir", "Folder of the TensorBoard files; runs in output_dir when missing."),
         .flag("restore_callback_states_from_checkpoint", false, "Restore the patience of early stopping and the like.").noEffect("A checkpoint always restores everything."),
-        .optionalFlag("disable_tqdm", nil, "No progress bar."),
-        .choice("log_level", "passive", logLevels, "How much is logged.").noEffect(["detail", "critical"], "The nearest of debug, info, warning and error is used."),
+        .optionalFlag("disable_tqdm", nil, "No progress bar.").noEffect("The progress bar shows on terminals only."),
+        .choice("log_level", "passive", logLevels, "How much is logged.").noEffect("Everything is logged; the board and pagers filter."),
         .choice("log_level_replica", "warning", logLevels, "How much further machines log.").noEffect("One machine works on a run."),
         .flag("log_on_each_node", true, "Log on every machine.").noEffect("One machine works on a run."),
         .flag("save_on_each_node", false, "Save on every machine.").noEffect("One machine works on a run."),
-        .flag("skip_memory_metrics", true, "No memory figures in the results."),
+        .flag("skip_memory_metrics", true, "No memory figures in the results.").noEffect("The plan before each run says what the memory is used for."),
         .flag("enable_jit_checkpoint", false, "Save when the scheduler is about to stop the job.").noEffect("A run always saves when it is asked to stop (SIGTERM)."),
         .text("project", "huggingface", "Project name for trackers.").noEffect("Metrics stay on this machine."),
         .optionalText("trackio_space_id", "Trackio space.").noEffect("Metrics stay on this machine."),
@@ -144,10 +146,11 @@ extension ArgumentTable {
         .integer("per_device_eval_batch_size", 8, "Samples per forward pass of an evaluation.").atLeast(1),
         .flag("eval_on_start", false, "Evaluate once before the first step."),
         .flag("predict_with_generate", false, "Generate answers and score them with BLEU and ROUGE."),
-        .optionalInteger("generation_max_length", nil, "Longest generated sequence in evaluations.").atLeast(1),
+        .optionalInteger("generation_max_length", nil, "Longest generated sequence in evaluations.").atLeast(1)
+            .noEffect("max_new_tokens limits every answer."),
         .optionalInteger("generation_num_beams", nil, "Beams in evaluations.").atLeast(1),
         .optionalText("generation_config", "Folder of a generation_config.json.").later("Settings are taken from these arguments, not from another file."),
-        .flag("prediction_loss_only", false, "Only the loss."),
+        .flag("prediction_loss_only", false, "Only the loss.").noEffect("Nothing but the loss is kept unless compute_accuracy or predict_with_generate asks for it."),
         .flag("eval_do_concat_batches", true, "Join the batches' results.").noEffect("Results are summed as they come."),
         .flag("eval_use_gather_object", false, "Gather results over devices.").noEffect("One device works on a run."),
         .optionalInteger("eval_accumulation_steps", nil, "Batches kept on the device.").atLeast(1).noEffect("Results are summed as they come."),
