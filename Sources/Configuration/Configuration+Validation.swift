@@ -83,6 +83,7 @@ private struct ValidationRules {
         checkData()
         checkStage()
         checkPrecision()
+        checkReporting()
         if trains {
             checkLength()
             checkIntervals()
@@ -186,6 +187,12 @@ private struct ValidationRules {
         if configuration[.pureBf16], configuration[.fp16] { error("fp16", "pure_bf16 and fp16 exclude each other; leave one of them out.") }
         if configuration[.device] != "cpu", configuration[.device] != "auto", !configuration[.device].hasPrefix("cuda") {
             error("device", "device is \(configuration[.device]); it must be auto, cpu or cuda:0.")
+        }
+    }
+
+    private mutating func checkReporting() {
+        for name in configuration[.reportTo] where !["none", "all", "tensorboard"].contains(name) {
+            add("report_to", .notice, "\(name) is not called; metrics are in trainer_log.jsonl, and in TensorBoard files with report_to: tensorboard.")
         }
     }
 

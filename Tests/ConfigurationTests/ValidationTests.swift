@@ -74,6 +74,12 @@ import Testing
         #expect(problems.last?.message == "lora_rank has no effect. Only with finetuning_type lora.")
     }
 
+    @Test func trackersThatAreNotCalledAreNoted() throws {
+        let problems = try Configuration.parse(sound + "report_to: [wandb, tensorboard]\n", name: "r.yaml").validate(for: .train)
+        #expect(problems.map(\.severity) == [.notice])
+        #expect(problems.first?.message.hasPrefix("wandb is not called") == true)
+    }
+
     @Test func typedWritesAreCheckedToo() {
         var configuration = Configuration()
         configuration[.loraRank] = -3
