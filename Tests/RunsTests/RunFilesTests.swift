@@ -85,6 +85,20 @@ import Testing
         #expect(throws: RunError.self) { try record.directory.request(.save) }
     }
 
+    @Test func aRunThatHasJustBegunDoesNotShowTheNumbersOfTheOneBefore() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("trainer_log.jsonl", logged)
+        var state = RunState(kind: .train, status: .loading, process: .current(), startTime: Clock.unixTime() + 1)
+        try folder.write("state.json", state.text())
+        let fresh = RunRecord(directory: RunDirectory(folder.path))
+        #expect(fresh.status == .running)
+        #expect(fresh.step == 0)
+        #expect(fresh.lastLoss == nil)
+        state.startTime = 0
+        try folder.write("state.json", state.text())
+        #expect(RunRecord(directory: RunDirectory(folder.path)).step == 20)
+    }
+
     @Test func foldersOfLLaMAFactoryAreRuns() throws {
         let folder = try TemporaryFolder()
         try folder.write("model/lora/train_1/trainer_log.jsonl", logged)

@@ -113,6 +113,9 @@ public struct RunRecord: Sendable, Equatable {
         phase = shown.phase
         message = shown.message
         startTime = shown.startTime
+        // The log is still that of an earlier run in this folder.
+        let isLogOlder = live != nil && shown.kind == .train && updateTime < shown.startTime
+        if isLogOlder { (step, totalSteps, epoch, lastLoss, bestLoss) = (0, 0, 0, nil, nil) }
         updateTime = max(updateTime, shown.endTime ?? shown.updateTime)
         if shown.totalSteps > 0 {
             step = max(shown.step, shown.kind == .train ? step : 0)
