@@ -66,7 +66,7 @@ let package = Package(
         .executableTarget(
             name: "tuneboard-bench",
             dependencies: [
-                "Board", "Terminal", "Training", "Generation", "Models", "Tokenizers", "Tensors", "COpenBLAS", "Formats", "Platform",
+                "Board", "Terminal", "Training", "Datasets", "Generation", "Models", "Tokenizers", "Tensors", "COpenBLAS", "Formats", "Platform",
             ]),
 
         // Tests.

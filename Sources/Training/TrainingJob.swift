@@ -20,8 +20,15 @@ public struct TrainingJob {
 
     /// Runs to the end, or until it is asked to stop. Throws what went wrong, and after an abort.
     public func run() throws -> JobSummary {
-        let reporter = JobReporter(sink)
         let settings = try TrainingSettings(configuration)
+        do { return try train(settings) } catch Interruption.stopped {
+            sink.emit(.state(.stopped))
+            return JobSummary(outputDirectory: settings.outputDirectory, text: "Stopped before the first step; nothing was trained.")
+        }
+    }
+
+    private func train(_ settings: TrainingSettings) throws -> JobSummary {
+        let reporter = JobReporter(sink)
         let output = try OutputDirectory(settings)
         try output.prepare()
         let backend = try EngineSetup.backend(configuration)
@@ -65,9 +72,10 @@ public struct TrainingJob {
         ).plan()
     }
 
-    /// Before training nothing is worth saving, so any request to end ends the job.
+    /// Before the first step nothing is worth saving.
     private func heedEnd() throws {
-        if control.isStopping { throw Interruption.aborted }
+        if control.isAborted { throw Interruption.aborted }
+        if control.isStopping { throw Interruption.stopped }
     }
 
     private func announce(_ plan: RunPlan, _ output: OutputDirectory, _ reporter: JobReporter) {

@@ -302,7 +302,9 @@ final class TrainingSession {
     private var chatCommand: String {
         let template = configuration[.template].map { " --template \($0)" } ?? ""
         switch settings.method {
-        case .lora: return "tuneboard chat --model_name_or_path \(settings.modelDirectory) --adapter_name_or_path \(output.path)" + template
+        case .lora:
+            let adapters = (TrainableModel.adapterStack(configuration).merged + [output.path]).joined(separator: ",")
+            return "tuneboard chat --model_name_or_path \(settings.modelDirectory) --adapter_name_or_path \(adapters)" + template
         case .full: return "tuneboard chat --model_name_or_path \(output.path)" + template
         }
     }

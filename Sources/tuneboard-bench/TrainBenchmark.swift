@@ -5,6 +5,7 @@
 /// input; a trained one 2 more for its own; causal attention half of its square, and three and a half times the forward in all.
 
 import COpenBLAS
+import Datasets
 import Formats
 import Glibc
 import Models
@@ -67,9 +68,23 @@ struct TrainBenchmark {
             ("case", "train"), ("method", isLora ? "lora" : "full"), ("device", .string(backend.summary)), ("batch", .integer(batch)),
             ("length", .integer(length)), ("tokens_per_second", .number(tokens / median)),
             ("step_seconds", .array(seconds.map { .number($0) })), ("peak_rss_bytes", .integer(Int(SystemInfo.peakResidentBytes()))),
-            ("flops_per_step", .number(floatingPointOperations(model))), ("gflops", .number(rate)), ("sgemm_gflops", .number(limit)),
+            ("planned_bytes", .integer(Int(try plannedBytes()))), ("flops_per_step", .number(floatingPointOperations(model))), ("gflops", .number(rate)), ("sgemm_gflops", .number(limit)),
             ("share_of_sgemm", .number(rate / limit)), ("gradient_norm", .number(norm)), ("loss", .number(loss)),
         ])
+    }
+
+    /// What the estimate before a run would say.
+    private func plannedBytes() throws -> Int64 {
+        let model = try Transformer.planned(
+            folder: ModelFolder(configuration: shape.configuration), backend: PlanningBackend(), dtype: dtype, trainsBase: !isLora)
+        if isLora {
+            var random = RandomGenerator(seed: 2)
+            try model.addLowRankAdapters(AdapterSettings(rank: rank), random: &random)
+        }
+        model.recomputesBlocks = recomputes
+        let tokens = [Int32](repeating: 1, count: length)
+        let samples = [TrainingSample](repeating: TrainingSample(tokens: tokens, labels: tokens), count: batch)
+        return MemoryPlan(model: model, largest: Batch(samples)).peakBytes
     }
 
     private func trainStep(_ model: Transformer, _ optimizer: AdamW, _ random: inout RandomGenerator) -> (loss: Double, norm: Double) {

@@ -140,6 +140,42 @@ struct JobTests {
         }
     }
 
+    @Test("A prediction that is stopped keeps its answers, and started again it ends like one that was not")
+    func stopsPrediction() throws {
+        try withData { directory, configuration in
+            var changed = configuration
+            try changed.set("max_new_tokens", text: "6")
+            let whole = RecordingSink()
+            _ = try PredictionJob(configuration: changed, sink: whole, control: JobControl()).run()
+            let path = Path.join(directory, "out/generated_predictions.jsonl")
+            let expected = try FileSystem.readText(path)
+
+            try changed.set("output_dir", text: Path.join(directory, "parts"))
+            let control = JobControl()
+            let sink = RecordingSink()
+            sink.onEvent { if case .sample(let sample) = $0, sample.index == 3 { control.post(.stopAndSave) } }
+            let summary = try PredictionJob(configuration: changed, sink: sink, control: control).run()
+            #expect(summary.text.hasPrefix("Stopped") && sink.states.last == .stopped)
+            #expect(!FileSystem.exists(Path.join(directory, "parts/predict_results.json")))
+            let parts = Path.join(directory, "parts/generated_predictions.jsonl")
+            #expect(try FileSystem.readText(parts).split(separator: "\n").count == 4)
+            _ = try PredictionJob(configuration: changed, sink: RecordingSink(), control: JobControl()).run()
+            #expect(try FileSystem.readText(parts) == expected)
+        }
+    }
+
+    @Test("A run that is stopped before its first step says so and trains nothing")
+    func stopsEarly() throws {
+        try withData { directory, configuration in
+            let control = JobControl()
+            let sink = RecordingSink()
+            sink.onEvent { if case .planned = $0 { control.post(.stopAndSave) } }
+            let summary = try TrainingJob(configuration: configuration, sink: sink, control: control).run()
+            #expect(summary.text.contains("before the first step") && sink.states.last == .stopped)
+            #expect(!FileSystem.exists(Path.join(directory, "out/adapter_model.safetensors")))
+        }
+    }
+
     /// Twelve short rows, three of them held back.
     private func withData(_ body: (String, Configuration) throws -> Void) throws {
         try Fixtures.withTemporaryDirectory { directory in

@@ -309,14 +309,15 @@ final class Run {
 
 final class RecordingSink: EventSink {
     private let events = Platform.Mutex<[JobEvent]>([])
-    private let listener = Platform.Mutex<(@Sendable (StepMetrics) -> Void)?>(nil)
+    private let listener = Platform.Mutex<(@Sendable (JobEvent) -> Void)?>(nil)
 
     func emit(_ event: JobEvent) {
         events.withLock { $0.append(event) }
-        if case .step(let metrics) = event { listener.withLock { $0 }?(metrics) }
+        listener.withLock { $0 }?(event)
     }
 
-    func onStep(_ body: @escaping @Sendable (StepMetrics) -> Void) { listener.withLock { $0 = body } }
+    func onEvent(_ body: @escaping @Sendable (JobEvent) -> Void) { listener.withLock { $0 = body } }
+    func onStep(_ body: @escaping @Sendable (StepMetrics) -> Void) { onEvent { if case .step(let metrics) = $0 { body(metrics) } } }
 
     var all: [JobEvent] { events.withLock { $0 } }
 

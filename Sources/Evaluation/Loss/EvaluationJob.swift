@@ -18,8 +18,16 @@ public struct EvaluationJob {
         self.control = control
     }
 
+    /// Measures and writes eval_results.json. A stopped job writes nothing.
     public func run() throws -> JobSummary {
         let output = try EngineSetup.outputDirectory(configuration)
+        do { return try evaluate(output) } catch EvaluationError.stopped {
+            reporter.sink.emit(.state(.stopped))
+            return JobSummary(outputDirectory: output, text: "Stopped before everything was measured; nothing was written.")
+        }
+    }
+
+    private func evaluate(_ output: String) throws -> JobSummary {
         let backend = try EngineSetup.backend(configuration)
         reporter.phase("tokenising")
         let text = try TextSetup(configuration, directory: EngineSetup.modelDirectory(configuration), reporter: reporter)
@@ -48,7 +56,7 @@ public struct EvaluationJob {
         var metrics = JSONObject()
         for set in sets {
             let measured = try evaluator.evaluate(
-                count: set.count, batch: set.batch, heed: heed,
+                count: set.count, batch: set.batch, heed: { try JobPatience.heed(control, reporter) },
                 progress: { reporter.progress("evaluating", $0, $1, detail: set.name ?? "") })
             var entry = measured.entry(prefix: set.prefix, withAccuracy: true)
             entry.set(set.prefix + "perplexity", .number(measured.perplexity))
@@ -59,15 +67,6 @@ public struct EvaluationJob {
                     EvaluationMetrics(step: 0, loss: measured.loss, values: Dictionary(values, uniquingKeysWith: { $1 }))))
         }
         return metrics
-    }
-
-    private func heed() throws {
-        if control.isStopping { throw EvaluationError.aborted }
-        guard control.isPaused else { return }
-        reporter.sink.emit(.state(.paused))
-        control.waitWhilePaused()
-        if control.isStopping { throw EvaluationError.aborted }
-        reporter.sink.emit(.state(.running))
     }
 
     private func summary(_ metrics: JSONObject, _ output: String) -> JobSummary {

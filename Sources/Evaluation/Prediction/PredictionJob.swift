@@ -18,8 +18,17 @@ public struct PredictionJob {
         self.control = control
     }
 
+    /// Answers, scores and writes predict_results.json. A stopped job keeps its answers; started again it goes on behind them.
     public func run() throws -> JobSummary {
         let output = try EngineSetup.outputDirectory(configuration)
+        do { return try predict(output) } catch EvaluationError.stopped {
+            reporter.sink.emit(.state(.stopped))
+            let path = Path.join(output, PredictionFile.fileName)
+            return JobSummary(outputDirectory: output, text: "Stopped; the answers so far are in \(path). Start again to go on behind them.")
+        }
+    }
+
+    private func predict(_ output: String) throws -> JobSummary {
         let backend = try EngineSetup.backend(configuration)
         reporter.phase("tokenising")
         let text = try TextSetup(configuration, directory: EngineSetup.modelDirectory(configuration), reporter: reporter)
@@ -53,21 +62,12 @@ public struct PredictionJob {
         let scorer = PredictionScorer(
             generator: TextGenerator(model: model, tokenizer: data.tokenizer), similarity: TextSimilarity(segmenter: segmenter),
             options: options, seed: UInt64(bitPattern: Int64(configuration[.seed])), reporter: reporter)
-        let scores = try scorer.run(rows: data.rows, file: file, heed: { try heed(control, reporter) })
+        let scores = try scorer.run(rows: data.rows, file: file, heed: { try JobPatience.heed(control, reporter) })
         let metrics = Self.metrics(
             TextSimilarity.average(scores), count: scores.count, seconds: Clock.monotonicSeconds() - start,
             segmentation: segmenter.hasDictionary ? "words" : "characters")
         try ResultsFile.write(metrics, split: "predict", to: output)
         return summary(metrics, count: scores.count, output: output, reporter: reporter)
-    }
-
-    private static func heed(_ control: JobControl, _ reporter: JobReporter) throws {
-        if control.isStopping { throw EvaluationError.aborted }
-        guard control.isPaused else { return }
-        reporter.sink.emit(.state(.paused))
-        control.waitWhilePaused()
-        if control.isStopping { throw EvaluationError.aborted }
-        reporter.sink.emit(.state(.running))
     }
 
     private static func metrics(_ average: SimilarityScores, count: Int, seconds: Double, segmentation: String) -> JSONObject {

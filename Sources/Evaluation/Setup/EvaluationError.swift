@@ -6,8 +6,10 @@ public enum EvaluationError: Error, Sendable, Equatable, CustomStringConvertible
     case outputNotWritable(path: String, reason: String)
     case noSamples(reason: String)
     case brokenPredictions(path: String, line: Int)
-    /// The job was asked to end.
+    /// The job was asked to end and leave nothing.
     case aborted
+    /// The job was asked to end and keep what it has.
+    case stopped
 
     public var description: String {
         switch self {
@@ -19,6 +21,7 @@ public enum EvaluationError: Error, Sendable, Equatable, CustomStringConvertible
         case .brokenPredictions(let path, let line):
             "\(path), line \(line): this is no prediction of this run. Remove the file, or set overwrite_output_dir: true."
         case .aborted: "The job was aborted."
+        case .stopped: "The job was stopped."
         }
     }
 }

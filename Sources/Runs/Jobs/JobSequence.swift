@@ -47,7 +47,10 @@ public enum JobSequence {
         var after = configuration
         let output = configuration.text("output_dir")
         switch configuration.text("finetuning_type") {
-        case "lora", "oft": try? after.set("adapter_name_or_path", text: output)
+        case "lora", "oft":
+            // Adapters below the trained one are a part of what it was trained on.
+            let below = configuration[.createNewAdapter] ? configuration[.adapterNameOrPath] : configuration[.adapterNameOrPath].dropLast()
+            after[.adapterNameOrPath] = below + [output]
         default: try? after.set("model_name_or_path", text: output)
         }
         return after

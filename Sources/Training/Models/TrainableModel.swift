@@ -66,9 +66,8 @@ public enum TrainableModel {
     private static func putAdapterOn(
         _ model: Transformer, _ configuration: Configuration, _ settings: TrainingSettings, checkpoint: CheckpointFolder?
     ) throws {
-        var stack = configuration[.adapterNameOrPath]
-        let continued = configuration[.createNewAdapter] ? nil : stack.popLast()
-        for directory in stack {
+        let (merged, continued) = adapterStack(configuration)
+        for directory in merged {
             try AdapterFile.load(directory, into: model)
             model.mergeAdapter()
         }
@@ -79,6 +78,13 @@ public enum TrainableModel {
         } else {
             try addFreshAdapter(to: model, configuration, settings)
         }
+    }
+
+    /// The adapters that become part of the base, and the one that is trained further.
+    static func adapterStack(_ configuration: Configuration) -> (merged: [String], continued: String?) {
+        var stack = configuration[.adapterNameOrPath]
+        let continued = configuration[.createNewAdapter] ? nil : stack.popLast()
+        return (stack, continued)
     }
 
     /// Weights that lie in a mapped file cannot be written to.

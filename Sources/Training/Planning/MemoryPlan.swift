@@ -7,38 +7,39 @@ import Models
 import Platform
 import Tensors
 
-struct MemoryPlan {
-    var parts: [MemoryPart]
-    var peakBytes: Int64 { parts.reduce(0) { $0 + $1.bytes } }
+public struct MemoryPlan: Sendable {
+    public let parts: [MemoryPart]
+    public var peakBytes: Int64 { parts.reduce(0) { $0 + $1.bytes } }
 
     /// - Parameters:
     ///   - model: on a planning backend, with its adapter and its trainable parts marked.
     ///   - largest: the largest micro-batch.
-    init(model: Transformer, largest: Batch, settings: TrainingSettings) {
+    public init(model: Transformer, largest: Batch, labelSmoothing: Double = 0) {
         let weights = model.parameters.reduce(Int64(0)) { $0 + Int64($1.value.byteCount) }
         let adapter = model.adapterParameters.reduce(Int64(0)) { $0 + Int64($1.value.byteCount) }
         let trainable = model.trainableParameters.reduce(Int64(0)) { $0 + Int64($1.count) }
-        parts = [MemoryPart(part: "weights", bytes: weights)]
+        var parts = [MemoryPart(part: "weights", bytes: weights)]
         if adapter > 0 { parts.append(MemoryPart(part: "adapter", bytes: adapter)) }
         parts.append(MemoryPart(part: "gradients", bytes: 4 * trainable))
         parts.append(MemoryPart(part: "optimizer", bytes: 8 * trainable))
-        let step = Self.peakOfOneStep(model, largest, settings)
+        let step = Self.peakOfOneStep(model, largest, labelSmoothing)
         parts.append(MemoryPart(part: "activations", bytes: max(0, step - 4 * trainable)))
         parts.append(MemoryPart(part: "program", bytes: Self.programBytes))
+        self.parts = parts
     }
 
     /// The program itself, its threads' stacks and OpenBLAS's packing buffers, as measured.
     private static let programBytes: Int64 = 48 << 20
 
     /// Peak of a forward and backward pass over the largest micro-batch, gradients included.
-    private static func peakOfOneStep(_ model: Transformer, _ batch: Batch, _ settings: TrainingSettings) -> Int64 {
+    private static func peakOfOneStep(_ model: Transformer, _ batch: Batch, _ labelSmoothing: Double) -> Int64 {
         let backend = model.backend
         backend.resetPeakMemory()
         let tape = Tape(backend: backend, isRecording: true)
         let layout = SequenceLayout(cumulativeLengths: batch.cumulativeLengths, positions: batch.positions)
         let hidden = model.hidden(tape, tokens: batch.tokens, layout: layout)
         let output = tape.linearCrossEntropy(
-            hidden, head: model.head, targets: batch.targets, normalizer: 1, labelSmoothing: Float(settings.labelSmoothing))
+            hidden, head: model.head, targets: batch.targets, normalizer: 1, labelSmoothing: Float(labelSmoothing))
         tape.backward(output.loss)
         tape.reset()
         let peak = Int64(backend.memory.peakBytes)

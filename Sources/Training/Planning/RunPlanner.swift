@@ -19,7 +19,7 @@ struct RunPlanner {
     func plan() throws -> RunPlan {
         let model = try TrainableModel.planned(configuration, settings: settings)
         let largest = try data.largestBatch()
-        let memory = MemoryPlan(model: model, largest: largest, settings: settings)
+        let memory = MemoryPlan(model: model, largest: largest, labelSmoothing: settings.labelSmoothing)
         let trainable = model.trainableParameters.reduce(0) { $0 + $1.count }
         let report = data.report
         var plan = RunPlan(
