@@ -127,7 +127,7 @@ before=$(step_of saves/board)
 expect "the run goes on" until_true 10 has_step saves/board $((before + 5))
 leave_terminal
 open_terminal 80 24 "$(board)"
-await 'alive elsewhere'
+await 'elsewhere|another process'
 expect "the next board shows the run" is_code $? 0
 leave_terminal
 "$program" runs stop saves/board >/dev/null
