@@ -1,7 +1,7 @@
 /// Where a model or an adapter lies: a folder, or a name of the Hugging Face hub that its cache holds.
 
 import Configuration
-import Events
+import Models
 import Platform
 
 public enum ModelLocation {
@@ -13,11 +13,14 @@ public enum ModelLocation {
         return ModelCatalog.hubSnapshot(name) ?? path
     }
 
-    /// The configuration with folders in place of hub names.
+    /// The configuration with folders in place of hub names. A wrong model folder is told here, before anything in it is missed.
     static func resolved(_ configuration: Configuration) throws -> Configuration {
         var resolved = configuration
         let model = configuration.text("model_name_or_path")
-        if !model.isEmpty, folder(model) != model { try resolved.set("model_name_or_path", text: folder(model)) }
+        if !model.isEmpty {
+            _ = try ModelFolder(directory: folder(model))
+            if folder(model) != model { try resolved.set("model_name_or_path", text: folder(model)) }
+        }
         let adapters = configuration[.adapterNameOrPath]
         let folders = adapters.map(folder)
         if folders != adapters { try resolved.set("adapter_name_or_path", text: folders.joined(separator: ",")) }

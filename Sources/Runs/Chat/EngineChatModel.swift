@@ -38,8 +38,6 @@ final class EngineChatModel: ChatModel {
         let start = Clock.monotonicSeconds()
         directory = configuration.text("model_name_or_path")
         threadCount = configuration[.threads]
-        // Before the tokenizer, so that a wrong folder is called one.
-        _ = try ModelFolder(directory: directory)
         report("Reading the tokenizer of \(directory)")
         plainTokenizer = try Tokenizer(directory: directory)
         template = try Self.template(configuration, plainTokenizer)
