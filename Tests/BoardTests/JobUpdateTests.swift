@@ -228,3 +228,17 @@ import Testing
         #expect(log.dropped + log.records.count == 20_000)
     }
 }
+
+@Suite struct ResumedRunTests {
+    @Test func `a resumed run shows the curve it had, and repeated steps replace the old ones`() {
+        var state = BoardFixture.state(columns: 80, rows: 24)
+        _ = update(&state, .jobStarted(.train, .train, title: "quickstart", directory: "saves/demo-model/lora/quickstart"))
+        _ = update(&state, .jobHistory(.train, (1...50).map { .step(StepMetrics(step: $0, totalSteps: 100, loss: 2)) }))
+        #expect(state.chartSeries.count == 50)
+        #expect(state.monitoredRun?.latest == nil)
+        _ = update(&state, .jobEvents([.step(StepMetrics(step: 41, totalSteps: 100, loss: 1, elapsedSeconds: 0.5))]))
+        #expect(state.chartSeries.count == 41)
+        #expect(state.chartSeries.ys.last == 1)
+        #expect(state.monitoredRun?.firstStep == 40)
+    }
+}

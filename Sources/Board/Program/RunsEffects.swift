@@ -99,15 +99,38 @@ public final class RunsEffects: EffectHandler {
         guard let first = sequence.first else { return }
         waitingJobs = Array(sequence.dropFirst())
         jobTab = tab
+        // Read before the engine goes on writing the same files.
+        let history = history(of: first)
         do {
             let handle = try runner.start(first.kind, first.configuration, wake: { queue.wakeUp() })
             job = handle
             let directory = handle.runDirectory.map { Path.relative($0.path, to: FileSystem.currentDirectory) }
             let target = directory ?? configuration.text("export_dir")
             queue.post(.jobStarted(tab, first.kind, title: title(first.kind, target), directory: target))
+            if !history.isEmpty { queue.post(.jobHistory(tab, history)) }
         } catch {
             waitingJobs = []
             queue.post(.notify(StatusMessage(.failure, error.description)))
+        }
+    }
+
+    /// The curves of a run that is to be resumed, as far as it came.
+    private func history(of job: PlannedJob) -> [JobEvent] {
+        guard job.kind == .train, !job.configuration.text("resume_from_checkpoint").isEmpty else { return [] }
+        let follower = RunFollower(RunDirectory(job.configuration.text("output_dir")))
+        var events: [JobEvent] = []
+        var update = follower.poll()
+        events += update.events
+        while update.hasMore {
+            update = follower.poll()
+            events += update.events
+        }
+        return events.filter { event in
+            switch event {
+            case .step(let step): step.isLogged
+            case .evaluation, .checkpoint: true
+            case .phase, .planned, .log, .progress, .sample, .state, .finished, .failed: false
+            }
         }
     }
 

@@ -13,6 +13,9 @@ public struct Metric: Sendable, Hashable {
     public static let gradientNorm = Metric("grad_norm")
     public static let tokensPerSecond = Metric("tokens_per_second")
 
+    /// What follows a plan, as the learning rate does, and what is measured once in a while needs no smoothing.
+    public var isSmoothed: Bool { self != .learningRate && self != .evaluationLoss }
+
     public var title: String {
         switch name {
         case "learning_rate": "learning rate"
@@ -40,14 +43,15 @@ public struct MetricsStore: Sendable, Equatable {
             order.append(metric)
             let isEvaluation = metric == .evaluationLoss
             series[metric] = PlotSeries(
-                name: isEvaluation ? "eval" : metric.title, kind: isEvaluation ? .points : .line, smoothing: isEvaluation ? 0 : smoothing)
+                name: isEvaluation ? "eval" : metric.title, kind: isEvaluation ? .points : .line,
+                smoothing: metric.isSmoothed ? smoothing : 0)
         }
         series[metric]?.append(x: Double(step), y: value)
     }
 
     public mutating func setSmoothing(_ factor: Double) {
         smoothing = factor
-        for metric in order where metric != .evaluationLoss { series[metric]?.setSmoothing(factor) }
+        for metric in order where metric.isSmoothed { series[metric]?.setSmoothing(factor) }
     }
 
     /// What `m` walks through: the usual four first, then whatever else was logged. Evaluation loss is drawn over the loss

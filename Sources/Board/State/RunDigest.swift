@@ -25,6 +25,8 @@ public struct RunDigest: Sendable {
     public var metrics = MetricsStore()
     /// The latest step, logged or not.
     public var latest: StepMetrics?
+    /// The steps that were done before this process took the run up.
+    public var firstStep: Int?
     /// The latest step that carried a loss.
     public var latestLogged: StepMetrics?
     public var evaluations: [EvaluationMetrics] = []
@@ -99,8 +101,17 @@ public struct RunDigest: Sendable {
         }
     }
 
+    /// What a resumed run had done before: its curves, not its progress.
+    public mutating func applyHistory(_ events: [JobEvent]) {
+        apply(events)
+        latest = nil
+        latestLogged = nil
+        firstStep = nil
+    }
+
     private mutating func apply(_ step: StepMetrics) {
         latest = step
+        if firstStep == nil { firstStep = max(0, step.step - 1) }
         if let speed = step.tokensPerSecond, !step.isLogged { latest?.tokensPerSecond = speed }
         guard step.isLogged else { return }
         latestLogged = step

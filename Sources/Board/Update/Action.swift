@@ -19,6 +19,8 @@ public enum Action: Sendable {
     case recipeSaved(Tab, path: String)
 
     case jobStarted(Tab, JobKind, title: String, directory: String)
+    /// What a run that is taken up again had logged before.
+    case jobHistory(Tab, [JobEvent])
     case jobEvents([JobEvent])
     case runOpened(RunDigest)
     case runGrew(directory: String, [JobEvent], startedOver: Bool, isAlive: Bool)

@@ -80,6 +80,8 @@ extension BoardState {
 
     mutating func growOpenedRun(_ directory: String, _ events: [JobEvent], startedOver: Bool, isAlive: Bool) -> [Effect] {
         guard var run = openedRun, run.directory == directory else { return [] }
+        // Let go of the old value first: a long run must not be copied for a few new points.
+        openedRun = nil
         let before = run.log.records.count
         if startedOver { run.metrics = MetricsStore(smoothing: chart.smoothing) }
         run.apply(events)

@@ -44,6 +44,9 @@ extension BoardState {
             return rescan()
         case .jobStarted(let tab, let kind, let title, let directory):
             return jobStarted(tab, kind, title: title, directory: directory)
+        case .jobHistory(let tab, let events):
+            jobs[tab]?.applyHistory(events)
+            return []
         case .jobEvents(let events): return fold(events)
         case .runOpened(let run): return show(run)
         case .runGrew(let directory, let events, let startedOver, let isAlive):

@@ -21,7 +21,7 @@ extension Painter {
     /// `loss  ema 0.9  train ━  eval ●`: what is drawn, how it is smoothed and scaled.
     private func chartTitle(_ plot: LinePlot) -> String {
         var parts = [state.chart.metric.title]
-        let factor = ["", "0.6", "0.9", "0.99"][state.chart.smoothingIndex]
+        let factor = state.chart.metric.isSmoothed ? ["", "0.6", "0.9", "0.99"][state.chart.smoothingIndex] : ""
         parts.append(state.chart.view.isLogarithmic ? "log y" : "linear y")
         parts.append(factor.isEmpty ? "not smoothed" : "ema " + factor)
         if state.chart.metric == .loss { parts.append("train ━") }
@@ -42,11 +42,7 @@ extension Painter {
         let columns = rect.columns(metrics.map { _ in .fill })
         for (metric, column) in zip(metrics, columns) {
             let inside = box(column, title: metric.title)
-            var view = PlotView()
-            view.showsRaw = true
-            var plot = LinePlot(series: [run.metrics[metric]], view: view)
-            if metric == .learningRate { plot.setSmoothing(0) }
-            plot.draw(
+            LinePlot(series: [run.metrics[metric]]).draw(
                 into: &grid, Rect(x: inside.x - 1, y: inside.y, width: inside.width + 2, height: inside.height), theme: theme)
         }
     }

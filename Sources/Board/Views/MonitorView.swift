@@ -98,8 +98,10 @@ extension Painter {
     }
 
     private func secondsPerStep(_ run: RunDigest) -> Double? {
-        guard let latest = run.latest, latest.step > 0, latest.elapsedSeconds > 0 else { return nil }
-        return latest.elapsedSeconds / Double(latest.step)
+        guard let latest = run.latest, latest.elapsedSeconds > 0 else { return nil }
+        // A run that was taken up again counts its seconds anew, but not its steps.
+        let steps = latest.step - (run.origin == .here ? run.firstStep ?? 0 : 0)
+        return steps > 0 ? latest.elapsedSeconds / Double(steps) : nil
     }
 
     private mutating func drawSystem(in rect: Rect) {
