@@ -114,7 +114,8 @@ public struct RunDigest: Sendable {
         if firstStep == nil { firstStep = max(0, step.step - 1) }
         if let speed = step.tokensPerSecond, !step.isLogged { latest?.tokensPerSecond = speed }
         guard step.isLogged else { return }
-        latestLogged = step
+        // The log of a finished run ends in a line without a loss.
+        if step.loss != nil { latestLogged = step }
         if let loss = step.loss { metrics.append(.loss, step: step.step, value: loss) }
         if let rate = step.learningRate { metrics.append(.learningRate, step: step.step, value: rate) }
         if let norm = step.gradientNorm { metrics.append(.gradientNorm, step: step.step, value: norm) }
