@@ -68,8 +68,8 @@ struct TrainBenchmark {
             ("case", "train"), ("method", isLora ? "lora" : "full"), ("device", .string(backend.summary)), ("batch", .integer(batch)),
             ("length", .integer(length)), ("tokens_per_second", .number(tokens / median)),
             ("step_seconds", .array(seconds.map { .number($0) })), ("peak_rss_bytes", .integer(Int(SystemInfo.peakResidentBytes()))),
-            ("planned_bytes", .integer(Int(try plannedBytes()))), ("flops_per_step", .number(floatingPointOperations(model))), ("gflops", .number(rate)), ("sgemm_gflops", .number(limit)),
-            ("share_of_sgemm", .number(rate / limit)), ("gradient_norm", .number(norm)), ("loss", .number(loss)),
+            ("planned_bytes", .integer(Int(try plannedBytes()))), ("flops_per_step", .number(floatingPointOperations(model))),
+            ("gflops", .number(rate)), ("sgemm_gflops", .number(limit)), ("share_of_sgemm", .number(rate / limit)), ("gradient_norm", .number(norm)), ("loss", .number(loss)),
         ])
     }
 

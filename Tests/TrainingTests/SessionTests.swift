@@ -105,7 +105,10 @@ struct SessionTests {
                 "training_loss.svg", "training_loss.png", "training_eval_loss.png", "README.md", "runs",
             ] { #expect(FileSystem.exists(Path.join(directory, name)), "\(name)") }
             let checkpoint = Path.join(directory, "checkpoint-10")
-            for name in ["adapter_model.safetensors", "optimizer.safetensors", "scheduler.json", "rng_state.json", "trainer_state.json", "tokenizer.json"] {
+            for name in [
+                "adapter_model.safetensors", "optimizer.safetensors", "scheduler.json", "rng_state.json", "trainer_state.json",
+                "tokenizer.json",
+            ] {
                 #expect(FileSystem.exists(Path.join(checkpoint, name)), "\(name)")
             }
             let all = try Fixtures.json(Path.join(directory, "all_results.json")).objectValue
@@ -167,7 +170,9 @@ struct SessionTests {
                 ])
             try run.finish()
             let state = run.session.loop.state
-            let evaluated = state.logHistory.compactMap { entry in entry["eval_loss"]?.doubleValue.map { (entry["step"]?.intValue ?? 0, $0) } }
+            let evaluated = state.logHistory.compactMap { entry in
+                entry["eval_loss"]?.doubleValue.map { (entry["step"]?.intValue ?? 0, $0) }
+            }
             let best = evaluated.min { $0.1 < $1.1 }
             #expect(state.bestMetric == best?.1)
             #expect(state.bestGlobalStep == best?.0)

@@ -30,6 +30,13 @@ public struct EvaluatedSet {
         sets.filter { $0.store.unitCount > 0 }.map { EvaluatedSet(name: $0.name, store: $0.store) }
     }
 
+    /// Refuses tokens that the model's embedding does not have.
+    public func check(vocabularySize: Int) throws {
+        for index in 0..<count {
+            try VocabularyCheck.check(batch(index..<index + 1).tokens, vocabularySize: vocabularySize)
+        }
+    }
+
     /// `eval_` or `eval_<name>_`, what its metrics' names begin with.
     public var prefix: String { "eval_" + (name.map { $0 + "_" } ?? "") }
 }

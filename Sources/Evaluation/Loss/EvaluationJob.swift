@@ -35,9 +35,7 @@ public struct EvaluationJob {
         guard !sets.isEmpty else { throw EvaluationError.noSamples(reason: "eval_dataset and val_size name no sample.") }
         reporter.phase("loading the model")
         let model = try EngineSetup.model(configuration, backend: backend)
-        for set in sets {
-            for index in 0..<set.count { try VocabularyCheck.check(set.batch(index..<index + 1).tokens, vocabularySize: model.spec.vocabularySize) }
-        }
+        for set in sets { try set.check(vocabularySize: model.spec.vocabularySize) }
         reporter.sink.emit(.state(.running))
         reporter.phase("evaluating")
         let metrics = try measure(sets, model)

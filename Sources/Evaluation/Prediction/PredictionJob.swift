@@ -24,7 +24,8 @@ public struct PredictionJob {
         do { return try predict(output) } catch EvaluationError.stopped {
             reporter.sink.emit(.state(.stopped))
             let path = Path.join(output, PredictionFile.fileName)
-            return JobSummary(outputDirectory: output, text: "Stopped; the answers so far are in \(path). Start again to go on behind them.")
+            return JobSummary(
+                outputDirectory: output, text: "Stopped; the answers so far are in \(path). Start again to go on behind them.")
         }
     }
 

@@ -41,7 +41,9 @@ struct CharacterModel: Sendable {
         var model = CharacterModel()
         let startPath = Path.join(directory, "prob_start.py")
         for (key, value) in try PythonTable.parse(path: startPath) {
-            guard case .number(let probability) = value, key.count == 1, let state = State(letter: UInt8(truncatingIfNeeded: key[0])) else {
+            guard case .number(let probability) = value, key.count == 1,
+                let state = State(letter: UInt8(truncatingIfNeeded: key[0]))
+            else {
                 throw SegmentationError.malformedTable(path: startPath, expected: "a probability for each of B, M, E and S")
             }
             model.start[state.rawValue] = probability
@@ -60,7 +62,9 @@ struct CharacterModel: Sendable {
 
     private static func forEachRow(_ path: String, _ body: (String, State, UInt32, Double) throws -> Void) throws {
         for (key, value) in try PythonTable.parse(path: path) {
-            guard case .table(let rows) = value, key.count == 1, let state = State(letter: UInt8(truncatingIfNeeded: key[0])) else {
+            guard case .table(let rows) = value, key.count == 1,
+                let state = State(letter: UInt8(truncatingIfNeeded: key[0]))
+            else {
                 throw SegmentationError.malformedTable(path: path, expected: "a table for each of B, M, E and S")
             }
             for (inner, entry) in rows {

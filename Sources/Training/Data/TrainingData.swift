@@ -23,7 +23,8 @@ struct TrainingData {
             dropsLast: configuration[.dataloaderDropLast])
         guard planner.batchesPerEpoch > 0 else {
             throw TrainingError.noTrainingSamples(
-                reason: "\(loaded.train.unitCount) samples fill no batch of \(settings.batchSize), and dataloader_drop_last leaves out the rest.")
+                reason: "\(loaded.train.unitCount) samples fill no batch of \(settings.batchSize), "
+                    + "and dataloader_drop_last leaves out the rest.")
         }
         return TrainingData(
             training: planner, sampleCount: loaded.train.unitCount, tokenCount: loaded.report.tokens,
@@ -41,7 +42,7 @@ struct TrainingData {
             try VocabularyCheck.check(training.batch(epoch: 0, index: index).tokens, vocabularySize: vocabularySize)
         }
         for set in evaluations {
-            for index in 0..<set.count { try VocabularyCheck.check(set.batch(index..<index + 1).tokens, vocabularySize: vocabularySize) }
+            try set.check(vocabularySize: vocabularySize)
         }
     }
 

@@ -63,10 +63,12 @@ struct RunPlanner {
         }
         if plan.fullyMaskedSamples > 0 {
             warnings.append(
-                "\(NumberText.grouped(plan.fullyMaskedSamples)) samples carry no loss at all: their answers are empty or lie beyond cutoff_len.")
+                "\(NumberText.grouped(plan.fullyMaskedSamples)) samples carry no loss at all: "
+                    + "their answers are empty or lie beyond cutoff_len.")
         }
         if plan.truncatedSamples > 0 {
-            warnings.append("\(NumberText.grouped(plan.truncatedSamples)) samples were cut at cutoff_len (\(configuration[.cutoffLen])).")
+            warnings.append(
+                "\(NumberText.grouped(plan.truncatedSamples)) samples were cut at cutoff_len (\(configuration[.cutoffLen])).")
         }
         if plan.droppedSamples > 0 {
             warnings.append("\(NumberText.grouped(plan.droppedSamples)) rows were left out; the log names each with its reason.")

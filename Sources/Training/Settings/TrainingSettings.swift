@@ -103,7 +103,8 @@ public struct TrainingSettings: Sendable {
         startsFromScratch = configuration[.trainFromScratch]
         if startsFromScratch, method == .lora {
             throw .unsuitable(
-                argument: "train_from_scratch", value: "true", reason: "fresh weights need finetuning_type: full, an adapter cannot carry them.")
+                argument: "train_from_scratch", value: "true",
+                reason: "fresh weights need finetuning_type: full, an adapter cannot carry them.")
         }
         precision = Self.precision(configuration, method)
         overwritesOutput = configuration[.overwriteOutputDir]
@@ -197,7 +198,8 @@ public struct TrainingSettings: Sendable {
         }
         if earlyStoppingPatience != nil, !evaluates {
             throw .unsuitable(
-                argument: "early_stopping_steps", value: "\(earlyStoppingPatience ?? 0)", reason: "it needs eval_strategy: steps or epoch.")
+                argument: "early_stopping_steps", value: "\(earlyStoppingPatience ?? 0)",
+                reason: "it needs eval_strategy: steps or epoch.")
         }
         if saveStrategy == "best", !evaluates {
             throw .unsuitable(argument: "save_strategy", value: "best", reason: "it needs eval_strategy: steps or epoch.")
@@ -206,7 +208,8 @@ public struct TrainingSettings: Sendable {
         guard evaluates, evaluationStrategy == saveStrategy else {
             throw .unsuitable(
                 argument: "load_best_model_at_end", value: "true",
-                reason: "every evaluated model must be saved: eval_strategy is \(evaluationStrategy), save_strategy is \(saveStrategy); make them equal.")
+                reason: "every evaluated model must be saved: eval_strategy is \(evaluationStrategy), "
+                    + "save_strategy is \(saveStrategy); make them equal.")
         }
         let evaluationInterval = evaluationSteps ?? loggingSteps
         if evaluationStrategy == "steps", saveSteps.truncatingRemainder(dividingBy: evaluationInterval) != 0, saveSteps >= 1 {
