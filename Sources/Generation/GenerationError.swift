@@ -3,6 +3,8 @@ public enum GenerationError: Error, Equatable, Sendable {
     case emptyPrompt
     /// The prompt alone reaches `max_length`.
     case promptTooLong(tokens: Int, limit: Int)
+    /// The model learned a vector for each position (GPT-2), and the prompt takes them all.
+    case beyondPositions(tokens: Int, limit: Int)
     /// The tokenizer makes a token that the model has no embedding for.
     case unknownToken(token: Int32, vocabularySize: Int)
     /// The name of an argument, what it must be, and what it is.
@@ -17,6 +19,8 @@ extension GenerationError: CustomStringConvertible {
         case .emptyPrompt: "The prompt is empty: there is nothing to continue."
         case .promptTooLong(let tokens, let limit):
             "The prompt has \(tokens) tokens and max_length is \(limit): nothing can be added. Raise max_length, or give max_new_tokens."
+        case .beyondPositions(let tokens, let limit):
+            "The prompt has \(tokens) tokens, but the model knows only \(limit) positions. Shorten the prompt or the conversation."
         case .unknownToken(let token, let vocabularySize):
             "The prompt holds token \(token), but the model knows \(vocabularySize) tokens. The tokenizer belongs to another model."
         case .invalidOption(let name, let expected, let found): "\(name) must be \(expected), found \(found)."

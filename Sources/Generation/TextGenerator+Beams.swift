@@ -18,7 +18,7 @@ extension TextGenerator {
         prompt: [Int32], options: SamplingOptions, onPiece: (GeneratedPiece) -> Bool
     ) throws(GenerationError) -> GenerationResult {
         forget()
-        let limit = options.maxNewTokens ?? options.maxLength - prompt.count
+        let limit = newTokenLimit(prompt, options)
         let stops = stopTokens(options)
         let start = Clock.monotonicSeconds()
         var caches = (0..<options.beams).map { _ in model.makeCache(capacity: prompt.count + limit) }

@@ -38,7 +38,7 @@ public final class TextGenerator {
     ) throws(GenerationError) -> GenerationResult {
         try check(prompt, options)
         if options.beams > 1 { return try searchBeams(prompt: prompt, options: options, onPiece: onPiece) }
-        let limit = options.maxNewTokens ?? options.maxLength - prompt.count
+        let limit = newTokenLimit(prompt, options)
         let stops = stopTokens(options)
         let start = Clock.monotonicSeconds()
         let reused = prepareCache(for: prompt, room: limit)
@@ -138,9 +138,16 @@ public final class TextGenerator {
             throw .unknownToken(token: stranger, vocabularySize: vocabularySize)
         }
         if let problem = options.problem() { throw problem }
+        if let limit = model.spec.positionLimit, prompt.count >= limit { throw .beyondPositions(tokens: prompt.count, limit: limit) }
         if options.maxNewTokens == nil && options.maxLength <= prompt.count {
             throw .promptTooLong(tokens: prompt.count, limit: options.maxLength)
         }
+    }
+
+    /// How many tokens may follow the prompt: as many as are asked for, and as the model has positions for.
+    func newTokenLimit(_ prompt: [Int32], _ options: SamplingOptions) -> Int {
+        let asked = options.maxNewTokens ?? options.maxLength - prompt.count
+        return min(asked, (model.spec.positionLimit ?? .max) - prompt.count)
     }
 
     func stopTokens(_ options: SamplingOptions) -> Set<Int32> {

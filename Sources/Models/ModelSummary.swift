@@ -45,7 +45,7 @@ public struct ModelSummary: Sendable, Equatable {
         var type = folder.declaredType ?? .float32
         var bytes = Int64(parameterCount * type.byteCount)
         if hasWeights {
-            let reader = try CheckpointReader(directory: folder.directory)
+            let reader = try CheckpointReader(directory: folder.directory, names: folder.definition.names)
             let stored = weights.compactMap { reader.tensors[$0.name]?.entry }
             if let first = stored.first, let found = DType(first.dtype) { type = found }
             bytes = stored.reduce(0) { $0 + Int64($1.byteRange.count) }

@@ -12,6 +12,7 @@ final class RotaryEmbedding {
     private let maximumPositions: Int
     private var table: RotaryTable?
     private var tableLength = 0
+    private var tableIsStretched = false
 
     init(spec: RotarySpec, headDimension: Int, maximumPositions: Int) {
         self.spec = spec
@@ -22,27 +23,40 @@ final class RotaryEmbedding {
     /// A table with at least `length` positions.
     func table(length: Int) -> RotaryTable {
         if let table, isUsable(for: length) { return table }
-        let rows = isStretched(length) ? length : max(length, min(2 * length, maximumPositions))
+        let stretches = isStretched(length)
+        let rows = stretches && isDynamic ? length : max(length, min(2 * length, maximumPositions))
         let made = makeTable(rows: rows, frequencies: Self.frequencies(spec, dimension: dimension, length: length))
         table = made
         tableLength = rows
+        tableIsStretched = stretches
         return made
     }
 
     private func isUsable(for length: Int) -> Bool {
-        if isStretched(length) || isStretched(tableLength) { return length == tableLength }
-        return length <= tableLength
+        guard isStretched(length) == tableIsStretched else { return false }
+        return tableIsStretched && isDynamic ? length == tableLength : length <= tableLength
     }
 
-    /// Whether the frequencies depend on this length.
+    /// Whether frequencies change with every length, once the original positions are left behind.
+    private var isDynamic: Bool {
+        if case .dynamic = spec.scaling { return true }
+        return false
+    }
+
+    /// Whether this length has other frequencies than short ones.
     private func isStretched(_ length: Int) -> Bool {
-        guard case .dynamic(_, let originalPositions) = spec.scaling else { return false }
-        return length > originalPositions
+        switch spec.scaling {
+        case .dynamic(_, let originalPositions), .longrope(_, _, _, let originalPositions): length > originalPositions
+        case .none, .linear, .llama3, .yarn: false
+        }
     }
 
     private func makeTable(rows: Int, frequencies: [Float]) -> RotaryTable {
         var temperature: Float = 1
-        if case .yarn(_, _, _, let attentionFactor, _, _) = spec.scaling { temperature = Float(attentionFactor) }
+        switch spec.scaling {
+        case .yarn(_, _, _, let attentionFactor, _, _), .longrope(_, _, let attentionFactor, _): temperature = Float(attentionFactor)
+        case .none, .linear, .dynamic, .llama3: break
+        }
         return RotaryTable(
             inverseFrequencies: frequencies, positionCount: rows, isInterleaved: spec.isInterleaved, attentionFactor: temperature)
     }
@@ -65,6 +79,9 @@ final class RotaryEmbedding {
                 let share = Float((turns - lowFactor) / (highFactor - lowFactor))
                 return (1 - share) * frequency / Float(factor) + share * frequency
             }
+        case .longrope(let shortFactors, let longFactors, _, let originalPositions):
+            let factors = length > originalPositions ? longFactors : shortFactors
+            return zip(plain(theta: spec.theta, dimension: dimension), factors).map { $0 / Float($1) }
         case .yarn(let factor, let betaFast, let betaSlow, _, let originalPositions, let roundsRange):
             func turningDimension(_ turns: Double) -> Double {
                 Double(dimension) * log(Double(originalPositions) / (turns * 2 * Double.pi)) / (2 * log(spec.theta))
@@ -89,6 +106,9 @@ final class RotaryEmbedding {
         }
     }
 }
+
+/// 2 to a power, for files that need no other function of Glibc.
+func exponentOfTwo(_ power: Double) -> Float { Float(exp2(power)) }
 
 /// Glibc's natural logarithm for files that need no other function of it.
 func logarithm(_ value: Double) -> Double { log(value) }

@@ -11,16 +11,18 @@ extension Transformer {
     public func hidden(
         _ tape: Tape, tokens: [Int32], layout: SequenceLayout, observe: ((Int, Value) -> Void)? = nil
     ) -> Value {
-        let table = rotaryTable(length: Int(layout.positions.max() ?? 0) + 1)
+        let tables = rotaryTables(length: Int(layout.positions.max() ?? 0) + 1)
         var stream = tape.embedding(embedding, tokens: tokens, scale: spec.embeddingScale)
+        if let positionEmbedding { stream = tape.add(stream, tape.embedding(positionEmbedding, tokens: layout.positions)) }
+        if let embeddingNorm { stream = norm(tape, stream, embeddingNorm) }
         observe?(0, stream)
         for layer in layers {
             if recomputesBlocks && layout.caches.isEmpty {
                 stream = tape.checkpoint([stream]) { [unowned self] tape, inputs in
-                    [block(tape, layer, inputs[0], table: table, layout: layout)]
+                    [block(tape, layer, inputs[0], tables: tables, layout: layout)]
                 }[0]
             } else {
-                stream = block(tape, layer, stream, table: table, layout: layout)
+                stream = block(tape, layer, stream, tables: tables, layout: layout)
             }
             observe?(layer.index + 1, stream)
         }
@@ -34,22 +36,54 @@ extension Transformer {
         return tape.linear(chosen, head)
     }
 
-    /// `x + attention(norm(x))`, then `x + feedForward(norm(x))`.
-    private func block(_ tape: Tape, _ layer: TransformerLayer, _ input: Value, table: RotaryTable, layout: SequenceLayout) -> Value {
-        let normalised = norm(tape, input, layer.attentionNorm)
-        let projected = tape.linear(normalised, [layer.query, layer.key, layer.value])
-        let query = tape.rotary(projected[0], headDimension: spec.headDimension, table: table, positions: layout.positions)
-        let key = tape.rotary(projected[1], headDimension: spec.headDimension, table: table, positions: layout.positions)
-        let attended = tape.attention(
-            query: query, key: key, value: projected[2], shape: layer.attentionShape, layout: layout, layer: layer.index)
-        let middle = tape.add(input, tape.linear(attended, layer.attentionOutput))
-
-        let gated = tape.linear(norm(tape, middle, layer.feedForwardNorm), [layer.gate, layer.up])
-        let activated = tape.gatedActivation(gate: gated[0], up: gated[1], kind: spec.feedForward.activation)
-        return tape.add(middle, tape.linear(activated, layer.down))
+    /// `x + attention(norm(x))`, then `x + feedForward(norm(x))`, with norms on what is added where the family has them.
+    private func block(_ tape: Tape, _ layer: TransformerLayer, _ input: Value, tables: RotaryTables?, layout: SequenceLayout) -> Value {
+        var attended = attention(tape, layer, norm(tape, input, layer.attentionNorm), tables: tables, layout: layout)
+        if let outputNorm = layer.attentionOutputNorm { attended = norm(tape, attended, outputNorm) }
+        let middle = tape.add(input, attended)
+        var fed = feedForward(tape, layer, norm(tape, middle, layer.feedForwardNorm))
+        if let outputNorm = layer.feedForwardOutputNorm { fed = norm(tape, fed, outputNorm) }
+        return tape.add(middle, fed)
     }
 
-    private func norm(_ tape: Tape, _ input: Value, _ weight: Parameter) -> Value {
-        tape.rmsNorm(input, weight: weight, epsilon: spec.norm.epsilon, weightOffset: spec.norm.weightOffset)
+    private func attention(_ tape: Tape, _ layer: TransformerLayer, _ input: Value, tables: RotaryTables?, layout: SequenceLayout) -> Value {
+        let projected: [Value]
+        switch layer.projection {
+        case .separate(let query, let key, let value): projected = tape.linear(input, [query, key, value])
+        case .fused(let linear, let parts): projected = tape.columns(tape.linear(input, linear), parts)
+        }
+        let table = layer.isSliding ? tables?.sliding : tables?.full
+        func placed(_ heads: Value, _ headNorm: Parameter?) -> Value {
+            var heads = heads
+            if let headNorm {
+                heads = tape.rmsNorm(heads, weight: headNorm, epsilon: spec.norm.epsilon, weightOffset: spec.norm.weightOffset)
+            }
+            guard let table else { return heads }
+            return tape.rotary(heads, headDimension: spec.headDimension, table: table, positions: layout.positions)
+        }
+        let attended = tape.attention(
+            query: placed(projected[0], layer.queryNorm), key: placed(projected[1], layer.keyNorm), value: projected[2],
+            shape: layer.attentionShape, layout: layout, layer: layer.index)
+        return tape.linear(attended, layer.attentionOutput)
+    }
+
+    private func feedForward(_ tape: Tape, _ layer: TransformerLayer, _ input: Value) -> Value {
+        let kind = spec.feedForward.activation
+        switch layer.feedForward {
+        case .gated(let gate, let up, let down):
+            let both = tape.linear(input, [gate, up])
+            return tape.linear(tape.gatedActivation(gate: both[0], up: both[1], kind: kind), down)
+        case .fusedGated(let gateUp, let down):
+            let inner = down.inputCount
+            let both = tape.columns(tape.linear(input, gateUp), [[0..<inner], [inner..<2 * inner]])
+            return tape.linear(tape.gatedActivation(gate: both[0], up: both[1], kind: kind), down)
+        case .plain(let up, let down):
+            return tape.linear(tape.activation(tape.linear(input, up), kind: kind), down)
+        }
+    }
+
+    private func norm(_ tape: Tape, _ input: Value, _ norm: Norm) -> Value {
+        if let bias = norm.bias { return tape.layerNorm(input, weight: norm.weight, bias: bias, epsilon: spec.norm.epsilon) }
+        return tape.rmsNorm(input, weight: norm.weight, epsilon: spec.norm.epsilon, weightOffset: spec.norm.weightOffset)
     }
 }

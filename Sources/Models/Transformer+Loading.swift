@@ -26,21 +26,22 @@ extension Transformer {
         var folder = try ModelFolder(directory: directory)
         try checkStorage(folder)
         if let scaling = options.rotaryScaling { folder.stretch(scaling) }
-        let reader = try CheckpointReader(directory: directory)
+        let reader = try CheckpointReader(directory: directory, names: folder.definition.names)
         let head = folder.spec.headWeight(names: folder.definition.names)
         let (embeddingSource, notes) = try settleTie(&folder, reader: reader, head: head)
         try checkNames(folder, reader: reader, head: head, embeddingSource: embeddingSource)
         return try Transformer(folder: folder, backend: backend, notes: notes) { weight throws(ModelError) in
             let source = weight.role == .embedding ? embeddingSource : weight.name
             guard let location = reader.tensors[source] else {
-                throw .missingTensor(file: reader.mainFile, tensor: source, expected: weight.shape, also: 0)
+                throw .missingTensor(file: reader.mainFile, tensor: source, expected: weight.storedShape, also: 0)
             }
-            guard location.entry.shape == weight.shape else {
-                throw .wrongShape(file: location.path, tensor: source, expected: weight.shape, found: location.entry.shape)
+            guard location.entry.shape == weight.storedShape else {
+                throw .wrongShape(file: location.path, tensor: source, expected: weight.storedShape, found: location.entry.shape)
             }
-            guard let value = try reader.tensor(source, as: options.dtype, backend: backend) else {
-                throw .missingTensor(file: reader.mainFile, tensor: source, expected: weight.shape, also: 0)
+            guard let stored = try reader.tensor(source, as: options.dtype, backend: backend) else {
+                throw .missingTensor(file: reader.mainFile, tensor: source, expected: weight.storedShape, also: 0)
             }
+            let value = weight.isStoredTransposed ? stored.transposed() : stored
             // A mapped file cannot be written to.
             let owned = options.trainsBase && value.storage.isBorrowed ? value.converted(to: value.dtype) : value
             return Parameter(name: weight.name, value: owned, requiresGradient: options.trainsBase)
@@ -109,7 +110,7 @@ extension Transformer {
         var expected = Set(weights.map { $0.role == .embedding ? embeddingSource : $0.name })
         let missing = weights.filter { reader.tensors[$0.role == .embedding ? embeddingSource : $0.name] == nil }
         if let first = missing.first {
-            throw .missingTensor(file: reader.mainFile, tensor: first.name, expected: first.shape, also: missing.count - 1)
+            throw .missingTensor(file: reader.mainFile, tensor: first.name, expected: first.storedShape, also: missing.count - 1)
         }
         if folder.spec.tiesEmbeddings { expected.formUnion([head.name, names.module(.embedding) + ".weight"]) }
         let extra = reader.tensors.keys.filter { !expected.contains($0) && !names.isIgnored($0) }.sorted()

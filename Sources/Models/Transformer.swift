@@ -11,9 +11,11 @@ public final class Transformer: @unchecked Sendable {
     public let backend: any Backend
     /// [vocabulary, hidden]
     public let embedding: Parameter
+    /// [positions, hidden], where positions are learned.
+    public let positionEmbedding: Parameter?
+    public let embeddingNorm: Norm?
     public let layers: [TransformerLayer]
-    /// [hidden]
-    public let finalNorm: Parameter
+    public let finalNorm: Norm
     /// Maps hidden states to logits; shares the embedding's parameter where the spec ties them.
     public let head: Linear
     /// The base weights under the checkpoint's names, each once. Adapters are not among them.
@@ -30,6 +32,7 @@ public final class Transformer: @unchecked Sendable {
     public var recomputesBlocks = false
 
     private let rotary: RotaryEmbedding
+    private let slidingRotary: RotaryEmbedding?
 
     /// Builds the model from its weights.
     /// - Parameter parameter: gives the parameter for a description: read from a file, drawn at random, or planned.
@@ -42,7 +45,9 @@ public final class Transformer: @unchecked Sendable {
         self.folder = folder
         self.backend = backend
         self.notes = notes
-        rotary = RotaryEmbedding(spec: spec.rotary, headDimension: spec.headDimension, maximumPositions: spec.maximumPositions)
+        let dimension = spec.headDimension, maximum = spec.maximumPositions
+        rotary = RotaryEmbedding(spec: spec.rotary, headDimension: dimension, maximumPositions: maximum)
+        slidingRotary = spec.slidingRotary.map { RotaryEmbedding(spec: $0, headDimension: dimension, maximumPositions: maximum) }
 
         var parameters: [Parameter] = []
         var found: [String: Parameter] = [:]
@@ -51,29 +56,16 @@ public final class Transformer: @unchecked Sendable {
             found[weight.name] = made
             parameters.append(made)
         }
-        func part(_ role: WeightRole, _ layer: Int = 0, _ suffix: String = ".weight") throws(ModelError) -> Parameter {
-            let name = names.module(role, layer: layer) + suffix
-            guard let parameter = found[name] else {
-                throw .missingTensor(file: folder.fields.file, tensor: name, expected: [], also: 0)
-            }
-            return parameter
-        }
-        func linear(_ role: WeightRole, _ layer: Int) throws(ModelError) -> Linear {
-            let module = names.module(role, layer: layer)
-            return Linear(name: module, weight: .dense(try part(role, layer)), bias: found[module + ".bias"])
-        }
-        embedding = try part(.embedding)
-        finalNorm = try part(.finalNorm)
-        head = Linear(name: names.module(.head), weight: .dense(spec.tiesEmbeddings ? embedding : try part(.head)))
+        let parts = WeightParts(found: found, names: names, file: folder.fields.file)
+        embedding = try parts.parameter(.embedding)
+        positionEmbedding = spec.positions == .learned ? try parts.parameter(.positionEmbedding) : nil
+        embeddingNorm = spec.hasEmbeddingNorm ? try parts.norm(.embeddingNorm) : nil
+        finalNorm = try parts.norm(.finalNorm)
+        head = Linear(
+            name: names.module(.head), weight: .dense(spec.tiesEmbeddings ? embedding : try parts.parameter(.head)),
+            outputTransform: spec.logits)
         var layers: [TransformerLayer] = []
-        for index in 0..<spec.layerCount {
-            layers.append(
-                TransformerLayer(
-                    index: index, attentionNorm: try part(.attentionNorm, index), query: try linear(.query, index),
-                    key: try linear(.key, index), value: try linear(.value, index), attentionOutput: try linear(.attentionOutput, index),
-                    feedForwardNorm: try part(.feedForwardNorm, index), gate: try linear(.gate, index), up: try linear(.up, index),
-                    down: try linear(.down, index), attentionShape: spec.attentionShape(layer: index)))
-        }
+        for index in 0..<spec.layerCount { layers.append(try TransformerLayer(spec, index, parts)) }
         self.layers = layers
         self.parameters = parameters
         linears = layers.flatMap(\.linears)
@@ -88,29 +80,16 @@ public final class Transformer: @unchecked Sendable {
     /// A and B of every adapter, layer by layer.
     public var adapterParameters: [Parameter] { linears.compactMap(\.adapter).flatMap { [$0.a, $0.b] } }
 
-    /// A table that reaches position `length - 1`.
-    func rotaryTable(length: Int) -> RotaryTable { rotary.table(length: length) }
+    /// Tables that reach position `length - 1`; none where positions are not rotated.
+    func rotaryTables(length: Int) -> RotaryTables? {
+        guard spec.positions == .rotary else { return nil }
+        let table = rotary.table(length: length)
+        return RotaryTables(full: table, sliding: slidingRotary?.table(length: length) ?? table)
+    }
 
     public func makeCache(capacity: Int, dtype: DType = .float32) -> KeyValueCache {
         KeyValueCache(
             layerCount: spec.layerCount, keyValueHeadCount: spec.keyValueHeadCount, headDimension: spec.headDimension, capacity: capacity,
             dtype: dtype)
     }
-}
-
-/// The weights of one block.
-public struct TransformerLayer: Sendable {
-    public let index: Int
-    public let attentionNorm: Parameter
-    public let query: Linear
-    public let key: Linear
-    public let value: Linear
-    public let attentionOutput: Linear
-    public let feedForwardNorm: Parameter
-    public let gate: Linear
-    public let up: Linear
-    public let down: Linear
-    let attentionShape: AttentionShape
-
-    public var linears: [Linear] { [query, key, value, attentionOutput, gate, up, down] }
 }

@@ -5,7 +5,7 @@ public struct WeightDescription: Sendable, Equatable {
         case embedding
         /// [out, in] of a linear layer
         case matrix
-        /// [out] of a linear layer
+        /// [out] of a linear layer or a norm
         case bias
         /// [width] of a norm
         case norm
@@ -19,47 +19,94 @@ public struct WeightDescription: Sendable, Equatable {
     /// The tensor's name in a checkpoint: the module path and `.weight` or `.bias`.
     public let name: String
     public let shape: [Int]
+    /// The checkpoint stores the matrix the other way round.
+    public let isStoredTransposed: Bool
 
+    /// The shape in a checkpoint.
+    public var storedShape: [Int] { isStoredTransposed ? shape.reversed() : shape }
     public var count: Int { shape.reduce(1, *) }
 }
 
 extension ArchitectureSpec {
     /// Every tensor of the model, in the order in which data flows through them. A tied head is not among them.
     public func weights(names: WeightNames) -> [WeightDescription] {
-        var weights = [describe(.embedding, 0, .embedding, [vocabularySize, hiddenSize], names)]
+        var list = WeightList(spec: self, names: names)
+        list.append(.embedding, .embedding, [vocabularySize, hiddenSize])
+        if positions == .learned { list.append(.positionEmbedding, .embedding, [maximumPositions, hiddenSize]) }
+        if hasEmbeddingNorm { list.appendNorm(.embeddingNorm) }
         for layer in 0..<layerCount {
-            weights.append(describe(.attentionNorm, layer, .norm, [hiddenSize], names))
-            for (role, width) in [(WeightRole.query, queryWidth), (.key, keyValueWidth), (.value, keyValueWidth)] {
-                appendLinear(role, layer, [width, hiddenSize], attention.hasInputBias, names, to: &weights)
-            }
-            appendLinear(.attentionOutput, layer, [hiddenSize, queryWidth], attention.hasOutputBias, names, to: &weights)
-            weights.append(describe(.feedForwardNorm, layer, .norm, [hiddenSize], names))
-            appendLinear(.gate, layer, [intermediateSize, hiddenSize], feedForward.hasBias, names, to: &weights)
-            appendLinear(.up, layer, [intermediateSize, hiddenSize], feedForward.hasBias, names, to: &weights)
-            appendLinear(.down, layer, [hiddenSize, intermediateSize], feedForward.hasBias, names, to: &weights)
+            list.layer = layer
+            list.appendAttention()
+            list.appendFeedForward()
         }
-        weights.append(describe(.finalNorm, 0, .norm, [hiddenSize], names))
-        if !tiesEmbeddings { weights.append(headWeight(names: names)) }
-        return weights
+        list.layer = 0
+        list.appendNorm(.finalNorm)
+        if !tiesEmbeddings { list.weights.append(headWeight(names: names)) }
+        return list.weights
     }
 
     /// The head's own tensor, for checkpoints that hold one though the head is tied.
     func headWeight(names: WeightNames) -> WeightDescription {
-        describe(.head, 0, .matrix, [vocabularySize, hiddenSize], names)
+        var list = WeightList(spec: self, names: names)
+        list.append(.head, .matrix, [vocabularySize, hiddenSize])
+        return list.weights[0]
+    }
+}
+
+/// Collects the descriptions.
+private struct WeightList {
+    let spec: ArchitectureSpec
+    let names: WeightNames
+    var layer = 0
+    var weights: [WeightDescription] = []
+
+    mutating func appendAttention() {
+        let hidden = spec.hiddenSize, queries = spec.queryWidth, keys = spec.keyValueWidth, attention = spec.attention
+        appendNorm(.attentionNorm)
+        switch attention.projection {
+        case .separate:
+            for (role, width) in [(WeightRole.query, queries), (.key, keys), (.value, keys)] {
+                appendLinear(role, [width, hidden], hasBias: attention.hasInputBias)
+            }
+        case .stacked, .grouped: appendLinear(.queryKeyValue, [queries + 2 * keys, hidden], hasBias: attention.hasInputBias)
+        }
+        if attention.normalisesHeads {
+            append(.queryNorm, .norm, [spec.headDimension])
+            append(.keyNorm, .norm, [spec.headDimension])
+        }
+        appendLinear(.attentionOutput, [hidden, queries], hasBias: attention.hasOutputBias)
+        if spec.hasOutputNorms { appendNorm(.attentionOutputNorm) }
     }
 
-    private func appendLinear(
-        _ role: WeightRole, _ layer: Int, _ shape: [Int], _ hasBias: Bool, _ names: WeightNames, to weights: inout [WeightDescription]
-    ) {
-        weights.append(describe(role, layer, .matrix, shape, names))
-        if hasBias { weights.append(describe(role, layer, .bias, [shape[0]], names)) }
+    mutating func appendFeedForward() {
+        let hidden = spec.hiddenSize, inner = spec.intermediateSize, feedForward = spec.feedForward
+        appendNorm(.feedForwardNorm)
+        switch feedForward.layout {
+        case .gated:
+            appendLinear(.gate, [inner, hidden], hasBias: feedForward.hasBias)
+            appendLinear(.up, [inner, hidden], hasBias: feedForward.hasBias)
+        case .fusedGated: appendLinear(.gateUp, [2 * inner, hidden], hasBias: feedForward.hasBias)
+        case .plain: appendLinear(.up, [inner, hidden], hasBias: feedForward.hasBias)
+        }
+        appendLinear(.down, [hidden, inner], hasBias: feedForward.hasBias)
+        if spec.hasOutputNorms { appendNorm(.feedForwardOutputNorm) }
     }
 
-    private func describe(
-        _ role: WeightRole, _ layer: Int, _ kind: WeightDescription.Kind, _ shape: [Int], _ names: WeightNames
-    ) -> WeightDescription {
+    mutating func appendNorm(_ role: WeightRole) {
+        append(role, .norm, [spec.hiddenSize])
+        if spec.norm.kind == .layer { append(role, .bias, [spec.hiddenSize]) }
+    }
+
+    mutating func appendLinear(_ role: WeightRole, _ shape: [Int], hasBias: Bool) {
+        append(role, .matrix, shape)
+        if hasBias { append(role, .bias, [shape[0]]) }
+    }
+
+    mutating func append(_ role: WeightRole, _ kind: WeightDescription.Kind, _ shape: [Int]) {
         let module = names.module(role, layer: layer)
-        return WeightDescription(
-            role: role, layer: layer, kind: kind, module: module, name: module + (kind == .bias ? ".bias" : ".weight"), shape: shape)
+        weights.append(
+            WeightDescription(
+                role: role, layer: layer, kind: kind, module: module, name: module + (kind == .bias ? ".bias" : ".weight"), shape: shape,
+                isStoredTransposed: names.storesTransposed && kind == .matrix && role.isPerLayer))
     }
 }

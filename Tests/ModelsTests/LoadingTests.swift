@@ -85,7 +85,7 @@ import Testing
         let values = model.layers[0].gate.weight.parameter?.value.floats() ?? []
         let deviation = (values.reduce(0) { $0 + $1 * $1 } / Float(values.count)).squareRoot()
         #expect(abs(deviation - 0.02) < 0.002)
-        #expect(model.finalNorm.value.floats().allSatisfy { $0 == 1 })
+        #expect(model.finalNorm.weight.value.floats().allSatisfy { $0 == 1 })
         #expect(model.embedding.value.slice(rows: 2..<3).floats().allSatisfy { $0 == 0 })
         #expect(model.trainableParameters.count == model.parameters.count)
         var again = RandomGenerator(seed: 5)

@@ -25,22 +25,26 @@ import Testing
     }
 
     private func losses(_ model: Transformer, learningRate: Double) throws -> [Double] {
-        let trained = model.trainableParameters
-        let moments = trained.map { (Tensor.zeros($0.shape), Tensor.zeros($0.shape)) }
         let batch = try Fixtures.batch()
-        return (1...10).map { step in
-            let loss = trainingLoss(model, batch)
-            let gradients = trained.compactMap(\.gradient)
-            let norm = gradients.reduce(0) { $0 + backend.sumOfSquares($1) }.squareRoot()
-            let settings = AdamWStep(
-                learningRate: learningRate, weightDecay: 0.01, step: step, gradientScale: min(1, 1 / (norm + 1e-6)))
-            for (parameter, moment) in zip(trained, moments) {
-                guard let gradient = parameter.gradient else { continue }
-                backend.adamW(
-                    parameter: parameter.value, gradient: gradient, firstMoment: moment.0, secondMoment: moment.1, step: settings)
-                parameter.gradient = nil
-            }
-            return loss
+        return tenSteps(model, learningRate: learningRate) { trainingLoss(model, batch) }
+    }
+}
+
+/// Losses of ten AdamW steps with clipping, each measured before its step.
+/// - Parameter loss: computes the loss and leaves gradients in the parameters
+func tenSteps(_ model: Transformer, learningRate: Double, loss: () -> Double) -> [Double] {
+    let trained = model.trainableParameters
+    let moments = trained.map { (Tensor.zeros($0.shape), Tensor.zeros($0.shape)) }
+    return (1...10).map { step in
+        let found = loss()
+        let norm = trained.compactMap(\.gradient).reduce(0) { $0 + backend.sumOfSquares($1) }.squareRoot()
+        let settings = AdamWStep(learningRate: learningRate, weightDecay: 0.01, step: step, gradientScale: min(1, 1 / (norm + 1e-6)))
+        for (parameter, moment) in zip(trained, moments) {
+            guard let gradient = parameter.gradient else { continue }
+            backend.adamW(
+                parameter: parameter.value, gradient: gradient, firstMoment: moment.0, secondMoment: moment.1, step: settings)
+            parameter.gradient = nil
         }
+        return found
     }
 }

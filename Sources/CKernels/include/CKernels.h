@@ -36,6 +36,21 @@ void tb_rms_norm_apply(const float *x, const float *weight, float offset, const 
 void tb_rms_norm_backward(const float *gradient, const float *x, const float *weight, float offset, const float *inverse_rms,
                           long rows, long columns, int accumulate, float *dx, float *weight_gradient);
 
+// layernorm.c: y = (x - mean) / deviation * weight + bias.
+void tb_layer_norm(const float *x, const float *weight, const float *bias, float epsilon, long rows, long columns, float *y,
+                   float *means, float *inverse_deviations);
+// dx (+)= gradient through the norm; weight_gradient and bias_gradient += sums over rows when they are not null.
+void tb_layer_norm_backward(const float *gradient, const float *x, const float *weight, const float *means,
+                            const float *inverse_deviations, long rows, long columns, int accumulate, float *dx,
+                            float *weight_gradient, float *bias_gradient);
+
+// caps.c
+// y = cap * tanh(x / cap), and its derivative in `slopes` when that is not null.
+void tb_soft_cap(const float *x, float *y, float *slopes, float cap, long count);
+void tb_multiply(const float *a, const float *b, float *to, long count);
+// to[i] += slope * (first + i)
+void tb_add_ramp(float *to, float first, float slope, long count);
+
 // rotary.c: rotates pairs of each head's first 2 * half elements by the angle of the row's position. sign -1 turns back.
 void tb_rotary(const float *x, float *y, long rows, long heads, long head_dimension, long half, int interleaved,
                const float *cosines, const float *sines, const int32_t *positions, float sign);

@@ -15,7 +15,7 @@ public struct AdapterConfiguration: Sendable, Equatable {
     public var baseModel: String { object["base_model_name_or_path"]?.stringValue ?? "" }
 
     /// For a new adapter.
-    public init(_ settings: AdapterSettings, targetNames: [String], baseModel: String) {
+    public init(_ settings: AdapterSettings, targetNames: [String], baseModel: String, storesTransposed: Bool = false) {
         rank = settings.rank
         alpha = settings.alpha
         dropout = settings.dropout
@@ -25,7 +25,7 @@ public struct AdapterConfiguration: Sendable, Equatable {
         let alphaValue: JSONValue = settings.alpha == settings.alpha.rounded() ? .integer(Int64(settings.alpha)) : .number(settings.alpha)
         object = [
             "alpha_pattern": [:], "auto_mapping": nil, "base_model_name_or_path": .string(baseModel), "bias": "none",
-            "exclude_modules": nil, "fan_in_fan_out": false, "inference_mode": true, "init_lora_weights": true,
+            "exclude_modules": nil, "fan_in_fan_out": .bool(storesTransposed), "inference_mode": true, "init_lora_weights": true,
             "layer_replication": nil, "layers_pattern": nil, "layers_to_transform": nil, "loftq_config": [:], "lora_alpha": alphaValue,
             "lora_bias": false, "lora_dropout": .number(settings.dropout), "megatron_config": nil, "megatron_core": "megatron.core",
             "modules_to_save": nil, "peft_type": "LORA", "r": .integer(Int64(settings.rank)), "rank_pattern": [:], "revision": nil,

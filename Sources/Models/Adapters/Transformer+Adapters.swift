@@ -31,7 +31,8 @@ extension Transformer {
         }
         var names: [String] = []
         for name in chosen.map({ Self.lastPart($0.name) }) where !names.contains(name) { names.append(name) }
-        adapterConfiguration = AdapterConfiguration(settings, targetNames: names.sorted(), baseModel: directory)
+        adapterConfiguration = AdapterConfiguration(
+            settings, targetNames: names.sorted(), baseModel: directory, storesTransposed: self.names.storesTransposed)
         return chosen
     }
 

@@ -21,7 +21,19 @@ public enum ArchitectureRegistry {
     public static let all: [ArchitectureDefinition] = [
         .llama,
         .qwen2,
+        .qwen3,
         .mistral,
+        .gemma,
+        .gemma2,
+        .gemma3,
+        .phi3,
+        .glm,
+        .chatglm,
+        .internlm2,
+        .internlm3,
+        .baichuan,
+        .gpt2,
+        .bloom,
     ]
 
     public static var modelTypes: [String] { all.flatMap(\.modelTypes) }

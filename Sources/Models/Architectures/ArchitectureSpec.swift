@@ -19,10 +19,20 @@ public struct ArchitectureSpec: Sendable, Equatable {
     public var maximumPositions: Int
     public var norm: NormSpec
     public var rotary: RotarySpec
+    /// Rotation in layers with a sliding window, where it differs (Gemma 3).
+    public var slidingRotary: RotarySpec?
+    /// How the model knows the order of its tokens.
+    public var positions: PositionKind
     public var attention: AttentionSpec
     public var feedForward: FeedForwardSpec
     /// The embedding's rows are multiplied by this (Gemma: the root of the hidden size).
     public var embeddingScale: Float
+    /// A norm right after the embedding (BLOOM).
+    public var hasEmbeddingNorm: Bool
+    /// Norms on what attention and feed-forward add to the stream (Gemma 2, GLM-4).
+    public var hasOutputNorms: Bool
+    /// What happens to the logits.
+    public var logits: OutputTransform?
     /// The head is the embedding.
     public var tiesEmbeddings: Bool
     /// The standard deviation of freshly drawn weights.
@@ -41,23 +51,60 @@ public struct ArchitectureSpec: Sendable, Equatable {
         AttentionShape(
             headCount: headCount, keyValueHeadCount: keyValueHeadCount, headDimension: headDimension,
             scale: attention.scale ?? 1 / Float(headDimension).squareRoot(),
-            slidingWindow: attention.slidingLayers.contains(layer) ? attention.slidingWindow : nil, softCap: attention.softCap)
+            slidingWindow: attention.slidingLayers.contains(layer) ? attention.slidingWindow : nil, softCap: attention.softCap,
+            slopes: positions == .slopes ? PositionKind.slopes(headCount: headCount) : nil)
+    }
+
+    /// The largest number of tokens that the model has positions for; nil where positions have no end.
+    public var positionLimit: Int? { positions == .learned ? maximumPositions : nil }
+}
+
+/// How positions enter the model.
+public enum PositionKind: Sendable, Equatable {
+    case rotary
+    /// A learned vector for each position, added to the embedding (GPT-2).
+    case learned
+    /// Scores shrink with distance, each head at its own rate (ALiBi; Press et al., 2022).
+    case slopes
+
+    /// 2^(-8/n), 2^(-16/n), ... for n heads; for other than powers of two, every second slope of twice the heads fills up.
+    static func slopes(headCount: Int) -> [Float] {
+        var power = 1
+        while power * 2 <= headCount { power *= 2 }
+        func slope(_ index: Int, of count: Int) -> Float { exponentOfTwo(-8 * Double(index) / Double(count)) }
+        return (1...power).map { slope($0, of: power) } + (0..<headCount - power).map { slope(2 * $0 + 1, of: 2 * power) }
     }
 }
 
-/// Root-mean-square normalisation.
+/// Normalisation: by the root mean square, or of mean and deviation with a bias.
 public struct NormSpec: Sendable, Equatable {
+    public enum Kind: Sendable, Equatable { case rootMeanSquare, layer }
+    public var kind: Kind
     public var epsilon: Float
     /// Added to the stored weight (Gemma stores `w - 1`).
     public var weightOffset: Float
 
-    public init(epsilon: Float, weightOffset: Float = 0) {
+    public init(epsilon: Float, weightOffset: Float = 0, kind: Kind = .rootMeanSquare) {
+        self.kind = kind
         self.epsilon = epsilon
         self.weightOffset = weightOffset
     }
 }
 
 public struct AttentionSpec: Sendable, Equatable {
+    /// How the checkpoint keeps query, key and value.
+    public enum Projection: Sendable, Equatable {
+        /// Three matrices.
+        case separate
+        /// One matrix: the rows of all queries, then of all keys, then of all values.
+        case stacked
+        /// One matrix: for each key head the rows of the queries that it serves, its own and its value's (InternLM2, BLOOM).
+        case grouped
+    }
+
+    public var projection = Projection.separate
+    /// Each head of query and key is normalised before it is rotated (Qwen3).
+    public var normalisesHeads = false
     /// Query, key and value projections have biases (Qwen2).
     public var hasInputBias: Bool
     public var hasOutputBias: Bool
@@ -83,8 +130,18 @@ public struct AttentionSpec: Sendable, Equatable {
     }
 }
 
-/// The gated feed-forward block `down(activation(gate(x)) * up(x))`.
+/// The feed-forward part of a block.
 public struct FeedForwardSpec: Sendable, Equatable {
+    public enum Layout: Sendable, Equatable {
+        /// `down(activation(gate(x)) * up(x))`
+        case gated
+        /// The same, with gate and up in one matrix, gate first.
+        case fusedGated
+        /// `down(activation(up(x)))`
+        case plain
+    }
+
+    public var layout = Layout.gated
     public var activation: GatedActivation
     public var hasBias: Bool
 
@@ -124,7 +181,12 @@ extension ArchitectureSpec {
         rotary = try fields.rotary(maximumPositions: maximumPositions)
         attention = AttentionSpec()
         feedForward = FeedForwardSpec(activation: try fields.gatedActivation())
+        slidingRotary = nil
+        positions = .rotary
         embeddingScale = 1
+        hasEmbeddingNorm = false
+        hasOutputNorms = false
+        logits = nil
         tiesEmbeddings = try fields.flag("tie_word_embeddings", default: false)
         initializerRange = try fields.positiveNumber("initializer_range") ?? 0.02
         bosToken = try fields.tokens("bos_token_id").first
@@ -138,7 +200,7 @@ extension ConfigurationFields {
         let name = try text("hidden_act", "hidden_activation") ?? fallback
         switch name {
         case "silu", "swish": return .silu
-        case "gelu_pytorch_tanh", "gelu_new": return .geluTanh
+        case "gelu_pytorch_tanh", "gelu_new", "gelu_fast": return .geluTanh
         case "gelu": return .gelu
         default: throw invalid("hidden_act", "silu, gelu or gelu_pytorch_tanh", .string(name))
         }

@@ -6,15 +6,30 @@ public struct ConfigurationFields: Sendable {
     public let object: JSONObject
     /// Named in errors.
     public let file: String
+    /// A family's own names for keys that all families have: `n_embd` for `hidden_size`.
+    private let aliases: [String: String]
 
-    public init(_ object: JSONObject, file: String) {
+    public init(_ object: JSONObject, file: String, aliases: [String: String] = [:]) {
         self.object = object
         self.file = file
+        self.aliases = aliases
     }
+
+    /// The same fields, which answer to the common names.
+    public func spelling(_ aliases: [String: String]) -> ConfigurationFields { ConfigurationFields(object, file: file, aliases: aliases) }
+
+    /// The same fields with values for keys that are absent.
+    public func filling(_ defaults: [(String, JSONValue)]) -> ConfigurationFields {
+        var filled = object
+        for (key, value) in defaults where self.value(key) == nil { filled.set(spelled(key), value) }
+        return ConfigurationFields(filled, file: file, aliases: aliases)
+    }
+
+    private func spelled(_ key: String) -> String { aliases[key] ?? key }
 
     /// The value of a key; JSON's null counts as absent.
     public func value(_ key: String) -> JSONValue? {
-        switch object[key] {
+        switch object[spelled(key)] {
         case nil, .null?: nil
         case let found?: found
         }
@@ -22,7 +37,7 @@ public struct ConfigurationFields: Sendable {
 
     public func integer(_ key: String, atLeast least: Int = 1, atMost most: Int = 1 << 24) throws(ModelError) -> Int {
         guard let found = try optionalInteger(key, atLeast: least, atMost: most) else {
-            throw .missingKey(file: file, key: key)
+            throw .missingKey(file: file, key: spelled(key))
         }
         return found
     }
@@ -84,6 +99,6 @@ public struct ConfigurationFields: Sendable {
     }
 
     public func invalid(_ key: String, _ expected: String, _ found: JSONValue) -> ModelError {
-        .invalidKey(file: file, key: key, expected: expected, found: String(found.text(style: .compact).prefix(80)))
+        .invalidKey(file: file, key: spelled(key), expected: expected, found: String(found.text(style: .compact).prefix(80)))
     }
 }

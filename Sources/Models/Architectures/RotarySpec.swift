@@ -29,6 +29,9 @@ public enum RotaryScaling: Sendable, Equatable {
     case llama3(factor: Double, lowFrequencyFactor: Double, highFrequencyFactor: Double, originalPositions: Int)
     /// Interpolation by parts with a correction of the attention's temperature (arXiv 2309.00071).
     case yarn(factor: Double, betaFast: Double, betaSlow: Double, attentionFactor: Double, originalPositions: Int, roundsRange: Bool)
+    /// A factor for each pair of dimensions, one list for sequences within the original positions and one for longer ones
+    /// (LongRoPE, arXiv 2402.13753).
+    case longrope(shortFactors: [Double], longFactors: [Double], attentionFactor: Double, originalPositions: Int)
 }
 
 extension RotaryScaling {
@@ -49,6 +52,11 @@ extension RotaryScaling {
                 "attention_factor": .number(attentionFactor), "original_max_position_embeddings": .integer(Int64(original)),
                 "truncate": .bool(roundsRange),
             ]
+        case .longrope(let short, let long, let attentionFactor, let original):
+            [
+                "rope_type": "longrope", "short_factor": .array(short.map { .number($0) }), "long_factor": .array(long.map { .number($0) }),
+                "attention_factor": .number(attentionFactor), "original_max_position_embeddings": .integer(Int64(original)),
+            ]
         }
     }
 
@@ -56,7 +64,7 @@ extension RotaryScaling {
     /// `max_position_embeddings`, which therefore has to stay.
     func reachedPositions(from positions: Int) -> Int? {
         switch self {
-        case .none, .dynamic: nil
+        case .none, .dynamic, .longrope: nil
         case .linear(let factor): Int(Double(positions) * factor)
         case .llama3(let factor, _, _, let original), .yarn(let factor, _, _, _, let original, _): max(positions, Int(Double(original) * factor))
         }
@@ -64,18 +72,21 @@ extension RotaryScaling {
 }
 
 extension ConfigurationFields {
-    /// Reads either spelling. `defaultTheta` is the architecture's value where the key is absent.
-    public func rotary(defaultTheta: Double = 10000, maximumPositions: Int) throws(ModelError) -> RotarySpec {
+    /// Reads either spelling. `defaultTheta` is the architecture's value where the key is absent; `layerType` is the kind of layers
+    /// that is asked for, where the configuration tells kinds apart.
+    public func rotary(
+        defaultTheta: Double = 10000, defaultShare: Double = 1, maximumPositions: Int, layerType: String = "full_attention"
+    ) throws(ModelError) -> RotarySpec {
         var own = JSONObject()
-        for key in ["rope_theta", "partial_rotary_factor"] { own[key] = value(key) }
+        for key in ["rope_theta", "partial_rotary_factor", "original_max_position_embeddings"] { own[key] = value(key) }
         for key in ["rope_scaling", "rope_parameters"] {
-            if let nested = try fields(key) { own.merge(nested.object) }
+            if let nested = try fields(key) { own.merge((try nested.fields(layerType) ?? nested).object) }
         }
         let merged = ConfigurationFields(own, file: file)
         return RotarySpec(
             theta: try merged.positiveNumber("rope_theta") ?? defaultTheta,
             scaling: try merged.rotaryScaling(maximumPositions: maximumPositions),
-            rotatedShare: min(try merged.positiveNumber("partial_rotary_factor") ?? 1, 1))
+            rotatedShare: min(try merged.positiveNumber("partial_rotary_factor") ?? defaultShare, 1))
     }
 
     private func rotaryScaling(maximumPositions: Int) throws(ModelError) -> RotaryScaling {
@@ -92,12 +103,31 @@ extension ConfigurationFields {
             return .llama3(
                 factor: try scalingFactor(), lowFrequencyFactor: low, highFrequencyFactor: high,
                 originalPositions: try integer("original_max_position_embeddings", default: maximumPositions))
+        case "longrope", "su": return try longrope(maximumPositions: maximumPositions)
         case "yarn": return try yarn(maximumPositions: maximumPositions)
         default:
             throw .unsupported(
                 file: file, what: "the position scaling \"\(kind)\" (rope_type)",
-                whatToDo: "Known are default, linear, dynamic, llama3 and yarn.")
+                whatToDo: "Known are default, linear, dynamic, llama3, yarn and longrope.")
         }
+    }
+
+    private func longrope(maximumPositions: Int) throws(ModelError) -> RotaryScaling {
+        let original = try integer("original_max_position_embeddings", default: maximumPositions)
+        let factor = try positiveNumber("factor") ?? Double(maximumPositions) / Double(original)
+        let derived = factor <= 1 ? 1 : (1 + logarithm(factor) / logarithm(Double(max(original, 2)))).squareRoot()
+        return .longrope(
+            shortFactors: try factors("short_factor"), longFactors: try factors("long_factor"),
+            attentionFactor: try positiveNumber("attention_factor") ?? derived, originalPositions: original)
+    }
+
+    private func factors(_ key: String) throws(ModelError) -> [Double] {
+        guard let found = value(key) else { throw .missingKey(file: file, key: "rope_scaling." + key) }
+        let numbers = (found.arrayValue ?? []).compactMap(\.doubleValue)
+        guard !numbers.isEmpty, numbers.count == found.arrayValue?.count, numbers.allSatisfy({ $0 > 0 && $0.isFinite }) else {
+            throw invalid(key, "a list of numbers above 0", found)
+        }
+        return numbers
     }
 
     private func scalingFactor() throws(ModelError) -> Double {

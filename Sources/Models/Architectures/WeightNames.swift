@@ -1,50 +1,69 @@
 /// The part that a weight plays in the Transformer, whatever its checkpoint calls it.
 public enum WeightRole: String, Sendable, Hashable, CaseIterable {
-    case embedding, attentionNorm, query, key, value, attentionOutput, feedForwardNorm, gate, up, down, finalNorm, head
+    case embedding, positionEmbedding, embeddingNorm
+    case attentionNorm, query, key, value
+    /// Query, key and value in one matrix.
+    case queryKeyValue
+    case queryNorm, keyNorm, attentionOutput, attentionOutputNorm
+    case feedForwardNorm, gate, up, down
+    /// Gate and up in one matrix.
+    case gateUp
+    case router, expertGate, expertUp, expertDown, sharedGate, sharedUp, sharedDown, sharedRouter
+    case feedForwardOutputNorm
+    case finalNorm, head
 
     /// Whether each layer has one.
     public var isPerLayer: Bool {
         switch self {
-        case .embedding, .finalNorm, .head: false
-        case .attentionNorm, .query, .key, .value, .attentionOutput, .feedForwardNorm, .gate, .up, .down: true
+        case .embedding, .positionEmbedding, .embeddingNorm, .finalNorm, .head: false
+        case .attentionNorm, .query, .key, .value, .queryKeyValue, .queryNorm, .keyNorm, .attentionOutput, .attentionOutputNorm,
+            .feedForwardNorm, .gate, .up, .down, .gateUp, .router, .expertGate, .expertUp, .expertDown, .sharedGate, .sharedUp,
+            .sharedDown, .sharedRouter, .feedForwardOutputNorm:
+            true
         }
     }
 }
 
-/// The two-way map between roles and the module paths of a family's checkpoints. `#` stands for the layer's number.
+/// The map from roles to the module paths of a family's checkpoints. `#` stands for the layer's number, `@` for the expert's.
 public struct WeightNames: Sendable {
     private let patterns: [WeightRole: String]
     /// Tensors that old checkpoints carry along and that no model reads, by the end of their names.
     public let ignoredSuffixes: [String]
+    /// What some checkpoints of the family leave out at the start of every name: `transformer.` of GPT-2.
+    public let optionalPrefix: String?
+    /// Matrices are stored [in, out] (GPT-2's Conv1D).
+    public let storesTransposed: Bool
 
-    public init(_ patterns: [WeightRole: String], ignoredSuffixes: [String] = []) {
+    public init(
+        _ patterns: [WeightRole: String], ignoredSuffixes: [String] = [], optionalPrefix: String? = nil, storesTransposed: Bool = false
+    ) {
         self.patterns = patterns
         self.ignoredSuffixes = ignoredSuffixes
+        self.optionalPrefix = optionalPrefix
+        self.storesTransposed = storesTransposed
     }
 
     /// `model.layers.3.self_attn.q_proj` for `.query` of layer 3.
-    public func module(_ role: WeightRole, layer: Int = 0) -> String {
-        let pattern = patterns[role] ?? role.rawValue
-        guard let mark = pattern.firstIndex(of: "#") else { return pattern }
-        return pattern[..<mark] + String(layer) + pattern[pattern.index(after: mark)...]
-    }
-
-    /// The role and layer of a module path, or nil where the family has no such module.
-    public func locate(_ module: String) -> (role: WeightRole, layer: Int)? {
-        for (role, pattern) in patterns {
-            guard let mark = pattern.firstIndex(of: "#") else {
-                if pattern == module { return (role, 0) }
-                continue
+    public func module(_ role: WeightRole, layer: Int = 0, expert: Int = 0) -> String {
+        var path = ""
+        for character in patterns[role] ?? role.rawValue {
+            switch character {
+            case "#": path += String(layer)
+            case "@": path += String(expert)
+            default: path.append(character)
             }
-            let before = pattern[..<mark]
-            let after = pattern[pattern.index(after: mark)...]
-            guard module.count > before.count + after.count, module.hasPrefix(before), module.hasSuffix(after) else { continue }
-            if let layer = Int(module.dropFirst(before.count).dropLast(after.count)), layer >= 0 { return (role, layer) }
         }
-        return nil
+        return path
     }
 
     public func isIgnored(_ tensor: String) -> Bool { ignoredSuffixes.contains { tensor.hasSuffix($0) } }
+
+    /// The same names but for some roles.
+    public func replacing(_ changes: [WeightRole: String]) -> WeightNames {
+        WeightNames(
+            patterns.merging(changes) { $1 }, ignoredSuffixes: ignoredSuffixes, optionalPrefix: optionalPrefix,
+            storesTransposed: storesTransposed)
+    }
 
     /// The names that Llama introduced and most families kept.
     public static let llama = WeightNames(
@@ -54,11 +73,23 @@ public struct WeightNames: Sendable {
             .query: "model.layers.#.self_attn.q_proj",
             .key: "model.layers.#.self_attn.k_proj",
             .value: "model.layers.#.self_attn.v_proj",
+            .queryKeyValue: "model.layers.#.self_attn.qkv_proj",
+            .queryNorm: "model.layers.#.self_attn.q_norm",
+            .keyNorm: "model.layers.#.self_attn.k_norm",
             .attentionOutput: "model.layers.#.self_attn.o_proj",
             .feedForwardNorm: "model.layers.#.post_attention_layernorm",
             .gate: "model.layers.#.mlp.gate_proj",
             .up: "model.layers.#.mlp.up_proj",
+            .gateUp: "model.layers.#.mlp.gate_up_proj",
             .down: "model.layers.#.mlp.down_proj",
+            .router: "model.layers.#.mlp.gate",
+            .expertGate: "model.layers.#.mlp.experts.@.gate_proj",
+            .expertUp: "model.layers.#.mlp.experts.@.up_proj",
+            .expertDown: "model.layers.#.mlp.experts.@.down_proj",
+            .sharedGate: "model.layers.#.mlp.shared_expert.gate_proj",
+            .sharedUp: "model.layers.#.mlp.shared_expert.up_proj",
+            .sharedDown: "model.layers.#.mlp.shared_expert.down_proj",
+            .sharedRouter: "model.layers.#.mlp.shared_expert_gate",
             .finalNorm: "model.norm",
             .head: "lm_head",
         ],

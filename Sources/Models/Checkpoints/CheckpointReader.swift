@@ -16,7 +16,8 @@ final class CheckpointReader {
     /// The file to name when something is missing.
     let mainFile: String
 
-    init(directory: String) throws(ModelError) {
+    /// - Parameter names: whose optional prefix is put back where a checkpoint leaves it out.
+    init(directory: String, names: WeightNames? = nil) throws(ModelError) {
         self.directory = directory
         let single = Path.join(directory, "model.safetensors")
         let index = Path.join(directory, "model.safetensors.index.json")
@@ -30,6 +31,14 @@ final class CheckpointReader {
             mainFile = single
             throw .notAModelFolder(path: directory, reason: Self.whyNoWeights(directory))
         }
+        if let prefix = names?.optionalPrefix, let head = names?.module(.head) { completeNames(prefix: prefix, head: head) }
+    }
+
+    /// Published GPT-2 and BLOOM checkpoints hold the model below its head, so every name lacks the first part.
+    private func completeNames(prefix: String, head: String) {
+        guard !tensors.keys.contains(where: { $0.hasPrefix(prefix) }) else { return }
+        tensors = Dictionary(
+            tensors.map { ($0.key.hasPrefix(head) ? $0.key : prefix + $0.key, $0.value) }, uniquingKeysWith: { first, _ in first })
     }
 
     /// Whether the folder has weights that can be read.

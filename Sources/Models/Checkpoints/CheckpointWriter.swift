@@ -98,24 +98,30 @@ public struct CheckpointWriter {
     private func writeWeights(to directory: String, progress: (Int, Int) -> Bool) throws -> Bool {
         let shards = shards()
         let parameters = Dictionary(model.parameters.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        let transposed = Set(model.spec.weights(names: model.names).filter(\.isStoredTransposed).map(\.name))
         let linears = Dictionary(model.linears.map { ($0.name + ".weight", $0) }, uniquingKeysWith: { first, _ in first })
         var written = 0
         for shard in shards {
             let entries = shard.tensors.compactMap { name in
-                parameters[name].map { TensorFile.Entry(name: name, shape: $0.shape, dtype: type(of: $0)) }
+                parameters[name].map {
+                    TensorFile.Entry(name: name, shape: transposed.contains(name) ? $0.shape.reversed() : $0.shape, dtype: type(of: $0))
+                }
             }
             let isWhole = try TensorFile.write(Path.join(directory, shard.name), entries: entries) { entry in
                 guard let parameter = parameters[entry.name], progress(written, parameters.count) else { return nil }
                 written += 1
-                if options.mergesAdapter, let linear = linears[entry.name], linear.adapter != nil {
-                    return model.mergedWeight(of: linear, dtype: entry.dtype)
-                }
-                return parameter.value.dtype == entry.dtype ? parameter.value : parameter.value.converted(to: entry.dtype)
+                let contents = self.contents(of: parameter, linear: linears[entry.name], dtype: entry.dtype)
+                return transposed.contains(entry.name) ? contents?.transposed() : contents
             }
             guard isWhole else { return false }
         }
         try writeIndex(shards, to: directory)
         return progress(written, parameters.count)
+    }
+
+    private func contents(of parameter: Parameter, linear: Linear?, dtype: DType) -> Tensor? {
+        if options.mergesAdapter, let linear, linear.adapter != nil { return model.mergedWeight(of: linear, dtype: dtype) }
+        return parameter.value.dtype == dtype ? parameter.value : parameter.value.converted(to: dtype)
     }
 
     /// Removes what an earlier export with other shards would leave to contradict this one.

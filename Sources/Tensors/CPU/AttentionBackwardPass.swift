@@ -76,6 +76,7 @@ struct AttentionBackwardPass {
             let position = first + row
             let (from, visible) = shape.visible(position: position, start: start, length: length)
             let line = scores + row * tile, change = changes + row * tile
+            shape.addSlope(head * group + member, to: line, distance: start - position, length)
             tb_attention_probabilities(line, from, visible, length, shape.softCap ?? 0, sums[position], slopes)
             tb_attention_score_gradient(
                 line, change, shape.softCap == nil ? nil : slopes, length, delta[member * tokens.count + position])

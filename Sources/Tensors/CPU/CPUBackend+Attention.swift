@@ -86,6 +86,7 @@ extension CPUBackend {
                         lineScores, tile)
                     for row in 0..<count {
                         let (from, visible) = shape.visible(position: position + row, start: start, length: length)
+                        shape.addSlope(head * group + member, to: lineScores + row * tile, distance: start - position - row, length)
                         let index = member * count + row
                         let shrink = tb_online_softmax(
                             lineScores + row * tile, from, visible, length, shape.softCap ?? 0, maxima + index, sums + index)
@@ -123,6 +124,7 @@ extension CPUBackend {
                 for member in 0..<group {
                     let line = buffer + member * tile
                     tb_scale(line, line, shape.scale, length)
+                    shape.addSlope(head * group + member, to: line, distance: start + 1 - keys.count, length)
                     let shrink = tb_online_softmax(line, 0, length, length, shape.softCap ?? 0, maxima + member, sums + member)
                     if shrink != 1 { tb_scale(output + member * dimension, output + member * dimension, shrink, dimension) }
                 }
@@ -185,6 +187,11 @@ extension AttentionShape {
         if isCausal { high = min(high, position + 1 - start) }
         if let slidingWindow { low = max(low, position + 1 - slidingWindow - start) }
         return (min(low, length), max(0, high - low))
+    }
+
+    /// Adds slope * (key - query) to the scores of `length` keys, the first of which lies `distance` after the query.
+    func addSlope(_ head: Int, to scores: UnsafeMutablePointer<Float>, distance: Int, _ length: Int) {
+        if let slopes { tb_add_ramp(scores, Float(distance), slopes[head], length) }
     }
 
     /// Keys that any of `count` queries from `first` on sees.

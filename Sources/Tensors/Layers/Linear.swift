@@ -61,10 +61,15 @@ public final class Linear: @unchecked Sendable {
     public var weight: WeightStore
     public let bias: Parameter?
     public var adapter: LowRankAdapter?
+    /// Heads of some families only: what happens to the result when the layer is applied by itself.
+    public let outputTransform: OutputTransform?
     public let inputCount: Int
     public let outputCount: Int
 
-    public init(name: String, weight: WeightStore, bias: Parameter? = nil, adapter: LowRankAdapter? = nil) {
+    public init(
+        name: String, weight: WeightStore, bias: Parameter? = nil, adapter: LowRankAdapter? = nil, outputTransform: OutputTransform? = nil
+    ) {
+        self.outputTransform = outputTransform
         self.name = name
         self.weight = weight
         self.bias = bias

@@ -56,11 +56,15 @@ public struct AttentionShape: Sendable, Equatable {
     /// scores = cap * tanh(scores / cap)
     public var softCap: Float?
     public var isCausal: Bool
+    /// ALiBi (Press et al., 2022): a slope for each head, with which a score shrinks per token of distance. Nil for none.
+    public var slopes: [Float]?
 
     public init(
         headCount: Int, keyValueHeadCount: Int, headDimension: Int, scale: Float? = nil, slidingWindow: Int? = nil,
-        softCap: Float? = nil, isCausal: Bool = true
+        softCap: Float? = nil, isCausal: Bool = true, slopes: [Float]? = nil
     ) {
+        precondition(slopes == nil || slopes!.count == headCount, "one slope for each head")
+        self.slopes = slopes
         precondition(keyValueHeadCount > 0 && headCount % keyValueHeadCount == 0, "\(headCount) heads over \(keyValueHeadCount)")
         self.headCount = headCount
         self.keyValueHeadCount = keyValueHeadCount

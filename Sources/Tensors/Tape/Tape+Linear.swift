@@ -1,6 +1,6 @@
 /// Linear layers with their adapters.
 extension Tape {
-    public func linear(_ x: Value, _ layer: Linear) -> Value { linear(x, [layer])[0] }
+    public func linear(_ x: Value, _ layer: Linear) -> Value { transformed(linear(x, [layer])[0], by: layer) }
 
     /// x Wᵀ + bias (+ adapter) for each of several layers that read the same x [T, in], such as query, key and value.
     ///
