@@ -51,7 +51,7 @@ public struct TrainingJob {
 
         reporter.phase("loading the model")
         let model = try TrainableModel.load(configuration, settings: settings, backend: backend, checkpoint: output.resumed)
-        try data.check(vocabularySize: model.spec.vocabularySize)
+        try data.check(for: model.spec)
         try heedEnd()
         let session = try TrainingSession(
             configuration: configuration, settings: settings, output: output, data: data, tokenizer: text.tokenizer, model: model,

@@ -231,7 +231,7 @@ struct SessionTests {
     func notFinite() throws {
         try Fixtures.withTemporaryDirectory { directory in
             let run = try Run(output: directory, changes: ["num_train_epochs": "4"])
-            let weight = run.session.model.layers[1].down.adapter?.a
+            let weight = run.session.model.linears.first { $0.name.hasSuffix("layers.1.mlp.down_proj") }?.adapter?.a
             weight?.value.write([Float](repeating: .nan, count: weight?.count ?? 0))
             let error = #expect(throws: TrainingError.self) { try run.finish() }
             #expect("\(error as Any)".contains("layers.1.mlp.down_proj.lora_A"))

@@ -1,6 +1,7 @@
 /// Samples to be evaluated as the evaluator wants them: ranges of them as batches.
 
 import Datasets
+import Models
 
 public struct EvaluatedSet {
     /// The data set's name where each is evaluated apart; nil where all are one.
@@ -31,10 +32,8 @@ public struct EvaluatedSet {
     }
 
     /// Refuses tokens that the model's embedding does not have.
-    public func check(vocabularySize: Int) throws {
-        for index in 0..<count {
-            try VocabularyCheck.check(batch(index..<index + 1).tokens, vocabularySize: vocabularySize)
-        }
+    public func check(for spec: ArchitectureSpec) throws {
+        for index in 0..<count { try VocabularyCheck.check(batch(index..<index + 1), spec: spec) }
     }
 
     /// `eval_` or `eval_<name>_`, what its metrics' names begin with.

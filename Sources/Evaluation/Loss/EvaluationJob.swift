@@ -35,7 +35,7 @@ public struct EvaluationJob {
         guard !sets.isEmpty else { throw EvaluationError.noSamples(reason: "eval_dataset and val_size name no sample.") }
         reporter.phase("loading the model")
         let model = try EngineSetup.model(configuration, backend: backend)
-        for set in sets { try set.check(vocabularySize: model.spec.vocabularySize) }
+        for set in sets { try set.check(for: model.spec) }
         reporter.sink.emit(.state(.running))
         reporter.phase("evaluating")
         let metrics = try measure(sets, model)

@@ -3,6 +3,7 @@
 import Configuration
 import Datasets
 import Evaluation
+import Models
 
 struct TrainingData {
     var training: any BatchSource
@@ -36,13 +37,11 @@ struct TrainingData {
         return configuration[.trainSamplingStrategy] == "group_by_length" ? .groupedByLength : .random
     }
 
-    /// Refuses tokens that the model's embedding does not have.
-    func check(vocabularySize: Int) throws {
-        for index in 0..<training.batchesPerEpoch {
-            try VocabularyCheck.check(training.batch(epoch: 0, index: index).tokens, vocabularySize: vocabularySize)
-        }
+    /// Refuses tokens and positions that the model does not have.
+    func check(for spec: ArchitectureSpec) throws {
+        for index in 0..<training.batchesPerEpoch { try VocabularyCheck.check(training.batch(epoch: 0, index: index), spec: spec) }
         for set in evaluations {
-            try set.check(vocabularySize: vocabularySize)
+            try set.check(for: spec)
         }
     }
 
