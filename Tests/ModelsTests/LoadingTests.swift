@@ -161,7 +161,7 @@ private let unfitSettings: [(String, JSONValue, String)] = [
     ("num_hidden_layers", "many", "\"num_hidden_layers\" must be a whole number from 1 to 4096, found \"many\""),
     ("num_key_value_heads", 3, "\"num_key_value_heads\" must be a divisor of num_attention_heads (4), found 3"),
     ("hidden_act", "relu", "\"hidden_act\" must be silu, gelu or gelu_pytorch_tanh, found \"relu\""),
-    ("model_type", "mamba", "the architecture \"mamba\" is not supported. Supported: llama, qwen2, mistral"),
+    ("model_type", "mamba", "the architecture \"mamba\" is not supported. Supported: llama, qwen2, qwen3, mistral, gemma"),
     ("rope_parameters", ["rope_type": "spiral"], "the position scaling \"spiral\" (rope_type) is not supported"),
     ("rope_parameters", ["rope_type": "linear"], "the key \"rope_scaling.factor\" is missing"),
     ("quantization_config", ["quant_method": "gptq", "bits": 4], "a checkpoint quantised with gptq is not supported"),
