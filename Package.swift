@@ -61,7 +61,8 @@ let package = Package(
         .executableTarget(
             name: "tuneboard",
             dependencies: [
-                "Board", "Runs", "Tokenizers", "Datasets", "Terminal", "Configuration", "Events", "Formats", "Platform", "CPlatform",
+                "Board", "Runs", "Models", "Tensors", "Tokenizers", "Datasets", "Terminal", "Configuration", "Events", "Formats", "Platform",
+                "CPlatform",
             ]),
         .executableTarget(
             name: "tuneboard-bench",

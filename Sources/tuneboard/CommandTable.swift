@@ -120,6 +120,23 @@ enum CommandTable {
                 OptionRow("pattern", "NAME", "train: how text is cut into words: gpt2, llama3, qwen2 (qwen2)"),
             ], run: TokenizerCommand.run),
         CommandEntry(
+            "inspect", "show a model's size and needs, or its numbers for given tokens",
+            usage: [
+                "model DIR", "forward --model_name_or_path DIR [--adapter_name_or_path A] --input FILE --output OUT.safetensors",
+            ],
+            details: """
+                `forward` reads {"input_ids": [[...]], "labels": [[...]]} and writes logits.I for each row, the loss over all labels, and
+                on request hidden.L.I and gradients under the checkpoint's names, or the adapter's. Everything is computed in f32.
+                """,
+            options: [
+                json, OptionRow("model_name_or_path", "DIR", "forward: the model folder"),
+                OptionRow("adapter_name_or_path", "DIR", "forward: an adapter to put on it"),
+                OptionRow("input", "FILE", "forward: token ids and labels, in JSON"),
+                OptionRow("output", "FILE", "forward: where the tensors go, in safetensors"),
+                OptionRow("gradients", nil, "forward: write gradients of the loss as well"),
+                OptionRow("hidden_states", nil, "forward: write the stream before each layer and after the last norm"),
+            ], run: InspectCommand.run),
+        CommandEntry(
             "runs", "list, show and steer runs",
             usage: ["[list] [DIR]", "show RUN", "follow RUN", "stop|save|pause|resume|abort RUN", "delete RUN --yes"],
             details: """

@@ -146,3 +146,47 @@ import Testing
         return (0..<values.count).map { values[$0 % rows * columns + $0 / rows] }
     }
 }
+
+/// `tuneboard inspect forward`'s numbers.
+@Suite struct ForwardInspectionTests {
+    @Test("logits, hidden states, loss and gradients come under the names of other programs", arguments: ["qwen3", "gpt2"])
+    func numbersAreNamed(family: String) throws {
+        let expected = try FamilyTests.expected(family)
+        try Fixtures.withTemporaryDirectory { directory in
+            let file = Path.join(directory, "input.json")
+            try FileSystem.writeAtomically(
+                file,
+                text: """
+                    {"input_ids": [[0,5,17,9,33,21,8,36,12,3,30,27,19], [0,31,4,4,25,38,11]],
+                     "labels": [[-100,-100,-100,-100,33,21,8,36,12,3,30,27,1], [-100,31,4,-100,25,38,11]]}
+                    """)
+            let inspection = try ForwardInspection(file: file)
+            let model = try Transformer.load(
+                directory: FamilyTests.directory(family), backend: backend, options: LoadOptions(dtype: .float32, trainsBase: true))
+            try inspection.check(model.spec, file: file)
+            let tensors = inspection.run(model, hiddenStates: true, gradients: true)
+            let found = Dictionary(uniqueKeysWithValues: tensors.map { ($0.name, $0.tensor) })
+            let logits = (found["logits.0"]?.floats() ?? []) + (found["logits.1"]?.floats() ?? [])
+            #expect(largestDifference(logits, try #require(expected.numbers["logits"]).floats()) < 1e-3)
+            #expect(abs(Double(try #require(found["loss"]).floats()[0]) - (expected.values["loss"]?.doubleValue ?? .nan)) < 1e-4)
+            #expect(found["hidden.2.1"]?.shape == [7, 16])
+            for (name, reference) in expected.numbers where name.hasPrefix("gradient.") {
+                let gradient = try #require(found[String(name.dropFirst("gradient.".count))], "\(name)")
+                #expect(gradient.shape == reference.shape)
+                #expect(relativeDifference(gradient.floats(), reference.floats()) < 1e-4, "\(name)")
+            }
+        }
+    }
+
+    @Test("tokens beyond the vocabulary and missing labels are explained") func wrongInputIsExplained() throws {
+        let spec = try ModelFolder(directory: FamilyTests.directory("gpt2")).spec
+        try Fixtures.withTemporaryDirectory { directory in
+            let file = Path.join(directory, "input.json")
+            try FileSystem.writeAtomically(file, text: #"{"input_ids": [[1, 40]]}"#)
+            let inspection = try ForwardInspection(file: file)
+            #expect(throws: ModelError.self) { try inspection.check(spec, file: file) }
+            try FileSystem.writeAtomically(file, text: #"{"input_ids": [[1, 4]], "labels": [[1]]}"#)
+            #expect(throws: ModelError.self) { try ForwardInspection(file: file) }
+        }
+    }
+}
