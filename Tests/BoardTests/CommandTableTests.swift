@@ -96,6 +96,14 @@ import Testing
         #expect(state.status?.text == "z does nothing here. ? lists the keys.")
     }
 
+    @Test func `Esc and a function key typed at once are both obeyed`() {
+        var state = BoardFixture.state(columns: 80, rows: 24)
+        state.press("v")
+        let effects = state.press("alt+f5")
+        #expect(state.overlays.isEmpty)
+        #expect(effects.contains { if case .startJob = $0 { true } else { false } })
+    }
+
     @Test func `clicks select tabs, rows and footer commands`() {
         var state = BoardFixture.state(columns: 80, rows: 24)
         let frame = BoardView.draw(state, theme: .dark())

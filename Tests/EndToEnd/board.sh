@@ -74,7 +74,7 @@ await 'opied'
 previewed=$(tmux -L "$tmux_socket" show-buffer)
 expect 'the copied command has the new learning rate' grep -q -- '--learning_rate 0.0012' <<<"$previewed"
 press Escape
-await '● 2 changes'
+await 'find  F5 start'
 
 press F5
 expect 'training shows in the Monitor' await '\[5 Monitor\]'

@@ -7,6 +7,10 @@ extension BoardState {
         let typing = takesText
         if let command = CommandTable.command(for: key, in: contexts, whileTyping: typing) { return perform(command) }
         if case .dialog(let dialog) = overlays.last { return chooseByLetter(key, in: dialog) }
+        if case .function = key.code, key.modifiers.contains(.alt) {
+            // Esc and a function key in quick succession arrive as one key with Alt.
+            return handle(Key(.escape)) + handle(Key(key.code, key.modifiers.subtracting(.alt)))
+        }
         if typing { return type(key) }
         status = StatusMessage(.note, "\(key.label) does nothing here. ? lists the keys.")
         return []
