@@ -16,6 +16,9 @@ extension Argument {
         case .integer:
             guard let value = Self.integer(trimmed) else { throw wrong(text) }
             try check(Double(value), text)
+            guard bounds?.maximum != nil || value.magnitude <= Self.largestInteger else {
+                throw ArgumentError(argument: name, fault: .outOfBounds(found: text, bounds: "at most \(Self.largestInteger)"))
+            }
             return .integer(value)
         case .number:
             guard let value = Self.number(trimmed) else { throw wrong(text) }
@@ -121,6 +124,9 @@ extension Argument {
         default: nil
         }
     }
+
+    /// No count comes near it, and the product of two of them still fits 64 bits. Arguments with a maximum of their own have that.
+    private static let largestInteger: UInt = 0x7FFF_FFFF
 
     /// 1000, 1_000, 1e3 and 1000.0.
     private static func integer(_ text: String) -> Int? {

@@ -170,7 +170,7 @@ final class TrainingSession {
         reporter.sink.emit(
             .checkpoint(CheckpointRecord(step: checkpoint.step, path: checkpoint.path, bytes: FileSystem.treeSize(checkpoint.path))))
         reporter.log(.info, "Saved checkpoint \(checkpoint.path).")
-        CheckpointFolder.thin(in: output.path, limit: settings.saveTotalLimit, best: loop.state.bestCheckpoint)
+        CheckpointFolder.thin(in: output.path, limit: settings.saveTotalLimit, best: loop.state.bestCheckpoint, newest: state.globalStep)
     }
 
     /// Where schedule, data and random numbers stand. All three follow from the step and the seeds, so these files only record
@@ -224,7 +224,7 @@ final class TrainingSession {
         let seconds = loop.meter.elapsedSeconds
         let share = Double(state.globalStep - firstStep) / Double(max(1, loop.steps.totalSteps))
         let allSamples = settings.maximumSteps > 0
-            ? Double(settings.maximumSteps * settings.batchSize * settings.accumulation) : Double(data.sampleCount) * settings.epochs
+            ? Double(settings.maximumSteps) * Double(settings.batchSize * settings.accumulation) : Double(data.sampleCount) * settings.epochs
         var metrics = JSONObject(
             ResultsFile.speed(split: "train", seconds: seconds, samples: allSamples * share, steps: state.globalStep - firstStep))
         metrics.set("total_flos", .number(state.totalFlops))

@@ -129,6 +129,21 @@ import Testing
         #expect(copied == ["half and\n\nwhole"])
     }
 
+    @Test func `the rest of an answer that was cleared away does not end up in the next`() {
+        var state = loaded()
+        state.type("x")
+        state.press("enter")
+        _ = update(&state, .chat(.piece("old")))
+        state.press("ctrl+k c")
+        state.type("z")
+        state.press("enter")
+        finish(&state, "er", stopped: true)
+        #expect(state.chat.isStreaming)
+        finish(&state, "new")
+        #expect(state.chat.turns.map(\.text) == ["z", "new"])
+        #expect(!state.chat.isStreaming)
+    }
+
     @Test func `clearing asks`() {
         var state = loaded()
         state.type("x")

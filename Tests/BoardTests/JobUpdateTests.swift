@@ -66,6 +66,14 @@ import Testing
         #expect(effects.contains { if case .quit = $0 { true } else { false } })
     }
 
+    @Test func `quitting stops the own job, also while another run is looked at`() {
+        var state = running()
+        let other = RunDigest(kind: .train, title: "sft", directory: "saves/demo-model/full/sft", origin: .elsewhere)
+        _ = update(&state, .runOpened(other))
+        state.press("q")
+        #expect(controls(state.press("enter")) == [.stopAndSave])
+    }
+
     @Test func `quitting can detach, and cancelling the question changes nothing`() {
         var state = running()
         state.press("q esc")
@@ -210,6 +218,13 @@ import Testing
             return nil
         }
         #expect(started == ["saves/demo-model/full/sft/checkpoint-17"])
+    }
+
+    @Test func `a recipe that is loaded after a failed resuming does not start`() {
+        var state = BoardFixture.state(columns: 80, rows: 24)
+        state.press("5 down r")
+        let effects = update(&state, .recipeLoaded(.train, path: "recipes/other.yaml", BoardFixture.training, notices: []))
+        #expect(!effects.contains { if case .startJob = $0 { true } else { false } })
     }
 
     @Test func `deleting a run asks, with keeping it as the first answer`() {

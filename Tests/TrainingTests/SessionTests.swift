@@ -135,13 +135,43 @@ struct SessionTests {
             for step in [2, 4, 6, 8, 10] {
                 try CheckpointFolder.write(step: step, in: directory) { folder in try TrainerState().write(to: folder) }
             }
-            CheckpointFolder.thin(in: directory, limit: 3, best: directory + "/checkpoint-4")
+            CheckpointFolder.thin(in: directory, limit: 3, best: directory + "/checkpoint-4", newest: 10)
             #expect(CheckpointFolder.all(in: directory).map(\.step) == [4, 8, 10])
-            CheckpointFolder.thin(in: directory, limit: 1, best: directory + "/checkpoint-4")
+            CheckpointFolder.thin(in: directory, limit: 1, best: directory + "/checkpoint-4", newest: 10)
             #expect(CheckpointFolder.all(in: directory).map(\.step) == [4, 10])
-            CheckpointFolder.thin(in: directory, limit: 1, best: nil)
+            CheckpointFolder.thin(in: directory, limit: 1, best: nil, newest: 10)
             #expect(CheckpointFolder.all(in: directory).map(\.step) == [10])
         }
+    }
+
+    @Test("After resuming from an earlier step, what lay beyond it goes first")
+    func totalLimitOfAnotherCourse() throws {
+        try Fixtures.withTemporaryDirectory { directory in
+            for step in [2, 4, 20, 6] {
+                try CheckpointFolder.write(step: step, in: directory) { folder in try TrainerState().write(to: folder) }
+            }
+            CheckpointFolder.thin(in: directory, limit: 2, best: nil, newest: 6)
+            #expect(CheckpointFolder.all(in: directory).map(\.step) == [4, 6])
+        }
+    }
+
+    @Test("An ended run is resumed from its last checkpoint, not from its results")
+    func resumesFromCheckpointOfEndedRun() throws {
+        try Fixtures.withTemporaryDirectory { directory in
+            try TrainerState().write(to: directory)
+            #expect(try CheckpointFolder.resumed(directory, outputDirectory: directory).path == directory)
+            try CheckpointFolder.write(step: 3, in: directory) { folder in try TrainerState().write(to: folder) }
+            #expect(try CheckpointFolder.resumed(directory, outputDirectory: directory).step == 3)
+        }
+    }
+
+    @Test("Numbers that no run reaches are held, not a crash")
+    func hugeNumbersOfSteps() {
+        let plan = StepPlan(batchesPerEpoch: 10, accumulation: 1, epochs: 1e300, maximumSteps: 0)
+        #expect(plan.totalSteps == 1_000_000_000_000_000)
+        #expect(StepPlan.interval(1e300, totalSteps: 10) == 1_000_000_000_000_000)
+        #expect(StepPlan.warmupSteps(steps: 1e300, ratio: nil, totalSteps: 10) == 1_000_000_000_000_000)
+        #expect(StepPlan.warmupSteps(steps: 2.9, ratio: nil, totalSteps: 10) == 2)
     }
 
     @Test("A checkpoint is complete or absent: a failure while writing leaves the old one")

@@ -75,7 +75,8 @@ public final class BoardProgram {
     private func step() {
         let inputs = backend.nextInputs(timeoutMilliseconds: timeout())
         for input in inputs { handle(input) }
-        for action in queue.drain() { apply(action) }
+        // What an action begins is known before what it says: a job's start before its first event.
+        while case let actions = queue.drain(), !actions.isEmpty { actions.forEach { apply($0) } }
         for action in handler.poll() {
             // A plot may wait for a tenth of a second; a streamed answer should not.
             if case .jobEvents = action { apply(action, isEvent: true) } else { apply(action) }

@@ -13,7 +13,6 @@ public final class RunsEffects: EffectHandler {
     private var processor = CPUSampler()
 
     private var job: JobHandle?
-    private var jobTab = Tab.train
     /// Jobs that follow the one at work: the evaluation after a training.
     private var waitingJobs: [PlannedJob] = []
     private var askedPlan: (tab: Tab, generation: Int)?
@@ -97,19 +96,17 @@ public final class RunsEffects: EffectHandler {
             case .export, .chat: [PlannedJob(kind: kind, configuration: configuration)]
             }
         guard let first = sequence.first else { return }
-        waitingJobs = Array(sequence.dropFirst())
-        jobTab = tab
         // Read before the engine goes on writing the same files.
         let history = history(of: first)
         do {
             let handle = try runner.start(first.kind, first.configuration, wake: { queue.wakeUp() })
             job = handle
+            waitingJobs = Array(sequence.dropFirst())
             let directory = handle.runDirectory.map { Path.relative($0.path, to: FileSystem.currentDirectory) }
             let target = directory ?? configuration.text("export_dir")
             queue.post(.jobStarted(tab, first.kind, title: title(first.kind, target), directory: target))
             if !history.isEmpty { queue.post(.jobHistory(tab, history)) }
         } catch {
-            waitingJobs = []
             queue.post(.notify(StatusMessage(.failure, error.description)))
         }
     }

@@ -71,8 +71,8 @@ public struct BoardState: Sendable {
     var lastScan: Double = 0
     /// How many seconds the board is behind UTC or ahead of it, for the clock in the log.
     public var secondsFromUTC = 0
-    /// The checkpoint to go on from when the configuration that is being loaded has come.
-    public var resumesAfterLoading: String?
+    /// The recipe that is being loaded to resume its run, and the checkpoint to go on from when it has come.
+    var resumesAfterLoading: (recipe: String, checkpoint: String)?
     /// What to do once the running job has stopped.
     public var afterStop: Intent = .dismiss
     public var isQuitting = false

@@ -60,6 +60,8 @@ public struct ChatState: Sendable {
     public var linesFromEnd = 0
     /// Messages sent before, oldest first, for Up on an empty line.
     public var sent: [String] = []
+    /// Answers that were dropped while they came; the engine still has to say that they are over.
+    var abandonedAnswers = 0
     /// The position in `sent` while walking through it.
     public var recall: Int?
 

@@ -122,6 +122,7 @@ extension BoardState {
         chat.turns.removeAll()
         chat.contextUsed = 0
         chat.linesFromEnd = 0
+        if wasStreaming { chat.abandonedAnswers += 1 }
         return wasStreaming ? [.cancelChat] : []
     }
 
@@ -164,6 +165,7 @@ extension BoardState {
     // MARK: What the engine says
 
     mutating func fold(_ update: ChatUpdate) -> [Effect] {
+        if isOfAbandonedAnswer(update) { return [] }
         switch update {
         case .loading(let what): chat.engine = .loading(what)
         case .ready(let info):
@@ -199,5 +201,17 @@ extension BoardState {
             status = StatusMessage(.failure, reason)
         }
         return []
+    }
+
+    /// Whether this belongs to an answer whose conversation was cleared.
+    private mutating func isOfAbandonedAnswer(_ update: ChatUpdate) -> Bool {
+        guard chat.abandonedAnswers > 0 else { return false }
+        switch update {
+        case .piece: return true
+        case .finished, .failed:
+            chat.abandonedAnswers -= 1
+            return true
+        case .loading, .ready: return false
+        }
     }
 }

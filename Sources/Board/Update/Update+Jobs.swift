@@ -150,6 +150,11 @@ extension BoardState {
             openedRun?.pendingRequest = request
             return [.controlRun(directory: opened.directory, request)]
         }
+        return requestOfOwnJob(request)
+    }
+
+    /// The same of this process's job, whatever the Monitor shows.
+    mutating func requestOfOwnJob(_ request: ControlRequest) -> [Effect] {
         guard let activeJob else { return [] }
         jobs[activeJob]?.pendingRequest = request
         return [.control(request)]

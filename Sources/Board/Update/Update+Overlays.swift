@@ -159,11 +159,11 @@ extension BoardState {
         case .stopAndQuit:
             afterStop = .quit
             status = StatusMessage(.note, "Stopping and saving, then leaving.")
-            return request(.stopAndSave)
+            return requestOfOwnJob(.stopAndSave)
         case .detachAndQuit: return [.detach]
         case .abortAndQuit:
             afterStop = .quit
-            return request(.abort)
+            return requestOfOwnJob(.abort)
         case .abort: return request(.abort)
         case .suspend: return [.suspend]
         case .deleteRun(let directory): return [.deleteRun(directory: directory)]

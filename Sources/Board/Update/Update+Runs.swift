@@ -112,7 +112,7 @@ extension BoardState {
     mutating func resumeSelectedRun() -> [Effect] {
         guard let run = selectedRun, let path = run.configurationPath, run.checkpoint != nil else { return [] }
         overlays.removeAll()
-        resumesAfterLoading = run.checkpoint
+        resumesAfterLoading = run.checkpoint.map { (recipe: path, checkpoint: $0) }
         return [.loadRecipe(.train, path: path)]
     }
 
@@ -137,7 +137,8 @@ extension BoardState {
 
     mutating func adoptRecipe(_ tab: Tab, path: String, _ configuration: Configuration, notices: [String]) -> [Effect] {
         var configuration = configuration
-        let checkpoint = resumesAfterLoading
+        // Loading may have failed before, and this be another recipe.
+        let checkpoint = resumesAfterLoading?.recipe == path ? resumesAfterLoading?.checkpoint : nil
         resumesAfterLoading = nil
         if let checkpoint {
             try? configuration.set("resume_from_checkpoint", text: checkpoint)

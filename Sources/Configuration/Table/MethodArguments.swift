@@ -9,7 +9,7 @@ extension ArgumentTable {
     ]) { $0.name == "use_llama_pro" ? $0 : $0.only(with: "finetuning_type", "freeze") }
 
     static let lora: [Argument] = rows(.lora, [.train], [
-        .integer("lora_rank", 8, "Rank of the two small matrices.").atLeast(1),
+        .integer("lora_rank", 8, "Rank of the two small matrices.").between(1, 65536),
         .optionalInteger("lora_alpha", nil, "Scale of the adapter's answer times the rank; twice the rank when missing.").atLeast(1),
         .number("lora_dropout", 0, "Share of inputs dropped in front of the adapter.").between(0, andBelow: 1),
         .list("lora_target", "Linear layers that get an adapter, with commas between them; all for every one.", default: ["all"]),

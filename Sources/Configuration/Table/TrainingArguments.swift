@@ -17,14 +17,14 @@ extension ArgumentTable {
         .integer("per_device_train_batch_size", 8, "Samples per forward pass.").atLeast(1),
         .integer("gradient_accumulation_steps", 1, "Forward passes per optimizer step.").atLeast(1),
         .number("max_grad_norm", 1, "Gradients are scaled down to this norm; 0 for never.").atLeast(0),
-        .integer("seed", 42, "Seed of shuffling, dropout and new weights.").atLeast(0).with { $0.commands.formUnion([.evaluate, .chat, .api]) },
+        .integer("seed", 42, "Seed of shuffling, dropout and new weights.").between(0, largestSeed).with { $0.commands.formUnion([.evaluate, .chat, .api]) },
         .optionalText("resume_from_checkpoint", "Checkpoint folder to go on from; true for the newest in output_dir."),
         .optionalText("run_name", "Name of the run for trackers.").noEffect("Runs go by the name of their output_dir."),
     ])
 
     static let extra: [Argument] = rows(.extra, [.train], [
         .flag("disable_shuffling", false, "Take the data in the order in which they lie."),
-        .optionalInteger("data_seed", nil, "Seed of the order of the data; seed when missing.").atLeast(0),
+        .optionalInteger("data_seed", nil, "Seed of the order of the data; seed when missing.").between(0, largestSeed),
         .number("label_smoothing_factor", 0, "Share of the target spread over all tokens.").between(0, andBelow: 1),
         .optionalNumber("neftune_noise_alpha", "Noise on the embeddings (NEFTune).").later("NEFTune is not built yet.").atLeast(0),
         .optionalInteger("early_stopping_steps", nil, "Stop after so many evaluations without improvement.").atLeast(1),
@@ -136,6 +136,9 @@ extension ArgumentTable {
         .optionalText("trackio_bucket_id", "Trackio bucket.").noEffect("Metrics stay on this machine."),
         .optionalText("trackio_static_space_id", "Static Trackio space.").noEffect("Metrics stay on this machine."),
     ])
+
+    /// 32 bits, as NumPy has it.
+    private static let largestSeed = 4_294_967_295.0
 
     private static let logLevels = ["detail", "debug", "info", "warning", "error", "critical", "passive"]
 

@@ -122,10 +122,10 @@ enum RowSelection {
 
     /// The rows to train on and those held back: `size` is a fraction below 1 or a number of rows.
     static func split(_ rows: [RowReference], size: Double, seed: UInt64) throws(DatasetError) -> (train: [RowReference], held: [RowReference]) {
-        let count = size < 1 ? Int((size * Double(rows.count)).rounded(.up)) : Int(size)
-        if count >= rows.count {
+        let wanted = size < 1 ? (size * Double(rows.count)).rounded(.up) : size.rounded(.down)
+        guard let count = Int(exactly: wanted), count < rows.count else {
             throw .badSetting(
-                argument: "val_size", reason: "it holds back \(count) rows, but there are only \(rows.count); choose less")
+                argument: "val_size", reason: "it holds back \(NumberText.significant(wanted, digits: 15)) rows, but there are only \(rows.count); choose less")
         }
         var random = RandomGenerator(seed: seed, stream: 0x56_414C)
         let order = random.permutation(rows.count)

@@ -107,6 +107,10 @@ enum MemoryExhaustion {
     static func stop(requested: Int) -> Never {
         let text = "tuneboard: the system refused \(requested) bytes of memory; use a smaller batch or a shorter cutoff_len\n"
         text.utf8CString.withUnsafeBytes { _ = write(2, $0.baseAddress, $0.count - 1) }
+        // Where a screen is up, its handler of aborts gives the terminal back and shows the text.
+        var handling = sigaction()
+        sigaction(SIGABRT, nil, &handling)
+        if handling.__sigaction_handler.sa_handler != nil { abort() }
         exit(1)
     }
 }

@@ -30,12 +30,10 @@ public struct CheckpointFolder: Sendable, Equatable {
     /// - Parameter path: a checkpoint, an output directory whose last one is meant, or empty for that of `outputDirectory`.
     static func resumed(_ path: String, outputDirectory: String) throws(TrainingError) -> CheckpointFolder {
         let directory = path.isEmpty ? outputDirectory : path
-        if FileSystem.exists(Path.join(directory, lastFile)), !path.isEmpty {
-            let state = try TrainerState.read(from: directory)
-            return CheckpointFolder(path: directory, step: state.globalStep)
-        }
-        guard let last = all(in: directory).last else { throw .noCheckpoint(directory: directory) }
-        return last
+        // A run that has ended has a trainer_state.json of its own, but only its checkpoints hold the optimizer.
+        if let last = all(in: directory).last { return last }
+        guard !path.isEmpty, FileSystem.exists(Path.join(directory, lastFile)) else { throw .noCheckpoint(directory: directory) }
+        return CheckpointFolder(path: directory, step: try TrainerState.read(from: directory).globalStep)
     }
 
     /// Writes a checkpoint by `fill`, which is given the folder to write into. An older one of the same step is replaced.
@@ -63,8 +61,11 @@ public struct CheckpointFolder: Sendable, Equatable {
         for name in try FileSystem.list(directory) {
             let descriptor = open(Path.join(directory, name), O_RDONLY)
             guard descriptor >= 0 else { continue }
-            fsync(descriptor)
-            close(descriptor)
+            defer { close(descriptor) }
+            // A full or broken disk may say so only now.
+            if fsync(descriptor) != 0, errno == EIO || errno == ENOSPC || errno == EDQUOT {
+                throw PlatformError.cannotWrite(path: Path.join(directory, name), reason: String(cString: strerror(errno)))
+            }
         }
         FileSystem.synchronizeDirectory(directory)
     }
@@ -76,12 +77,14 @@ public struct CheckpointFolder: Sendable, Equatable {
         }
     }
 
-    /// Removes the oldest until `limit` are left. The best one and the newest always stay, as in the Trainer.
-    static func thin(in directory: String, limit: Int?, best: String?) {
+    /// Removes others until `limit` are left: first those of later steps, which belong to a course that was given up by resuming
+    /// before them, then the oldest. The best one and the newest always stay, as in the Trainer.
+    /// - Parameter newest: the step whose checkpoint was written last.
+    static func thin(in directory: String, limit: Int?, best: String?, newest: Int) {
         guard let limit, limit > 0 else { return }
-        let folders = all(in: directory)
-        guard let newest = folders.last else { return }
-        let kept = folders.filter { folder in folder == newest || best.map { isSame(folder.path, $0) } ?? false }
+        let found = all(in: directory)
+        let folders = found.filter { $0.step > newest } + found.filter { $0.step <= newest }
+        let kept = folders.filter { folder in folder.step == newest || best.map { isSame(folder.path, $0) } ?? false }
         let removable = folders.filter { !kept.contains($0) }
         for folder in removable.prefix(max(0, folders.count - max(limit, kept.count))) { try? FileSystem.removeTree(folder.path) }
     }

@@ -55,8 +55,8 @@ struct RunPlanner {
                 "About \(NumberText.bytes(plan.peakBytes)) of memory are needed and \(NumberText.bytes(plan.availableBytes)) are free. "
                     + "Lower per_device_train_batch_size or cutoff_len, or set gradient_checkpointing: true.")
         }
-        let kept = Int64(settings.saveTotalLimit ?? 1)
-        if plan.checkpointBytes * kept > plan.freeDiskBytes {
+        let kept = Double(settings.saveTotalLimit ?? 1)
+        if Double(plan.checkpointBytes) * kept > Double(plan.freeDiskBytes) {
             warnings.append(
                 "A checkpoint takes about \(NumberText.bytes(plan.checkpointBytes)) and only \(NumberText.bytes(plan.freeDiskBytes)) "
                     + "of disk are free at output_dir.")

@@ -23,8 +23,8 @@ public struct StepPlan: Sendable, Equatable {
             totalSteps = maximumSteps
             epochCount = (maximumSteps + stepsPerEpoch - 1) / stepsPerEpoch
         } else {
-            totalSteps = Int((epochs * Double(stepsPerEpoch)).rounded(.up))
-            epochCount = Int(epochs.rounded(.up))
+            totalSteps = Self.count(epochs * Double(stepsPerEpoch))
+            epochCount = Self.count(epochs)
         }
     }
 
@@ -45,13 +45,16 @@ public struct StepPlan: Sendable, Equatable {
     /// Steps of the warm-up. A value below 1 is a part of the run; `warmup_ratio` counts where `warmup_steps` is 0.
     public static func warmupSteps(steps: Double, ratio: Double?, totalSteps: Int) -> Int {
         let wanted = steps > 0 ? steps : (ratio ?? 0)
-        return wanted >= 1 ? Int(wanted) : Int((Double(totalSteps) * wanted).rounded(.up))
+        return count(wanted >= 1 ? wanted.rounded(.down) : Double(totalSteps) * wanted)
     }
 
     /// `logging_steps`, `eval_steps`, `save_steps`: a value below 1 is a part of the run. At least 1.
     public static func interval(_ value: Double, totalSteps: Int) -> Int {
-        max(1, value < 1 ? Int((Double(totalSteps) * value).rounded(.up)) : Int(value))
+        max(1, count(value < 1 ? Double(totalSteps) * value : value.rounded(.down)))
     }
+
+    /// A number of steps rounded up; what no run reaches is held where arithmetic with it still fits.
+    private static func count(_ value: Double) -> Int { Int(min(max(value.rounded(.up), 0), 1e15)) }
 }
 
 /// When something recurs: `logging_strategy`, `eval_strategy`, `save_strategy`.
