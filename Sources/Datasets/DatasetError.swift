@@ -63,7 +63,8 @@ public enum DatasetError: Error, Sendable, Equatable, CustomStringConvertible {
         case .nothingUsable(let dataset, let rows, let problems):
             if rows == 0 { return "The data set \"\(dataset)\" is empty." }
             let reasons = problems.prefix(3).map(\.description).joined(separator: "\n  ")
-            return "None of the \(rows) rows of \"\(dataset)\" can be used:\n  \(reasons)"
+            let what = rows == 1 ? "The one row of" : "None of the \(rows) rows of"
+            return "\(what) \"\(dataset)\" \(rows == 1 ? "cannot" : "can") be used:\n  \(reasons)"
         case .badSetting(let argument, let reason):
             return "\(argument): \(reason)."
         case .template(let sentence):

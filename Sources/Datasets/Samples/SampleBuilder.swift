@@ -30,7 +30,7 @@ struct SampleBuilder: Sendable {
 
     /// The sample of a conversation, and whether something was cut off.
     func supervised(_ conversation: Conversation) throws(RowFault) -> (sample: TrainingSample, isTruncated: Bool) {
-        if conversation.response.isEmpty { throw RowFault("it has no answer to learn") }
+        if conversation.response.isEmpty { throw RowFault("it has no answer to learn: a column like \"output\" is missing or empty") }
         var turns: [(prompt: [Int32], response: [Int32])]
         do {
             turns = try template.encodeMultiTurn(

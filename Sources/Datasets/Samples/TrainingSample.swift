@@ -59,9 +59,9 @@ public struct DatasetReport: Sendable, Equatable {
 
     /// One line for people.
     public var summary: String {
-        var text = "\(samples) samples, \(tokens) tokens, \(lossTokens) of them learnt, longest \(longest)"
+        var text = "\(samples) \(samples == 1 ? "sample" : "samples"), \(tokens) tokens, \(lossTokens) of them learnt, longest \(longest)"
         if truncated > 0 { text += ", \(truncated) cut" }
-        if dropped > 0 { text += ", \(dropped) rows left out" }
+        if dropped > 0 { text += ", \(dropped) \(dropped == 1 ? "row" : "rows") left out" }
         if fullyMasked > 0 { text += ", \(fullyMasked) with nothing to learn" }
         if droppedTailTokens > 0 { text += ", \(droppedTailTokens) tokens too few for a last block" }
         return text
