@@ -13,6 +13,8 @@ enum BenchCommand {
     private static let cases = [
         Case(name: "train", arguments: TrainBenchmark.argumentNames) { try TrainBenchmark($0).run() },
         Case(name: "decode", arguments: DecodeBenchmark.argumentNames) { try DecodeBenchmark($0).run() },
+        Case(name: "frame", arguments: FrameBenchmark.argumentNames) { try FrameBenchmark($0).run() },
+        Case(name: "first-frame", arguments: FirstFrameBenchmark.argumentNames) { try FirstFrameBenchmark($0).run() },
     ]
 
     /// - Returns: the exit code: 0 done, 1 failed, 2 wrong usage.

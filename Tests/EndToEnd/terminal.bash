@@ -37,6 +37,19 @@ await() {
     done
 }
 
+# await_gone PATTERN [SECONDS]: until no line of the screen matches.
+await_gone() {
+    local deadline=$((SECONDS + ${2:-20}))
+    while screen | grep -qE "$1"; do
+        if [ "$SECONDS" -ge "$deadline" ]; then
+            printf 'still seen after %s s: %s\n' "${2:-20}" "$1" >&2
+            screen >&2
+            return 1
+        fi
+        sleep 0.05
+    done
+}
+
 # expect NAME CONDITION...: counts a failed check and goes on.
 expect() {
     local name=$1

@@ -118,7 +118,7 @@ extension Painter {
     private mutating func drawTooSmall() {
         let needed = Layout.minimum
         let lines = [
-            "The terminal is too small.", "",
+            "Terminal too small.", "",
             "now     \(state.size.columns) x \(state.size.rows)",
             "needed  \(needed.columns) x \(needed.rows)",
             "",

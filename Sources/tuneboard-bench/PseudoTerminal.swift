@@ -1,0 +1,92 @@
+/// A terminal that nobody looks at.
+
+import Glibc
+import Terminal
+
+final class PseudoTerminal: @unchecked Sendable {
+    /// The end that shows, here.
+    private let screen: Int32
+    /// The end that a program writes to.
+    let program: Int32
+    private let path: String
+    private var isOpen = true
+
+    init(size: Size) throws(BenchError) {
+        screen = posix_openpt(O_RDWR | O_NOCTTY)
+        guard screen >= 0, grantpt(screen) == 0, unlockpt(screen) == 0, let name = ptsname(screen) else {
+            throw .noPseudoTerminal(String(cString: strerror(errno)))
+        }
+        path = String(cString: name)
+        program = open(path, O_RDWR | O_NOCTTY)
+        guard program >= 0 else { throw .noPseudoTerminal(String(cString: strerror(errno))) }
+        var shape = winsize(ws_row: UInt16(size.rows), ws_col: UInt16(size.columns), ws_xpixel: 0, ws_ypixel: 0)
+        _ = ioctl(screen, UInt(TIOCSWINSZ), &shape)
+        _ = fcntl(screen, F_SETFD, FD_CLOEXEC)
+        _ = fcntl(program, F_SETFD, FD_CLOEXEC)
+    }
+
+    /// Starts a program with this terminal as its own.
+    func spawn(_ executable: String) throws(BenchError) -> pid_t {
+        var actions = posix_spawn_file_actions_t()
+        var attributes = posix_spawnattr_t()
+        posix_spawn_file_actions_init(&actions)
+        posix_spawnattr_init(&attributes)
+        defer {
+            posix_spawn_file_actions_destroy(&actions)
+            posix_spawnattr_destroy(&attributes)
+        }
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSID))
+        // The first terminal that the leader of a session opens becomes the session's.
+        for descriptor in 0...2 { posix_spawn_file_actions_addopen(&actions, Int32(descriptor), path, O_RDWR, 0) }
+        var process = pid_t()
+        let arguments: [UnsafeMutablePointer<CChar>?] = [strdup(executable), nil]
+        let environment: [UnsafeMutablePointer<CChar>?] = [strdup("TERM=xterm-256color"), strdup("LC_ALL=C.UTF-8"), strdup("HOME=/"), nil]
+        defer { for text in arguments + environment { free(text) } }
+        let result = posix_spawn(&process, executable, &actions, &attributes, arguments, environment)
+        guard result == 0 else { throw .cannotSpawn(executable, String(cString: strerror(result))) }
+        return process
+    }
+
+    func end(_ process: pid_t) {
+        kill(process, SIGTERM)
+        discardUntilGone(process)
+    }
+
+    /// Reads until all the words have been shown. Escape sequences between a word's letters would hide it.
+    func await(_ words: [String], seconds: Int32) -> Bool {
+        var shown: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            var poll = pollfd(fd: screen, events: Int16(POLLIN), revents: 0)
+            guard Glibc.poll(&poll, 1, seconds * 1_000) > 0 else { return false }
+            let count = read(screen, &buffer, buffer.count)
+            guard count > 0 else { return false }
+            shown += buffer[0..<count]
+            let text = String(decoding: shown, as: UTF8.self)
+            if words.allSatisfy({ text.contains($0) }) { return true }
+        }
+    }
+
+    /// Reads and forgets until the other end is closed.
+    func discardOutput() {
+        var buffer = [UInt8](repeating: 0, count: 1 << 16)
+        while read(screen, &buffer, buffer.count) > 0 {}
+        Glibc.close(screen)
+    }
+
+    func close() {
+        guard isOpen else { return }
+        isOpen = false
+        Glibc.close(program)
+    }
+
+    /// A program that still writes must not wait for us while we wait for it.
+    private func discardUntilGone(_ process: pid_t) {
+        var status: Int32 = 0
+        var buffer = [UInt8](repeating: 0, count: 1 << 16)
+        while waitpid(process, &status, WNOHANG) == 0 {
+            var poll = pollfd(fd: screen, events: Int16(POLLIN), revents: 0)
+            if Glibc.poll(&poll, 1, 5) > 0, read(screen, &buffer, buffer.count) <= 0 { usleep(1_000) }
+        }
+    }
+}
