@@ -11,12 +11,21 @@ final class PseudoTerminal: @unchecked Sendable {
     private let path: String
     private var isOpen = true
 
+    /// TIOCSPTLCK and TIOCGPTN of <asm-generic/ioctls.h>, which are macros with a size in them.
+    private static let setLock: UInt = 0x4004_5431
+    private static let getNumber: UInt = 0x8004_5430
+    /// POSIX_SPAWN_SETSID of <spawn.h>, an extension of glibc.
+    private static let newSession: Int16 = 0x80
+
     init(size: Size) throws(BenchError) {
-        screen = posix_openpt(O_RDWR | O_NOCTTY)
-        guard screen >= 0, grantpt(screen) == 0, unlockpt(screen) == 0, let name = ptsname(screen) else {
+        // As openpty(3) does it on Linux: unlock the other end, ask for its number.
+        var lock: Int32 = 0
+        var number: UInt32 = 0
+        screen = open("/dev/ptmx", O_RDWR | O_NOCTTY)
+        guard screen >= 0, ioctl(screen, Self.setLock, &lock) == 0, ioctl(screen, Self.getNumber, &number) == 0 else {
             throw .noPseudoTerminal(String(cString: strerror(errno)))
         }
-        path = String(cString: name)
+        path = "/dev/pts/\(number)"
         program = open(path, O_RDWR | O_NOCTTY)
         guard program >= 0 else { throw .noPseudoTerminal(String(cString: strerror(errno))) }
         var shape = winsize(ws_row: UInt16(size.rows), ws_col: UInt16(size.columns), ws_xpixel: 0, ws_ypixel: 0)
@@ -35,7 +44,7 @@ final class PseudoTerminal: @unchecked Sendable {
             posix_spawn_file_actions_destroy(&actions)
             posix_spawnattr_destroy(&attributes)
         }
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSID))
+        posix_spawnattr_setflags(&attributes, Self.newSession)
         // The first terminal that the leader of a session opens becomes the session's.
         for descriptor in 0...2 { posix_spawn_file_actions_addopen(&actions, Int32(descriptor), path, O_RDWR, 0) }
         var process = pid_t()

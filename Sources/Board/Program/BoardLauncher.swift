@@ -118,7 +118,7 @@ enum FirstState {
         case .evaluate:
             for name in ["dataset_dir", "cutoff_len", "stage"] where training.isSet(name) { set(name, training.text(name)) }
             set("eval_dataset", training.text("eval_dataset").isEmpty ? training.text("dataset") : training.text("eval_dataset"))
-            if !model.isEmpty { set("output_dir", "saves/\(model)/eval") }
+            set("output_dir", ResultFolder.evaluation(model: model, adapter: configuration.text("adapter_name_or_path")))
         case .export:
             if !model.isEmpty { set("export_dir", "saves/\(model)/merged") }
         case .train, .chat, .monitor: break

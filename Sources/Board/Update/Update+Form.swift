@@ -145,6 +145,8 @@ extension BoardState {
     }
 
     private mutating func adopt(_ tab: Tab, _ changed: Configuration, argument: String) -> [Effect] {
+        var changed = changed
+        if tab == .evaluate { ResultFolder.follow(&changed, before: forms[tab].configuration) }
         guard changed != forms[tab].configuration else { return [] }
         forms[tab].undoStack.append(FormState.Change(argument: argument, configuration: forms[tab].configuration))
         forms[tab].redoStack.removeAll()

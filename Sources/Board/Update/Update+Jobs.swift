@@ -117,6 +117,7 @@ extension BoardState {
             for name in ["template", "finetuning_type"] where !trained.text(name).isEmpty {
                 try? configuration.set(name, text: trained.text(name))
             }
+            if other == .evaluate { ResultFolder.follow(&configuration, before: forms[other].configuration) }
             guard configuration != forms[other].configuration else { continue }
             forms[other].undoStack.append(
                 FormState.Change(argument: "adapter_name_or_path", configuration: forms[other].configuration))
