@@ -4,7 +4,7 @@ import Terminal
 /// The board's event loop: inputs and results become actions, actions change the state, the state becomes frames.
 ///
 /// One thread does all of this. It sleeps in the back end until there is a key, a signal or a wake-up, draws at most 30 frames a
-/// second and only when something changed, and lets plots that only grew wait for a tenth of a second.
+/// second and only when something changed, and lets plots that only grew wait for a twentieth of one.
 public final class BoardProgram {
     /// How the board was left.
     public enum Outcome: Sendable, Equatable {
@@ -35,7 +35,7 @@ public final class BoardProgram {
     private let startup: [Effect]
 
     private static let frameSeconds = 1.0 / 30
-    private static let plotSeconds = 0.1
+    private static let plotSeconds = 1.0 / 20
     private static let tickSeconds = 1.0
 
     /// - Parameters:
@@ -78,7 +78,7 @@ public final class BoardProgram {
         // What an action begins is known before what it says: a job's start before its first event.
         while case let actions = queue.drain(), !actions.isEmpty { actions.forEach { apply($0) } }
         for action in handler.poll() {
-            // A plot may wait for a tenth of a second; a streamed answer should not.
+            // A plot may wait for a twentieth of a second; a streamed answer should not.
             if case .jobEvents = action { apply(action, isEvent: true) } else { apply(action) }
         }
         tickIfDue()

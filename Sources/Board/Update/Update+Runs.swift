@@ -57,6 +57,7 @@ extension BoardState {
 
     mutating func openSelectedRun() -> [Effect] {
         guard let run = selectedRun else { return [] }
+        if run.kind != .train, !run.isAlive { return openResult(run) }
         overlays.removeAll()
         tab = .monitor
         focusByTab[.monitor] = .chart
@@ -68,6 +69,18 @@ extension BoardState {
             return [.closeRun]
         }
         return [.openRun(directory: run.directory)]
+    }
+
+    /// What was evaluated has no curve to show in the Monitor: its numbers stand in the table of results.
+    private mutating func openResult(_ run: RunEntry) -> [Effect] {
+        let effects = select(.evaluate)
+        guard let index = evaluationResults.firstIndex(where: { $0.directory == run.directory }) else {
+            status = StatusMessage(.note, "\(RunName.short(run.directory)) left no results.")
+            return effects
+        }
+        focusByTab[.evaluate] = .results
+        evaluation.resultSelection = index
+        return effects
     }
 
     mutating func show(_ run: RunDigest) -> [Effect] {
