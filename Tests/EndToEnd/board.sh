@@ -108,7 +108,7 @@ await '\[3 Chat\]'
 # The likeliest answer, the same on every machine.
 press /
 type_text do_sample
-await '/do_sample .* 1 field'
+await '▶ +do_sample'
 press Enter
 await 'find  F5 load model'
 press Space
