@@ -9,7 +9,7 @@ require_swift
 install_packages "${build_packages[@]}"
 
 say "Building (the first time takes a few minutes)"
-swift build -c release --product tuneboard 2>&1 | grep -E 'error|warning: unre|Compiling|Build complete' | tail -n 3
+swift build -c release --product tuneboard
 program=.build/release/tuneboard
 
 if [ -t 0 ] && [ -t 1 ] && [ "${TERM:-dumb}" != dumb ]; then

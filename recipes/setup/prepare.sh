@@ -1,7 +1,8 @@
 # Sourced by recipes/quickstart.sh and Tests/run.sh: checks for Swift and installs the C libraries that are missing.
 # Needs no root where the packages are there already.
 
-say() { printf '%s\n' "$*"; }
+# say LINE...: each on a line of its own.
+say() { printf '%s\n' "$@"; }
 fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
 require_swift() {
