@@ -61,7 +61,8 @@ expect "lines without a terminal" grep -q '^step 10/10  epoch' lines.txt
 expect "no control characters without a terminal" bash -c '! grep -q $(printf "\033") lines.txt lines.err'
 
 # Ctrl+C stops and saves
-"$program" train recipe.yaml max_steps=1000000 output_dir=saves/interrupted >/dev/null 2>&1 </dev/null &
+# A shell that was itself started with Ctrl+C ignored would hand that on.
+env --default-signal=INT "$program" train recipe.yaml max_steps=1000000 output_dir=saves/interrupted >/dev/null 2>&1 </dev/null &
 until_true 30 has_step saves/interrupted 5
 kill -INT $!
 wait $!
