@@ -80,7 +80,8 @@ extension BoardState {
 
     /// What must hold after every action: cursors inside their lists and visible, forms validated, estimates asked for.
     fileprivate mutating func settle() -> [Effect] {
-        for tab in [Tab.train, .evaluate, .chat, .export] { keepSelectionVisible(tab) }
+        // A hidden form waits until it is shown: laying one out costs more than the rest of an event, and a run sends many.
+        if tab != .monitor { keepSelectionVisible(tab) }
         if chat.modelInfo == nil, focusByTab[.chat] == .message || focusByTab[.chat] == .transcript { focusByTab[.chat] = .form }
         if !tab.panes.contains(focus) && focus != .form { focus = tab.panes[0] }
         return []
