@@ -34,6 +34,8 @@ public final class BoardProgram {
     private var marker: IdleMarker?
     private let startup: [Effect]
 
+    private var lastPoll = 0.0
+    private var isPollWaiting = false
     private static let frameSeconds = 1.0 / 30
     private static let plotSeconds = 1.0 / 20
     private static let tickSeconds = 1.0
@@ -77,10 +79,7 @@ public final class BoardProgram {
         for input in inputs { handle(input) }
         // What an action begins is known before what it says: a job's start before its first event.
         while case let actions = queue.drain(), !actions.isEmpty { actions.forEach { apply($0) } }
-        for action in handler.poll() {
-            // A plot may wait for a twentieth of a second; a streamed answer should not.
-            if case .jobEvents = action { apply(action, isEvent: true) } else { apply(action) }
-        }
+        pollIfDue()
         tickIfDue()
         drawIfDue()
         marker?.update(isIdle: queue.isIdle && (!isDirty || isDirtyByEventsOnly || outcome != nil), keys: keyCount, frames: frameCount, state: state)
@@ -99,8 +98,22 @@ public final class BoardProgram {
         var waits: [Double] = []
         if isDirty { waits.append(lastFrame + (isDirtyByEventsOnly ? Self.plotSeconds : Self.frameSeconds) - now) }
         if needsTicks { waits.append(lastTick + Self.tickSeconds - now) }
+        if isPollWaiting { waits.append(lastPoll + Self.plotSeconds - now) }
         guard let shortest = waits.min() else { return nil }
         return Int32((max(0, shortest) * 1_000).rounded(.up))
+    }
+
+    /// While a job runs, what it says is fetched twenty times a second: its queue wakes nobody again before it has been emptied, so
+    /// a run of a hundred steps a second costs twenty wake-ups, not a hundred.
+    private func pollIfDue() {
+        let now = Clock.monotonicSeconds()
+        isPollWaiting = state.runningJob != nil && outcome == nil && now - lastPoll < Self.plotSeconds
+        guard !isPollWaiting else { return }
+        lastPoll = now
+        for action in handler.poll() {
+            // A plot may wait for a twentieth of a second; a streamed answer should not.
+            if case .jobEvents = action { apply(action, isEvent: true) } else { apply(action) }
+        }
     }
 
     private func tickIfDue() {
