@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -97,3 +98,5 @@ void platform_remove_signal_stack(void) {
     munmap(signal_stack, SIGNAL_STACK_BYTES);
     signal_stack = NULL;
 }
+
+int platform_exchange(const char *first, const char *second) { return renameat2(AT_FDCWD, first, AT_FDCWD, second, RENAME_EXCHANGE); }

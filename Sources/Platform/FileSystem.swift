@@ -1,5 +1,6 @@
 /// Files and directories: looking, reading, making, removing. Writing that must not be lost is in FileSystem+Writing.swift.
 
+import CPlatform
 import Glibc
 
 public enum FileSystem {
@@ -191,6 +192,9 @@ public enum FileSystem {
             throw .cannotRename(from: from, to: to, reason: PlatformError.reason())
         }
     }
+
+    /// Swaps two names in one instant; false where the file system cannot.
+    public static func exchange(_ first: String, _ second: String) -> Bool { platform_exchange(first, second) == 0 }
 
     private static func information(_ path: String) -> stat? {
         var found = stat()

@@ -41,3 +41,6 @@ void platform_install_signal_stack(void);
 
 /// Takes that stack back; for threads that end.
 void platform_remove_signal_stack(void);
+
+/// Swaps two names in one instant, renameat2(RENAME_EXCHANGE). 0 when it worked; not every file system can.
+int platform_exchange(const char *first, const char *second);

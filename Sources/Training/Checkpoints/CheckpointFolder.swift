@@ -46,9 +46,15 @@ public struct CheckpointFolder: Sendable, Equatable {
         do {
             try fill(partial)
             try makeDurable(partial)
-            if FileSystem.exists(place) { try FileSystem.removeTree(place) }
-            try FileSystem.rename(partial, place)
-            FileSystem.synchronizeDirectory(directory)
+            if FileSystem.exists(place), FileSystem.exchange(partial, place) {
+                // The earlier checkpoint of this step has the partial name now; at no instant was there none.
+                FileSystem.synchronizeDirectory(directory)
+                try FileSystem.removeTree(partial)
+            } else {
+                if FileSystem.exists(place) { try FileSystem.removeTree(place) }
+                try FileSystem.rename(partial, place)
+                FileSystem.synchronizeDirectory(directory)
+            }
         } catch {
             try? FileSystem.removeTree(partial)
             throw error
