@@ -1,6 +1,7 @@
 /// One optimiser step: micro-batches forward and backward, clipping, update.
 
 import Datasets
+import Evaluation
 import Events
 import Formats
 import Models
@@ -27,6 +28,8 @@ extension TrainingLoop {
         let group = try steps.batchRange(stepInEpoch: stepInEpoch).map { index in
             (place: epoch * steps.batchesPerEpoch + index, batch: try batches.batch(epoch: epoch, index: index))
         }
+        // Every sample is checked before the first step, but for those that the first pass drops at its end.
+        for (_, batch) in group { try VocabularyCheck.check(batch, spec: model.spec) }
         let labels = max(1, group.reduce(0) { $0 + $1.batch.labelCount })
 
         var losses: [Double] = []
