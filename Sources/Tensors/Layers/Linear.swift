@@ -76,7 +76,7 @@ public final class Linear: @unchecked Sendable {
         self.adapter = adapter
         self.inputCount = weight.inputCount
         self.outputCount = weight.outputCount
-        precondition(bias == nil || bias!.count == weight.outputCount, "the bias of \(name) has the wrong length")
+        precondition(bias.map { $0.count == weight.outputCount } ?? true, "the bias of \(name) has the wrong length")
     }
 
     var activeAdapter: LowRankAdapter? { adapter?.isEnabled == true ? adapter : nil }
