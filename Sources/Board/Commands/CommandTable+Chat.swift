@@ -21,7 +21,7 @@ extension CommandTable {
         BoardCommand("chat.copy.letter", "Copy the last reply", label: "copy reply", keys: keys("y"), in: [.transcript], rank: 4,
             refusal: { $0.copyReplyRefusal() }, perform: { $0.copyReply() }),
         BoardCommand("chat.copyAll", "Copy the whole conversation", keys: keys("Y"), in: [.transcript],
-            refusal: { $0.chat.turns.isEmpty ? "There is no conversation to copy yet." : nil }, perform: { $0.copyConversation() }),
+            refusal: { $0.chat.turns.isEmpty ? say("There is no conversation to copy yet.") : nil }, perform: { $0.copyConversation() }),
         BoardCommand("chat.retry", "Answer the last message again", label: "retry", keys: keys("ctrl+r"), in: [.chat], rank: 6,
             refusal: { $0.retryRefusal() }, perform: { $0.retryAnswer() }),
         BoardCommand("chat.adapter", "Adapter on or off: the base model answers", label: "adapter", keys: keys("ctrl+t"), in: [.chat],
@@ -31,7 +31,7 @@ extension CommandTable {
         BoardCommand("chat.reload", "Load the model again", keys: keys("f5"), in: [.chat],
             refusal: { $0.chatLoadRefusal() }, perform: { $0.loadChat() }),
         BoardCommand("chat.clear", "Clear the conversation; asks", label: "clear", keys: keys("ctrl+k"), in: [.chat], rank: 7,
-            refusal: { $0.chat.turns.isEmpty ? "The conversation is empty already." : nil }, perform: { $0.askToClearChat() }),
+            refusal: { $0.chat.turns.isEmpty ? say("The conversation is empty already.") : nil }, perform: { $0.askToClearChat() }),
         BoardCommand("chat.scrollUp", "Scroll the conversation up", keys: keys("pageup"), in: [.message]) { $0.scrollTranscript(by: 10) },
         BoardCommand("chat.scrollDown", "Scroll the conversation down", keys: keys("pagedown"), in: [.message]) {
             $0.scrollTranscript(by: -10)

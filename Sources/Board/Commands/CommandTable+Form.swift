@@ -28,7 +28,7 @@ extension CommandTable {
         BoardCommand("form.previousProblem", "Go to the previous error or warning", keys: keys("N"), in: [.form],
             refusal: { $0.problemRefusal() }, perform: { $0.selectProblem(by: -1) }),
         BoardCommand("form.clearFilter", "Show all sections again", keys: keys("escape"), in: [.form],
-            refusal: { $0.activeForm?.filter == nil && $0.overlays.isEmpty ? "Nothing to leave: q quits." : nil },
+            refusal: { $0.activeForm?.filter == nil && $0.overlays.isEmpty ? say("Nothing to leave: q quits.") : nil },
             perform: { $0.leaveForm() }),
     ]
 

@@ -23,8 +23,11 @@ extension CommandTable {
         BoardCommand("board.repaint", "Repaint the screen", keys: keys("ctrl+l"), in: [.anywhere]) { _ in [.repaint] },
         BoardCommand("board.suspend", "Suspend to the shell", keys: keys("ctrl+z"), in: [.anywhere]) { $0.requestSuspend() },
         BoardCommand("board.detach", "Detach: leave the board, the job goes on", label: "detach", keys: keys("d"), in: [.page], rank: 20, onlyWhenPossible: true,
-            refusal: { $0.runningJob == nil ? "There is nothing to detach from: no job runs here." : nil },
+            refusal: { $0.runningJob == nil ? say("There is nothing to detach from: no job runs here.") : nil },
             perform: { _ in [.detach] }),
+        BoardCommand("board.language", "Next language: English, 中文, Русский, 한국어, 日本語", keys: keys("alt+l"), in: [.anywhere]) {
+            $0.speakNextLanguage()
+        },
         BoardCommand("catalog.refresh", "Look for models, datasets and runs again", keys: keys("ctrl+f"), in: [.page]) { $0.rescan() },
     ]
 

@@ -2,7 +2,7 @@ import Terminal
 
 extension CommandTable {
     private static let needsPoints: @Sendable (BoardState) -> String? = { state in
-        state.chartSeries.isEmpty ? "There are no points to look at yet." : nil
+        state.chartSeries.isEmpty ? say("There are no points to look at yet.") : nil
     }
 
     static let chart: [BoardCommand] = [
@@ -72,7 +72,7 @@ extension CommandTable {
 
     static let evaluate: [BoardCommand] = [
         BoardCommand("results.mark", "Mark a result for comparison", label: "mark", keys: keys("space"), in: [.results], rank: 1,
-            refusal: { $0.evaluationResults.isEmpty ? "There are no results to mark yet." : nil }, perform: { $0.markResult() }),
+            refusal: { $0.evaluationResults.isEmpty ? say("There are no results to mark yet.") : nil }, perform: { $0.markResult() }),
         BoardCommand("samples.next", "Next sample", label: "sample", keys: keys("n", "right"), in: [.samples, .results], rank: 2,
             refusal: { $0.sampleRefusal() }, perform: { $0.moveSample(by: 1) }),
         BoardCommand("samples.previous", "Previous sample", keys: keys("N", "left"), in: [.samples, .results],

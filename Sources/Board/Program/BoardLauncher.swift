@@ -36,6 +36,7 @@ public enum BoardLauncher {
         let theme = backend.depth == .mono ? Theme.builtIn("mono", depth: .mono) ?? found.theme : found.theme
         let start = FirstState.make(size: backend.size, recipe: options.recipe)
         var state = start.state
+        speak(Language.fromEnvironment(), &state)
         if let problem = found.problems.first { state.status = StatusMessage(.warning, String(describing: problem)) }
         let runner = JobRunner()
         let effects = RunsEffects(runner: runner, detachment: detachment)
@@ -52,6 +53,15 @@ public enum BoardLauncher {
         goesOnAlone(runner)
         effects.waitForJobs()
         return 0
+    }
+
+    /// Loads the words of every language, so that switching needs no disk, and takes one.
+    private static func speak(_ language: Language, _ state: inout BoardState) {
+        let folder = UserFolders.configuration("languages")
+        for language in Language.allCases { state.wordings[language] = Wording(language, userFolder: folder) }
+        let wording = state.wordings[language] ?? .english
+        state.wording = wording
+        if let problem = wording.problems.first { state.status = StatusMessage(.warning, problem.description) }
     }
 
     /// `themes/` here, or beside the program's checkout.

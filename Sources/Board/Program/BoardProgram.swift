@@ -189,7 +189,7 @@ public final class BoardProgram {
             } else if handler.canDetach {
                 outcome = .detached
             } else {
-                apply(.notify(StatusMessage(.failure, "This board was started without a parent to give the terminal back to.")))
+                apply(.notify(StatusMessage(.failure, say("This board was started without a parent to give the terminal back to."))))
             }
         case .quit: outcome = .quit
         case .scanCatalog, .plan, .loadRecipe, .saveRecipe, .writeText, .startJob, .control, .controlRun, .openRun, .closeRun,
@@ -201,8 +201,8 @@ public final class BoardProgram {
     private func copy(_ text: String, what: String) {
         let message =
             backend.copyToClipboard(text)
-            ? StatusMessage(.success, "Copied \(what) by OSC 52. If the terminal does not take it, Y writes it to a file.")
-            : StatusMessage(.warning, "The terminal cannot take \(what). Y writes it to a file.")
+            ? StatusMessage(.success, say("Copied \(what) by OSC 52. If the terminal does not take it, Y writes it to a file."))
+            : StatusMessage(.warning, say("The terminal cannot take \(what). Y writes it to a file."))
         apply(.notify(message))
     }
 }

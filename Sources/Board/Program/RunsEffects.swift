@@ -136,7 +136,7 @@ public final class RunsEffects: EffectHandler {
         switch kind {
         case .train: return name.isEmpty ? "training" : name
         case .evaluate, .predict: return name.isEmpty ? kind.activity : "\(kind.activity) \(name)"
-        case .export: return name.isEmpty ? "export" : "export \(name)"
+        case .export: return name.isEmpty ? "export" : say("export \(name)")
         case .chat: return "chat"
         }
     }

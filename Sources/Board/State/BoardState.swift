@@ -48,6 +48,10 @@ public struct BoardState: Sendable {
     public var forms: Forms
     public var overlays: [Overlay] = []
     public var status: StatusMessage?
+    /// The language of the board's own words.
+    public var wording = Wording.english
+    /// The words of every language, with the user's own files over them.
+    public var wordings: [Language: Wording] = [:]
 
     /// The latest job of this process by the page it belongs to: train, evaluate, export.
     public var jobs: [Tab: RunDigest] = [:]

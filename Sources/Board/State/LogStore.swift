@@ -33,8 +33,8 @@ public enum LogFilter: Sendable, CaseIterable, Equatable {
     public var title: String {
         switch self {
         case .everything: "all"
-        case .informative: "info+"
-        case .warnings: "warnings+"
+        case .informative: say("info+")
+        case .warnings: say("warnings+")
         }
     }
 

@@ -18,10 +18,10 @@ public struct Metric: Sendable, Hashable {
 
     public var title: String {
         switch name {
-        case "learning_rate": "learning rate"
-        case "grad_norm": "gradient norm"
+        case "learning_rate": say("learning rate")
+        case "grad_norm": say("gradient norm")
         case "tokens_per_second": "tokens/s"
-        case "eval_loss": "eval loss"
+        case "eval_loss": say("eval loss")
         default: name
         }
     }

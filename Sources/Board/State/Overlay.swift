@@ -111,10 +111,10 @@ public struct PreviewState: Sendable {
 
         public var title: String {
             switch self {
-            case .minimal: "command"
-            case .full: "command, every value"
+            case .minimal: say("command")
+            case .full: say("command, every value")
             case .yaml: "YAML"
-            case .factory: "for LLaMA-Factory"
+            case .factory: say("for LLaMA-Factory")
             }
         }
 

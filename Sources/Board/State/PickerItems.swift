@@ -57,7 +57,7 @@ extension BoardState {
         found.sort { ($1.score, $0.index) < ($0.score, $1.index) }
         var items = found.map(\.item)
         if takesTyped(picker), !all.contains(where: { $0.value == query }) {
-            var typed = PickerItem(query, title: "use “\(query)”")
+            var typed = PickerItem(query, title: say("use “\(query)”"))
             typed.isTyped = true
             items.append(typed)
         }
@@ -80,8 +80,8 @@ extension BoardState {
         case .checkpoints: [PickerItem("", title: "none")] + catalog.adapters.filter { $0.step != nil }.map(item)
         case .recipes: catalog.recipes.map { PickerItem($0.path, detail: $0.summary) } + configurationsOfRuns
         case .outputDirectories: outputDirectories(picker)
-        case .choices(let choices): choices.map { PickerItem($0, title: $0.isEmpty ? "not set" : $0) }
-        case .templates: [PickerItem("", title: "the model's own chat template")] + catalog.templates.map { PickerItem($0) }
+        case .choices(let choices): choices.map { PickerItem($0, title: $0.isEmpty ? say("not set") : $0) }
+        case .templates: [PickerItem("", title: say("the model's own chat template"))] + catalog.templates.map { PickerItem($0) }
         case .overlayRun:
             catalog.runs.filter { $0.kind == .train && $0.lastLoss != nil && $0.directory != monitoredRun?.directory }.map(item)
         }
@@ -97,7 +97,7 @@ extension BoardState {
 
     private func item(_ dataset: DatasetEntry) -> PickerItem {
         var parts = [dataset.format]
-        if let rows = dataset.rowCount { parts.append("\(NumberText.grouped(rows)) rows") }
+        if let rows = dataset.rowCount { parts.append(say("\(NumberText.grouped(rows)) rows")) }
         return PickerItem(dataset.name, detail: parts.filter { !$0.isEmpty }.joined(separator: "  "), problem: dataset.problem)
     }
 
@@ -105,7 +105,7 @@ extension BoardState {
         var parts: [String] = []
         if !adapter.baseModel.isEmpty { parts.append(Path.name(adapter.baseModel)) }
         if let rank = adapter.rank { parts.append("r=\(rank)") }
-        if let step = adapter.step { parts.append("step \(step)") }
+        if let step = adapter.step { parts.append(say("step \(step)")) }
         if adapter.modified > 0 { parts.append(Age.text(since: adapter.modified, now: now)) }
         return PickerItem(adapter.path, detail: parts.joined(separator: "  "))
     }
@@ -144,9 +144,9 @@ enum Age {
         guard time > 0, now > 0 else { return "" }
         let seconds = max(0, now - time)
         if seconds < 60 { return "now" }
-        if seconds < 3_600 { return "\(Int(seconds / 60)) min ago" }
-        if seconds < 86_400 { return "\(Int(seconds / 3_600)) h ago" }
-        return "\(Int(seconds / 86_400)) d ago"
+        if seconds < 3_600 { return say("\(Int(seconds / 60)) min ago") }
+        if seconds < 86_400 { return say("\(Int(seconds / 3_600)) h ago") }
+        return say("\(Int(seconds / 86_400)) d ago")
     }
 }
 

@@ -5,8 +5,8 @@ extension BoardState {
     // MARK: Loading
 
     func chatLoadRefusal() -> String? {
-        if case .loading = chat.engine { return "The model is being loaded." }
-        return chat.isStreaming ? "The model is answering. Esc stops it." : nil
+        if case .loading = chat.engine { return say("The model is being loaded.") }
+        return chat.isStreaming ? say("The model is answering. Esc stops it.") : nil
     }
 
     mutating func loadChat() -> [Effect] {
@@ -32,9 +32,9 @@ extension BoardState {
     // MARK: Talking
 
     func sendRefusal() -> String? {
-        if chat.isStreaming { return "The model is still answering. Esc stops it." }
-        if chat.modelInfo == nil { return "No model is loaded. F5 loads the one in the form." }
-        return chat.input.text.allSatisfy(\.isWhitespace) ? "There is nothing to send yet." : nil
+        if chat.isStreaming { return say("The model is still answering. Esc stops it.") }
+        if chat.modelInfo == nil { return say("No model is loaded. F5 loads the one in the form.") }
+        return chat.input.text.allSatisfy(\.isWhitespace) ? say("There is nothing to send yet.") : nil
     }
 
     mutating func sendMessage() -> [Effect] {
@@ -79,8 +79,8 @@ extension BoardState {
     }
 
     func retryRefusal() -> String? {
-        if chat.isStreaming { return "The model is still answering. Esc stops it." }
-        return chat.turns.contains { $0.speaker == .user } ? nil : "There is no message to answer again."
+        if chat.isStreaming { return say("The model is still answering. Esc stops it.") }
+        return chat.turns.contains { $0.speaker == .user } ? nil : say("There is no message to answer again.")
     }
 
     mutating func retryAnswer() -> [Effect] {
@@ -89,32 +89,32 @@ extension BoardState {
     }
 
     func adapterRefusal() -> String? {
-        if chat.modelInfo?.adapterName == nil { return "No adapter is loaded, so there is nothing to switch." }
-        return chat.isStreaming ? "The model is answering. Esc stops it." : nil
+        if chat.modelInfo?.adapterName == nil { return say("No adapter is loaded, so there is nothing to switch.") }
+        return chat.isStreaming ? say("The model is answering. Esc stops it.") : nil
     }
 
     mutating func toggleAdapter() -> [Effect] {
         chat.isAdapterEnabled.toggle()
-        status = StatusMessage(.note, chat.isAdapterEnabled ? "Adapter on" : "Adapter off: the base model answers")
+        status = StatusMessage(.note, chat.isAdapterEnabled ? say("Adapter on") : say("Adapter off: the base model answers"))
         return [.setAdapter(enabled: chat.isAdapterEnabled)]
     }
 
     // MARK: Copying and clearing
 
-    func copyReplyRefusal() -> String? { chat.lastReply == nil ? "There is no finished reply to copy." : nil }
+    func copyReplyRefusal() -> String? { chat.lastReply == nil ? say("There is no finished reply to copy.") : nil }
 
-    mutating func copyReply() -> [Effect] { chat.lastReply.map { [.copy($0.text, what: "the reply")] } ?? [] }
+    mutating func copyReply() -> [Effect] { chat.lastReply.map { [.copy($0.text, what: say("the reply"))] } ?? [] }
 
     mutating func copyConversation() -> [Effect] {
-        let text = chat.turns.map { ($0.speaker == .user ? "User: " : "Assistant: ") + $0.text }.joined(separator: "\n\n")
-        return [.copy(text, what: "the conversation")]
+        let text = chat.turns.map { ($0.speaker == .user ? say("User: ") : say("Assistant: ")) + $0.text }.joined(separator: "\n\n")
+        return [.copy(text, what: say("the conversation"))]
     }
 
     mutating func askToClearChat() -> [Effect] {
         ask(
             DialogState(
-                title: "Clear the conversation?", text: "\(chat.turns.count) messages are dropped; the model stays loaded.",
-                choices: [.init("Clear", key: "c", .clearChat), .init("Keep", key: "k", .dismiss)], selection: 0))
+                title: say("Clear the conversation?"), text: say("\(chat.turns.count) messages are dropped; the model stays loaded."),
+                choices: [.init(say("Clear"), key: "c", .clearChat), .init(say("Keep"), key: "k", .dismiss)], selection: 0))
     }
 
     mutating func clearChat() -> [Effect] {
@@ -174,7 +174,7 @@ extension BoardState {
             chat.isAdapterEnabled = true
             chat.contextUsed = 0
             if isFirst || focusByTab[.chat] == .form { focusByTab[.chat] = .message }
-            status = StatusMessage(.success, "Loaded \(info.modelName)\(info.adapterName.map { " with \($0)" } ?? "")")
+            status = StatusMessage(.success, info.adapterName.map { say("Loaded \(info.modelName) with \($0)") } ?? say("Loaded \(info.modelName)"))
         case .piece(let text):
             guard chat.isStreaming else { return [] }
             chat.turns[chat.turns.count - 1].text += text

@@ -8,21 +8,21 @@ extension BoardState {
     // MARK: Why not
 
     func editRefusal() -> String? {
-        guard let tab = activeFormTab else { return "There is no form here." }
+        guard let tab = activeFormTab else { return say("There is no form here.") }
         guard let row = forms[tab].selectedField else { return nil }
-        if let reason = row.laterReason { return "\(row.name) is not available yet: \(reason)" }
+        if let reason = row.laterReason { return say("\(row.name) is not available yet: \(reason)") }
         if let reason = lockedReason(tab) { return reason }
         return nil
     }
 
-    func undoRefusal() -> String? { activeForm?.undoStack.isEmpty == false ? nil : "There is nothing to undo." }
-    func redoRefusal() -> String? { activeForm?.redoStack.isEmpty == false ? nil : "There is nothing to redo." }
-    func problemRefusal() -> String? { activeForm?.problems.isEmpty == false ? nil : "There are no errors or warnings." }
+    func undoRefusal() -> String? { activeForm?.undoStack.isEmpty == false ? nil : say("There is nothing to undo.") }
+    func redoRefusal() -> String? { activeForm?.redoStack.isEmpty == false ? nil : say("There is nothing to redo.") }
+    func problemRefusal() -> String? { activeForm?.problems.isEmpty == false ? nil : say("There are no errors or warnings.") }
 
     /// The form of a running job can be edited for the next run, so nothing is locked; the chat's model cannot be changed while it
     /// answers.
     private func lockedReason(_ tab: Tab) -> String? {
-        tab == .chat && chat.isStreaming ? "The model is answering. Esc stops it." : nil
+        tab == .chat && chat.isStreaming ? say("The model is answering. Esc stops it.") : nil
     }
 
     // MARK: Editing
@@ -78,7 +78,7 @@ extension BoardState {
             if argument.isFlag { return toggleField() }
             let cycle = argument.cycle
             guard !cycle.isEmpty else {
-                status = StatusMessage(.note, "\(name) has no fixed choices. ⏎ edits it.")
+                status = StatusMessage(.note, say("\(name) has no fixed choices. ⏎ edits it."))
                 return []
             }
             let current = cycle.firstIndex(of: forms[tab].configuration.text(name)) ?? 0
@@ -159,7 +159,7 @@ extension BoardState {
         forms[tab].redoStack.append(FormState.Change(argument: last.argument, configuration: forms[tab].configuration))
         forms[tab].configuration = last.configuration
         forms[tab].reveal(last.argument)
-        status = StatusMessage(.note, "Undid the change of \(last.argument)")
+        status = StatusMessage(.note, say("Undid the change of \(last.argument)"))
         return formChanged(tab)
     }
 
@@ -168,7 +168,7 @@ extension BoardState {
         forms[tab].undoStack.append(FormState.Change(argument: last.argument, configuration: forms[tab].configuration))
         forms[tab].configuration = last.configuration
         forms[tab].reveal(last.argument)
-        status = StatusMessage(.note, "Redid the change of \(last.argument)")
+        status = StatusMessage(.note, say("Redid the change of \(last.argument)"))
         return formChanged(tab)
     }
 

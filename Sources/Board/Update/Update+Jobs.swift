@@ -7,7 +7,7 @@ extension BoardState {
     // MARK: Starting
 
     func startRefusal() -> String? {
-        if let job = runningJob { return "A job is \(job.kind.activity) already. x stops it." }
+        if let job = runningJob { return say("A job is \(say(key: job.kind.activity)) already. x stops it.") }
         return nil
     }
 
@@ -23,11 +23,10 @@ extension BoardState {
         if case .ready(let plan) = forms[tab].plan, tab == .train, plan.availableBytes > 0, plan.peakBytes > plan.availableBytes {
             return ask(
                 DialogState(
-                    title: "More memory than there is",
-                    text: "The run is estimated to need \(NumberText.bytes(plan.peakBytes)), and \(NumberText.bytes(plan.availableBytes)) "
-                        + "are free. A smaller batch or cutoff_len needs less.",
+                    title: say("More memory than there is"),
+                    text: say("The run is estimated to need \(NumberText.bytes(plan.peakBytes)), and \(NumberText.bytes(plan.availableBytes)) are free. A smaller batch or cutoff_len needs less."),
                     choices: [
-                        .init("Start anyway", key: "s", .start(tab)), .init("Cancel", key: "c", .dismiss),
+                        .init(say("Start anyway"), key: "s", .start(tab)), .init(say("Cancel"), key: "c", .dismiss),
                     ], selection: 1))
         }
         return start(tab)
@@ -42,7 +41,7 @@ extension BoardState {
             case .chat: .chat
             case .export: .export
             }
-        status = StatusMessage(.note, "Starting…")
+        status = StatusMessage(.note, say("Starting…"))
         return [.startJob(tab, kind, configuration)]
     }
 
@@ -52,7 +51,7 @@ extension BoardState {
         run.metrics.setSmoothing(chart.smoothing)
         jobs[tab] = run
         activeJob = tab
-        status = StatusMessage(.success, "Started \(title)")
+        status = StatusMessage(.success, say("Started \(title)"))
         if tab == .train {
             openedRun = nil
             resetViews()
@@ -91,11 +90,11 @@ extension BoardState {
         var effects: [Effect] = []
         switch run.state {
         case .finished, .stopped:
-            let what = run.state == .finished ? "Finished" : "Stopped and saved"
+            let what = run.state == .finished ? say("Finished") : say("Stopped and saved")
             status = StatusMessage(.success, run.summary.map { $0.text.isEmpty ? what : $0.text } ?? "\(what): \(run.title)")
             effects = adoptResult(of: tab, run)
-        case .failed: status = StatusMessage(.failure, run.failure?.description ?? "The job failed; the log says why.")
-        case .aborted: status = StatusMessage(.warning, "Aborted: \(run.title)")
+        case .failed: status = StatusMessage(.failure, run.failure?.description ?? say("The job failed; the log says why."))
+        case .aborted: status = StatusMessage(.warning, say("Aborted: \(run.title)"))
         case .waiting, .loading, .running, .paused, .stopping: break
         }
         let intent = afterStop
@@ -126,7 +125,7 @@ extension BoardState {
             effects += formChanged(other)
         }
         if chat.modelInfo != nil, !chat.isStreaming {
-            status = StatusMessage(.success, "\(status?.text ?? "Finished"). In Chat, F5 loads the new adapter.")
+            status = StatusMessage(.success, say("\(status?.text ?? say("Finished")). In Chat, F5 loads the new adapter."))
         }
         return effects
     }
@@ -140,9 +139,9 @@ extension BoardState {
     }
 
     func controlRefusal(_ what: String) -> String? {
-        guard let run = steeredRun else { return "There is no running job to \(what)." }
-        guard run.isActive else { return "This run is over: \(run.state.word)." }
-        if (what == "pause" || what == "save"), run.kind != .train { return "Only training can be asked to \(what)." }
+        guard let run = steeredRun else { return say("There is no running job to \(say(key: what)).") }
+        guard run.isActive else { return say("This run is over: \(say(key: run.state.word)).") }
+        if (what == "pause" || what == "save"), run.kind != .train { return say("Only training can be asked to \(say(key: what)).") }
         return nil
     }
 
@@ -164,28 +163,28 @@ extension BoardState {
     mutating func requestStop() -> [Effect] {
         guard let run = steeredRun else { return [] }
         if run.pendingRequest == .stopAndSave || run.state == .stopping {
-            status = StatusMessage(.warning, "Aborting now; what was not saved is lost.")
+            status = StatusMessage(.warning, say("Aborting now; what was not saved is lost."))
             return request(.abort)
         }
         if run.kind != .train {
             return ask(
                 DialogState(
-                    title: "Stop \(run.kind.activity)?", text: "What is done so far stays on disk; the rest is not done.",
-                    choices: [.init("Stop", key: "s", .abort), .init("Go on", key: "g", .dismiss)], selection: 0))
+                    title: say("Stop \(say(key: run.kind.activity))?"), text: say("What is done so far stays on disk; the rest is not done."),
+                    choices: [.init(say("Stop"), key: "s", .abort), .init(say("Go on"), key: "g", .dismiss)], selection: 0))
         }
-        status = StatusMessage(.note, "Stopping after this step and saving. x again aborts at once.")
+        status = StatusMessage(.note, say("Stopping after this step and saving. x again aborts at once."))
         return request(.stopAndSave)
     }
 
     mutating func togglePause() -> [Effect] {
         guard let run = steeredRun else { return [] }
         let isPaused = run.state == .paused || run.pendingRequest == .pause
-        status = StatusMessage(.note, isPaused ? "Going on." : "Pausing after this step.")
+        status = StatusMessage(.note, isPaused ? say("Going on.") : say("Pausing after this step."))
         return request(isPaused ? .resume : .pause)
     }
 
     mutating func requestCheckpoint() -> [Effect] {
-        status = StatusMessage(.note, "Saving a checkpoint after this step.")
+        status = StatusMessage(.note, say("Saving a checkpoint after this step."))
         return request(.save)
     }
 
@@ -199,10 +198,10 @@ extension BoardState {
     private static func quitDialog(for job: RunDigest) -> DialogState {
         let isTraining = job.kind == .train
         return DialogState(
-            title: "A job is \(job.kind.activity)", text: "\(job.title) is at work. What should become of it?",
+            title: say("A job is \(say(key: job.kind.activity))"), text: say("\(job.title) is at work. What should become of it?"),
             choices: [
-                .init(isTraining ? "Stop and save" : "Stop", key: "s", isTraining ? .stopAndQuit : .abortAndQuit),
-                .init("Detach", key: "d", .detachAndQuit), .init("Cancel", key: "c", .dismiss),
+                .init(isTraining ? say("Stop and save") : say("Stop"), key: "s", isTraining ? .stopAndQuit : .abortAndQuit),
+                .init(say("Detach"), key: "d", .detachAndQuit), .init(say("Cancel"), key: "c", .dismiss),
             ], selection: 0)
     }
 
@@ -210,9 +209,9 @@ extension BoardState {
         guard let job = runningJob else { return [.suspend] }
         return ask(
             DialogState(
-                title: "A job is \(job.kind.activity)",
-                text: "Suspending stops every thread, the job's too, until the program is continued.",
-                choices: [.init("Suspend", key: "s", .suspend), .init("Cancel", key: "c", .dismiss)], selection: 1))
+                title: say("A job is \(say(key: job.kind.activity))"),
+                text: say("Suspending stops every thread, the job's too, until the program is continued."),
+                choices: [.init(say("Suspend"), key: "s", .suspend), .init(say("Cancel"), key: "c", .dismiss)], selection: 1))
     }
 
     /// Ctrl+C: the innermost thing first, and only then the question whether to leave.
@@ -228,8 +227,8 @@ extension BoardState {
         if let job = runningJob { return ask(Self.quitDialog(for: job)) }
         return ask(
             DialogState(
-                title: "Leave Tuneboard?", text: "Nothing is running.",
-                choices: [.init("Quit", key: "q", .quit), .init("Stay", key: "s", .dismiss)], selection: 0))
+                title: say("Leave Tuneboard?"), text: say("Nothing is running."),
+                choices: [.init(say("Quit"), key: "q", .quit), .init(say("Stay"), key: "s", .dismiss)], selection: 0))
     }
 }
 

@@ -12,7 +12,7 @@ extension BoardState {
             return handle(Key(.escape)) + handle(Key(key.code, key.modifiers.subtracting(.alt)))
         }
         if typing { return type(key) }
-        status = StatusMessage(.note, "\(key.label) does nothing here. ? lists the keys.")
+        status = StatusMessage(.note, say("\(key.label) does nothing here. ? lists the keys."))
         return []
     }
 
@@ -20,7 +20,7 @@ extension BoardState {
     mutating func paste(_ text: String) -> [Effect] {
         status = nil
         guard takesText else {
-            status = StatusMessage(.note, "There is no text field to paste into.")
+            status = StatusMessage(.note, say("There is no text field to paste into."))
             return []
         }
         if overlays.isEmpty, focus == .message {

@@ -20,7 +20,7 @@ extension BoardState {
     mutating func toggleLogarithm() -> [Effect] {
         chart.view.isLogarithmic.toggle()
         status = StatusMessage(
-            .note, chart.view.isLogarithmic ? "Logarithmic y axis; values of 0 and below are left out" : "Linear y axis")
+            .note, chart.view.isLogarithmic ? say("Logarithmic y axis; values of 0 and below are left out") : say("Linear y axis"))
         return []
     }
 
@@ -54,7 +54,7 @@ extension BoardState {
     mutating func pan(by direction: Int) -> [Effect] {
         if chart.view.cursor != nil { return moveCursor(by: direction) }
         guard chart.view.xRange != nil else {
-            status = StatusMessage(.note, "The whole run is in view. + zooms in.")
+            status = StatusMessage(.note, say("The whole run is in view. + zooms in."))
             return []
         }
         chart.view.pan(by: Double(direction) / 8, data: chartPlot.dataRange)
@@ -80,12 +80,12 @@ extension BoardState {
         if chart.view.xRange == nil {
             chart.view.isFollowing = true
             chart.view.zoom(by: 0.25, data: chartPlot.dataRange)
-            status = StatusMessage(.note, "Following the newest steps; f freezes, 0 shows the whole run")
+            status = StatusMessage(.note, say("Following the newest steps; f freezes, 0 shows the whole run"))
         } else {
             if chart.view.isFollowing { chart.view.pan(by: 0, data: chartPlot.dataRange) }
             chart.view.isFollowing.toggle()
             status = StatusMessage(
-                .note, chart.view.isFollowing ? "Following the newest steps" : "Frozen: new steps do not move the view")
+                .note, chart.view.isFollowing ? say("Following the newest steps") : say("Frozen: new steps do not move the view"))
         }
         return []
     }
@@ -130,7 +130,7 @@ extension BoardState {
     mutating func toggleOverlayRun() -> [Effect] {
         if overlayRun != nil {
             overlayRun = nil
-            status = StatusMessage(.note, "The other run is no longer drawn")
+            status = StatusMessage(.note, say("The other run is no longer drawn"))
             return []
         }
         return openPicker(.overlayRun)
@@ -192,7 +192,7 @@ extension BoardState {
         return hadSearch ? [] : closeOpenedRun()
     }
 
-    func searchRefusal() -> String? { logPane.search.isEmpty ? "There is no search yet: / starts one." : nil }
+    func searchRefusal() -> String? { logPane.search.isEmpty ? say("There is no search yet: / starts one.") : nil }
 
     /// - Parameter direction: 1 goes to older lines, -1 to newer ones.
     mutating func searchLog(_ direction: Int) -> [Effect] {
@@ -201,7 +201,7 @@ extension BoardState {
         let bottom = count - 1 - logPane.linesFromEnd
         let from = logPane.match ?? (direction > 0 ? bottom + 1 : bottom - rows)
         if !jumpToMatch(from: from, direction: direction) {
-            status = StatusMessage(.note, "No \(direction > 0 ? "older" : "newer") line holds “\(logPane.search)”")
+            status = StatusMessage(.note, say("No \(direction > 0 ? say("older") : say("newer")) line holds “\(logPane.search)”"))
         }
         return []
     }

@@ -35,7 +35,7 @@ extension BoardState {
         }
         let matcher = FuzzyMatcher(pattern: query)
         let scored = unique.enumerated().compactMap { index, command -> (score: Int, index: Int, command: BoardCommand)? in
-            let byTitle = matcher.match(command.title)?.score
+            let byTitle = [matcher.match(say(key: command.title))?.score, matcher.match(command.title)?.score].compactMap { $0 }.max()
             // One also searches by key.
             let byKey = command.keys.contains { $0.label.lowercased() == query.lowercased() || $0.name == query.lowercased() } ? 10_000 : nil
             let byName = matcher.match(command.identifier)?.score
@@ -60,8 +60,8 @@ extension BoardState {
         guard commands.indices.contains(list.selection) else { return [] }
         let command = commands[list.selection]
         guard isHere(command, list) else {
-            let place = command.contexts.first?.title ?? ""
-            status = StatusMessage(.warning, "“\(command.title)” works in \(place): go there first, then press \(command.keyText).")
+            let place = say(key: command.contexts.first?.title ?? "")
+            status = StatusMessage(.warning, say("“\(say(key: command.title))” works in \(place): go there first, then press \(command.keyText)."))
             return []
         }
         overlays.removeLast()
@@ -89,7 +89,7 @@ extension BoardState {
 
     func markRefusal() -> String? {
         guard case .picker(let picker) = overlays.last else { return nil }
-        return picker.takesSeveral ? nil : "Only one can be taken here: ⏎ takes it."
+        return picker.takesSeveral ? nil : say("Only one can be taken here: ⏎ takes it.")
     }
 
     mutating func markPick() -> [Effect] {
@@ -158,7 +158,7 @@ extension BoardState {
             return [.quit]
         case .stopAndQuit:
             afterStop = .quit
-            status = StatusMessage(.note, "Stopping and saving, then leaving.")
+            status = StatusMessage(.note, say("Stopping and saving, then leaving."))
             return requestOfOwnJob(.stopAndSave)
         case .detachAndQuit: return [.detach]
         case .abortAndQuit:
@@ -201,7 +201,7 @@ extension BoardState {
 
     mutating func copyPreview() -> [Effect] {
         let (tab, style) = shownPreview
-        return [.copy(previewText(tab, style), what: style == .yaml ? "the YAML" : "the command")]
+        return [.copy(previewText(tab, style), what: style == .yaml ? say("the YAML") : say("the command"))]
     }
 
     mutating func promptForPreviewFile() -> [Effect] {
@@ -211,7 +211,7 @@ extension BoardState {
         overlays.append(
             .prompt(
                 PromptState(
-                    title: "Write the \(style == .yaml ? "YAML" : "command") to", text: style == .yaml ? "\(stem).yaml" : "\(stem).sh",
+                    title: say("Write the \(style == .yaml ? "YAML" : say("command")) to"), text: style == .yaml ? "\(stem).yaml" : "\(stem).sh",
                     purpose: .writePreview(tab, style))))
         return []
     }
@@ -221,7 +221,7 @@ extension BoardState {
         // The arguments that a run left behind stay what they are.
         let loaded = forms[tab].recipePath.flatMap { Path.name($0) == "training_args.yaml" ? nil : $0 }
         let path = loaded ?? "recipes/\(tab == .train ? "mine" : tab.title.lowercased()).yaml"
-        overlays.append(.prompt(PromptState(title: "Save the form as", text: path, purpose: .saveRecipe(tab))))
+        overlays.append(.prompt(PromptState(title: say("Save the form as"), text: path, purpose: .saveRecipe(tab))))
         return []
     }
 
@@ -229,7 +229,7 @@ extension BoardState {
         guard case .prompt(var prompt) = overlays.last else { return [] }
         let path = prompt.field.text.trimmingSpaces
         guard !path.isEmpty else {
-            prompt.problem = "A file name is needed."
+            prompt.problem = say("A file name is needed.")
             overlays[overlays.count - 1] = .prompt(prompt)
             return [.bell]
         }
@@ -241,8 +241,8 @@ extension BoardState {
             }
             return ask(
                 DialogState(
-                    title: "Replace \(Path.name(path))?", text: "The file exists. Its values are replaced; comments in it are not kept.",
-                    choices: [.init("Replace", key: "r", .saveRecipe(path: path, tab: tab)), .init("Cancel", key: "c", .dismiss)],
+                    title: say("Replace \(Path.name(path))?"), text: say("The file exists. Its values are replaced; comments in it are not kept."),
+                    choices: [.init(say("Replace"), key: "r", .saveRecipe(path: path, tab: tab)), .init(say("Cancel"), key: "c", .dismiss)],
                     selection: 1))
         case .writePreview(let tab, let style):
             let text = previewText(tab, style)
@@ -255,15 +255,15 @@ extension BoardState {
 extension PickerState.Kind {
     var title: String {
         switch self {
-        case .models: "Models"
-        case .datasets: "Datasets"
-        case .adapters: "Adapters"
-        case .recipes: "Load a configuration"
-        case .outputDirectories: "Output folders"
-        case .checkpoints: "Checkpoints"
-        case .templates: "Templates"
-        case .choices: "Choices"
-        case .overlayRun: "Draw another run over this one"
+        case .models: say("Models")
+        case .datasets: say("Datasets")
+        case .adapters: say("Adapters")
+        case .recipes: say("Load a configuration")
+        case .outputDirectories: say("Output folders")
+        case .checkpoints: say("Checkpoints")
+        case .templates: say("Templates")
+        case .choices: say("Choices")
+        case .overlayRun: say("Draw another run over this one")
         }
     }
 

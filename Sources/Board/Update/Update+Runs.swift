@@ -25,32 +25,32 @@ extension BoardState {
             overlays.isEmpty, !forms.train.isModified, forms.train.edit == nil, !forms.train.isFiltering
         else { return [] }
         runList.selection = index
-        status = StatusMessage(.note, "\(RunName.short(catalog.runs[index].directory)) is at work in another process. p, S and x steer it.")
+        status = StatusMessage(.note, say("\(RunName.short(catalog.runs[index].directory)) is at work in another process. p, S and x steer it."))
         return openSelectedRun()
     }
 
     // MARK: Why not
 
-    func runRefusal() -> String? { selectedRun == nil ? "There are no runs under saves/ yet." : nil }
+    func runRefusal() -> String? { selectedRun == nil ? say("There are no runs under saves/ yet.") : nil }
 
     func resumeRefusal() -> String? {
         guard let run = selectedRun else { return runRefusal() }
-        if run.isAlive { return "\(Path.name(run.directory)) is at work; there is nothing to resume." }
+        if run.isAlive { return say("\(Path.name(run.directory)) is at work; there is nothing to resume.") }
         if let reason = startRefusal() { return reason }
-        if run.kind != .train { return "Only training runs can be resumed." }
-        if run.configurationPath == nil { return "\(run.directory) has no training_args.yaml to resume from." }
-        if run.checkpoint == nil { return "\(run.directory) has no complete checkpoint to resume from." }
+        if run.kind != .train { return say("Only training runs can be resumed.") }
+        if run.configurationPath == nil { return say("\(run.directory) has no training_args.yaml to resume from.") }
+        if run.checkpoint == nil { return say("\(run.directory) has no complete checkpoint to resume from.") }
         return nil
     }
 
     func loadRunRefusal() -> String? {
         guard let run = selectedRun else { return runRefusal() }
-        return run.configurationPath == nil ? "\(run.directory) has no training_args.yaml to load." : nil
+        return run.configurationPath == nil ? say("\(run.directory) has no training_args.yaml to load.") : nil
     }
 
     func deleteRefusal() -> String? {
         guard let run = selectedRun else { return runRefusal() }
-        return run.isAlive ? "\(Path.name(run.directory)) is at work. Stop it before you delete it." : nil
+        return run.isAlive ? say("\(Path.name(run.directory)) is at work. Stop it before you delete it.") : nil
     }
 
     // MARK: Opening
@@ -75,7 +75,7 @@ extension BoardState {
     private mutating func openResult(_ run: RunEntry) -> [Effect] {
         let effects = select(.evaluate)
         guard let index = evaluationResults.firstIndex(where: { $0.directory == run.directory }) else {
-            status = StatusMessage(.note, "\(RunName.short(run.directory)) left no results.")
+            status = StatusMessage(.note, say("\(RunName.short(run.directory)) left no results."))
             return effects
         }
         focusByTab[.evaluate] = .results
@@ -108,7 +108,7 @@ extension BoardState {
     mutating func closeOpenedRun() -> [Effect] {
         guard openedRun != nil else {
             if case .runs = overlays.last { return closeOverlay() }
-            status = StatusMessage(.note, "Nothing to leave: q quits.")
+            status = StatusMessage(.note, say("Nothing to leave: q quits."))
             return []
         }
         if case .runs = overlays.last { return closeOverlay() }
@@ -141,10 +141,10 @@ extension BoardState {
         guard forms[tab].isModified, !forms[tab].undoStack.isEmpty else { return [.loadRecipe(tab, path: path)] }
         return ask(
             DialogState(
-                title: "Load \(Path.name(path))?",
-                text: "The form has unsaved changes. Loading puts them on the undo stack: u brings them back.",
+                title: say("Load \(Path.name(path))?"),
+                text: say("The form has unsaved changes. Loading puts them on the undo stack: u brings them back."),
                 choices: [
-                    .init("Load", key: "l", .discardChangesAndLoad(path: path, tab: tab)), .init("Cancel", key: "c", .dismiss),
+                    .init(say("Load"), key: "l", .discardChangesAndLoad(path: path, tab: tab)), .init(say("Cancel"), key: "c", .dismiss),
                 ]))
     }
 
@@ -166,7 +166,7 @@ extension BoardState {
         forms[tab].recipePath = path
         forms[tab].edit = nil
         forms[tab].filter = nil
-        let text = notices.isEmpty ? "Loaded \(path)" : "Loaded \(path): \(notices.joined(separator: "; "))"
+        let text = notices.isEmpty ? say("Loaded \(path)") : say("Loaded \(path): \(notices.joined(separator: "; "))")
         status = StatusMessage(notices.isEmpty ? .success : .warning, text)
         let effects = formChanged(tab)
         guard checkpoint != nil else { return effects }
@@ -178,14 +178,14 @@ extension BoardState {
         guard let run = selectedRun else { return [] }
         return ask(
             DialogState(
-                title: "Delete \(Path.name(run.directory))?", text: "\(run.directory) and all of its checkpoints are removed for good.",
+                title: say("Delete \(Path.name(run.directory))?"), text: say("\(run.directory) and all of its checkpoints are removed for good."),
                 choices: [
-                    .init("Delete", key: "d", .deleteRun(directory: run.directory)), .init("Keep", key: "k", .dismiss),
+                    .init(say("Delete"), key: "d", .deleteRun(directory: run.directory)), .init(say("Keep"), key: "k", .dismiss),
                 ], selection: 1))
     }
 
     mutating func runDeleted(_ directory: String) -> [Effect] {
-        status = StatusMessage(.success, "Deleted \(directory)")
+        status = StatusMessage(.success, say("Deleted \(directory)"))
         if openedRun?.directory == directory { openedRun = nil }
         if jobs[.train]?.directory == directory, activeJob != .train { jobs[.train] = nil }
         return rescan()
@@ -207,7 +207,7 @@ extension BoardState {
     }
 
     func sampleRefusal() -> String? {
-        jobs[.evaluate]?.samples.isEmpty == false ? nil : "There are no samples yet: evaluate with generation on."
+        jobs[.evaluate]?.samples.isEmpty == false ? nil : say("There are no samples yet: evaluate with generation on.")
     }
 
     mutating func moveSample(by count: Int) -> [Effect] {

@@ -5,9 +5,11 @@ import Terminal
 /// The board's only transition: what happened goes in, the new state and what is to be done outside come out. Pure: the same
 /// state and action always give the same result.
 public func update(_ state: inout BoardState, _ action: Action) -> [Effect] {
-    var effects = state.reduce(action)
-    effects += state.settle()
-    return effects
+    Wording.$current.withValue(state.wording) {
+        var effects = state.reduce(action)
+        effects += state.settle()
+        return effects
+    }
 }
 
 extension BoardState {
@@ -40,7 +42,7 @@ extension BoardState {
             forms[tab].configuration.becomeRecipe(path: path)
             forms[tab].baseline = forms[tab].configuration
             forms[tab].recipePath = path
-            status = StatusMessage(.success, "Saved \(path)")
+            status = StatusMessage(.success, say("Saved \(path)"))
             return rescan()
         case .jobStarted(let tab, let kind, let title, let directory):
             return jobStarted(tab, kind, title: title, directory: directory)

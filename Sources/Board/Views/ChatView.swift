@@ -25,8 +25,8 @@ extension Painter {
 
     private var chatEngineWords: (String, String) {
         switch state.chat.engine {
-        case .empty: ("F5 loads the model below and opens the conversation.", "ui.info")
-        case .loading(let what): ("Loading: \(what)…", "ui.status.running")
+        case .empty: (say("F5 loads the model below and opens the conversation."), "ui.info")
+        case .loading(let what): (say("Loading: \(what)…"), "ui.status.running")
         case .failed(let reason): ("✗ " + TextWidth.sanitize(reason), "ui.error")
         case .ready: ("", "ui.text")
         }
@@ -55,31 +55,31 @@ extension Painter {
     }
 
     private var transcriptTitle: String {
-        guard let info = state.chat.modelInfo else { return "Chat" }
+        guard let info = state.chat.modelInfo else { return say("Chat") }
         var title = info.modelName
         if let adapter = info.adapterName {
-            title = (state.chat.isAdapterEnabled ? adapter : "base, \(adapter) off") + " on " + info.modelName
+            title = (state.chat.isAdapterEnabled ? adapter : say("base, \(adapter) off")) + " on " + info.modelName
         }
-        if info.contextLength > 0 { title += "   ctx \(state.chat.contextUsed)/\(info.contextLength)" }
-        if let speed = state.chat.lastTokensPerSecond { title += "   \(Words.speed(speed)) tok/s" }
+        if info.contextLength > 0 { title += "   " + say("ctx \(state.chat.contextUsed)/\(info.contextLength)") }
+        if let speed = state.chat.lastTokensPerSecond { title += "   " + say("\(Words.speed(speed)) tok/s") }
         return title
     }
 
     private mutating func drawEmptyChat(in area: Rect) {
-        var lines = ["Write a message below and press ⏎."]
-        if state.chat.modelInfo?.adapterName != nil { lines.append("Ctrl+T switches the adapter off and on, to compare with the base model.") }
-        lines.append("Ctrl+O changes the model, the system prompt and the sampling.")
+        var lines = [say("Write a message below and press ⏎.")]
+        if state.chat.modelInfo?.adapterName != nil { lines.append(say("Ctrl+T switches the adapter off and on, to compare with the base model.")) }
+        lines.append(say("Ctrl+O changes the model, the system prompt and the sampling."))
         for (index, line) in lines.enumerated() { text(line, in: area.row(index + 1), "ui.placeholder") }
     }
 
     private mutating func drawMessage(in rect: Rect, withOptions: Bool) {
-        var inside = box(rect, title: "Message", pane: .message)
+        var inside = box(rect, title: say("Message"), pane: .message)
         if withOptions, inside.height > 2 {
             text(optionWords, in: inside.row(inside.height - 1), "ui.text.dim")
             inside = inside.droppingLastRows(1)
         }
         let isTyping = state.focus == .message && state.overlays.isEmpty
-        let hint = state.chat.isStreaming ? "The model is answering; Esc stops it." : "Type a message. ⏎ sends, Alt+⏎ begins a new line."
+        let hint = state.chat.isStreaming ? say("The model is answering; Esc stops it.") : say("Type a message. ⏎ sends, Alt+⏎ begins a new line.")
         let place = state.chat.input.draw(
             into: &grid, inside, style: theme.style("chat.text"), placeholder: hint, placeholderStyle: theme.style("ui.placeholder"))
         if isTyping { cursor = place }
@@ -90,20 +90,20 @@ extension Painter {
         let configuration = state.forms[.chat].configuration
         var words = configuration.isOn("do_sample")
             ? "T \(configuration.text("temperature"))  top_p \(configuration.text("top_p"))  top_k \(configuration.text("top_k"))"
-            : "greedy"
+            : say("greedy")
         words += "  max \(configuration.text("max_new_tokens"))"
         let system = configuration.text("default_system")
-        if !system.isEmpty { words += "  system: \(TextWidth.sanitize(system))" }
-        return words + "   (^O options)"
+        if !system.isEmpty { words += "  " + say("system: \(TextWidth.sanitize(system))") }
+        return words + "   " + say("(^O options)")
     }
 
     private mutating func drawOptions(in rect: Rect) {
-        let inside = box(rect, title: "Options", note: "^O")
+        let inside = box(rect, title: say("Options"), note: "^O")
         let configuration = state.forms[.chat].configuration
         let names = ["do_sample", "temperature", "top_p", "top_k", "max_new_tokens", "repetition_penalty", "default_system"]
         for (index, name) in names.prefix(inside.height).enumerated() {
             let value = configuration.text(name)
-            pair(name, value.isEmpty ? "none" : TextWidth.sanitize(value), in: inside.row(index), nameWidth: 18)
+            pair(name, value.isEmpty ? say("none") : TextWidth.sanitize(value), in: inside.row(index), nameWidth: 18)
         }
     }
 }

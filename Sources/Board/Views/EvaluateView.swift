@@ -15,18 +15,18 @@ extension Painter {
 
     private mutating func drawResults(in rect: Rect) {
         let marked = state.evaluation.marked.count
-        let inside = box(rect, title: marked > 0 ? "Results  (\(marked) marked)" : "Results", pane: .results)
+        let inside = box(rect, title: marked > 0 ? say("Results  (\(marked) marked)") : say("Results"), pane: .results)
         let results = state.evaluationResults
         guard !results.isEmpty else {
             paragraph(
-                state.catalog.isScanned ? "No results yet. F5 evaluates what the form describes." : "Looking for results…", in: inside,
+                state.catalog.isScanned ? say("No results yet. F5 evaluates what the form describes.") : say("Looking for results…"), in: inside,
                 "ui.placeholder")
             return
         }
         let present = EvaluationScores.columns.filter { column in results.contains { $0.value(column.name) != nil } }
         let columns = Array(present.prefix(max(1, (inside.width - 14) / 8)))
         let nameWidth = inside.width - columns.count * 8 - 2
-        text("run", x: inside.x + 2, y: inside.y, width: nameWidth, "ui.table.header")
+        text(say("run"), x: inside.x + 2, y: inside.y, width: nameWidth, "ui.table.header")
         for (index, column) in columns.enumerated() { drawCell(column.title, index, nameWidth, in: inside.row(0), "ui.table.header") }
         let differenceRows = marked == 2 ? columns.count + 2 : 0
         let list = Rect(x: inside.x, y: inside.y + 1, width: inside.width, height: max(1, inside.height - 1 - differenceRows))
@@ -58,8 +58,8 @@ extension Painter {
         let pair = state.evaluation.marked.compactMap { directory in results.first { $0.directory == directory } }
         guard pair.count == 2, rows < inside.height else { return }
         let top = inside.endY - rows + 1
-        let names = "\(Path.name(pair[1].directory)) against \(Path.name(pair[0].directory))"
-        text("difference: " + names, x: inside.x, y: top, width: inside.width, "ui.text.dim")
+        let names = say("\(Path.name(pair[1].directory)) against \(Path.name(pair[0].directory))")
+        text(say("difference: \(names)"), x: inside.x, y: top, width: inside.width, "ui.text.dim")
         for (index, column) in columns.enumerated() {
             guard let old = pair[0].value(column.name), let new = pair[1].value(column.name), top + 1 + index < inside.endY else { continue }
             let change = new - old
@@ -75,7 +75,7 @@ extension Painter {
         let run = state.jobs[.evaluate]
         let samples = run?.samples ?? []
         let index = min(state.evaluation.sampleIndex, max(0, samples.count - 1))
-        let title = samples.isEmpty ? "Samples" : "Samples  \(index + 1)/\(samples.count)"
+        let title = samples.isEmpty ? say("Samples") : say("Samples  \(index + 1)/\(samples.count)")
         var inside = box(rect, title: title, pane: .samples)
         if let run, run.isActive {
             drawProgressLine(run, in: inside.row(inside.height - 1))
@@ -87,8 +87,7 @@ extension Painter {
         guard samples.indices.contains(index) else {
             paragraph(
                 run?.isActive == true
-                    ? "Samples appear here as they are generated." : "With generate on, each prompt is shown here with the expected and the "
-                        + "predicted answer.", in: inside, "ui.placeholder")
+                    ? say("Samples appear here as they are generated.") : say("With generate on, each prompt is shown here with the expected and the predicted answer."), in: inside, "ui.placeholder")
             return
         }
         drawSample(samples[index], in: inside)
@@ -101,12 +100,12 @@ extension Painter {
                 lines.append((index == 0 ? name : "", line, scope))
             }
         }
-        add("prompt", sample.prompt, "ui.text")
-        add("expect", sample.label, "ui.success")
-        add("predict", sample.prediction, "ui.info")
+        add(say("prompt"), sample.prompt, "ui.text")
+        add(say("expect"), sample.label, "ui.success")
+        add(say("predict"), sample.prediction, "ui.info")
         if !sample.scores.isEmpty {
             let scores = sample.scores.sorted { $0.key < $1.key }.map { "\($0.key) \(Words.metric($0.value))" }
-            add("scores", scores.joined(separator: "   "), "ui.text.dim")
+            add(say("scores"), scores.joined(separator: "   "), "ui.text.dim")
         }
         let top = min(state.evaluation.sampleScroll, max(0, lines.count - area.height))
         for (index, line) in lines.dropFirst(top).prefix(area.height).enumerated() {
@@ -118,9 +117,9 @@ extension Painter {
     mutating func drawProgressLine(_ run: RunDigest, in row: Rect) {
         guard row.width > 20 else { return }
         let record = run.progress.last
-        let phase = record?.phase ?? (run.phase.isEmpty ? run.state.word : run.phase)
+        let phase = record?.phase ?? (run.phase.isEmpty ? say(key: run.state.word) : run.phase)
         let nameWidth = min(24, row.width / 3)
-        text(phase, x: row.x, y: row.y, width: nameWidth, "ui.text")
+        text(say(key: phase), x: row.x, y: row.y, width: nameWidth, "ui.text")
         guard let record, record.total > 0 else { return }
         let counts = " \(NumberText.grouped(record.completed))/\(NumberText.grouped(record.total))  \(record.detail)"
         let countWidth = min(TextWidth.width(of: counts), row.width / 2)
@@ -138,10 +137,10 @@ extension Painter {
                 !["runtime", "per_second", "_bytes", "tokens", "epoch"].contains { value.name.contains($0) }
             } ?? []
             let values = scores.map { "\($0.name) \(Words.metric($0.value))" }.joined(separator: "   ")
-            let text = values.isEmpty ? run.summary?.text ?? run.state.word : values
+            let text = values.isEmpty ? run.summary?.text ?? say(key: run.state.word) : values
             return ("✓ " + text, "ui.success")
         case .failed: return ("✗ " + (run.failure?.description ?? "failed"), "ui.error")
-        case .aborted: return ("! aborted", "ui.warning")
+        case .aborted: return (say("! aborted"), "ui.warning")
         case .waiting, .loading, .running, .paused, .stopping: return nil
         }
     }

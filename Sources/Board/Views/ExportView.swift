@@ -14,10 +14,10 @@ extension Painter {
     }
 
     private mutating func drawExportPlan(in rect: Rect) {
-        let inside = box(rect, title: "Plan")
+        let inside = box(rect, title: say("Plan"))
         switch state.forms[.export].plan {
         case .none: paragraph(withoutPlan(state.forms[.export]), in: inside, "ui.text.dim")
-        case .computing: text("looking at the model…", in: inside.row(0), "ui.text.dim")
+        case .computing: text(say("looking at the model…"), in: inside.row(0), "ui.text.dim")
         case .failed(let reason): paragraph(reason, in: inside, "ui.warning")
         case .ready(let plan): drawExportPlan(plan, in: inside)
         }
@@ -30,7 +30,7 @@ extension Painter {
         if plan.checkpointBytes > 0 { lines.append(("writes", NumberText.bytes(plan.checkpointBytes), "ui.text")) }
         if plan.freeDiskBytes > 0 {
             let isTight = plan.freeDiskBytes < plan.checkpointBytes
-            lines.append(("disk free", NumberText.bytes(plan.freeDiskBytes), isTight ? "ui.error" : "ui.text"))
+            lines.append((say("disk free"), NumberText.bytes(plan.freeDiskBytes), isTight ? "ui.error" : "ui.text"))
         }
         if plan.peakBytes > 0 { lines.append(("memory", NumberText.bytes(plan.peakBytes), "ui.text")) }
         for (index, line) in lines.prefix(inside.height).enumerated() {
@@ -42,7 +42,7 @@ extension Painter {
 
     /// Every phase that was seen, the last one with its bar, then the outcome with what verification found.
     private mutating func drawExportProgress(in rect: Rect) {
-        let inside = box(rect, title: "Progress")
+        let inside = box(rect, title: say("Progress"))
         guard let run = state.jobs[.export] else {
             drawExportSteps(in: inside)
             return
@@ -82,9 +82,9 @@ extension Painter {
         var lines = [("✓ " + (summary.text.isEmpty ? "exported" : summary.text), "ui.success")]
         func value(_ name: String) -> Double? { summary.values.first { $0.name == name }?.value }
         if let difference = value("largest_logit_difference"), let agreement = value("top1_agreement") {
-            let tokens = value("verified_tokens").map { " on \(Int($0)) tokens" } ?? ""
+            let tokens = value("verified_tokens").map { " " + say("on \(Int($0)) tokens") } ?? ""
             lines.append((
-                "✓ verified\(tokens): largest logit difference \(Words.metric(difference)), same best token \(Words.percent(agreement))",
+                say("✓ verified\(tokens): largest logit difference \(Words.metric(difference)), same best token \(Words.percent(agreement))"),
                 "ui.success"))
         }
         return lines
@@ -92,9 +92,9 @@ extension Painter {
 
     private mutating func drawExportSteps(in area: Rect) {
         let steps = [
-            "F5 merges the adapter into the base model, in fp32 arithmetic:", "  load base and adapter",
-            "  merge layer by layer", "  write shards, tokenizer, template and model card",
-            "  verify: reload, compare logits with base plus adapter",
+            say("F5 merges the adapter into the base model, in fp32 arithmetic:"), "  " + say("load base and adapter"),
+            "  " + say("merge layer by layer"), "  " + say("write shards, tokenizer, template and model card"),
+            "  " + say("verify: reload, compare logits with base plus adapter"),
         ]
         for (index, step) in steps.prefix(area.height).enumerated() { text(step, in: area.row(index), "ui.placeholder") }
     }

@@ -11,16 +11,16 @@ extension Painter {
     }
 
     private func formTitle(_ form: FormState) -> String {
-        let name = form.recipePath ?? "\(form.tab.title) settings"
+        let name = form.recipePath ?? say("\(say(key: form.tab.title)) settings")
         let changes = form.changedNames.count
         guard changes > 0 else { return name }
-        return changes == 1 ? "\(name)  ● 1 change" : "\(name)  ● \(changes) changes"
+        return changes == 1 ? "\(name)  ● \(say("1 change"))" : "\(name)  ● \(say("\(changes) changes"))"
     }
 
     private func formNote(_ form: FormState) -> String {
         let errors = form.problems.filter { $0.severity == .error }.count
         guard errors > 0 else { return "" }
-        return errors == 1 ? "1 error" : "\(errors) errors"
+        return errors == 1 ? say("1 error") : say("\(errors) errors")
     }
 
     mutating func drawFormRows(_ tab: Tab, in area: Rect, isFocused: Bool) {
@@ -32,7 +32,7 @@ extension Painter {
             list = area.droppingFirstRows(1)
         }
         if rows.isEmpty {
-            text("No argument of \(tab.title.lowercased()) matches. Esc clears the filter.", in: list.row(0), "ui.placeholder")
+            text(say("No argument of \(say(key: tab.title)) matches. Esc clears the filter."), in: list.row(0), "ui.placeholder")
             return
         }
         var y = list.y
@@ -55,7 +55,7 @@ extension Painter {
 
     private mutating func drawFilter(_ filter: TextField, isTyping: Bool, count: Int, in rect: Rect) {
         let label = text("/", in: rect, "ui.key")
-        let countText = count == 1 ? "1 field" : "\(count) fields"
+        let countText = count == 1 ? say("1 field") : say("\(count) fields")
         let countWidth = TextWidth.width(of: countText)
         let field = Rect(x: rect.x + label, y: rect.y, width: rect.width - label - countWidth - 1, height: 1)
         drawTextField(filter, in: field, hasCursor: isTyping)
@@ -90,8 +90,8 @@ extension Painter {
             drawSection(
                 title, isOpen: isOpen, fieldCount: fieldCount, changedCount: changedCount, problemCount: problemCount, in: line)
         case .inapplicable(_, let names, let reason, let isOpen):
-            let count = names.count == 1 ? "1 field does" : "\(names.count) fields do"
-            text("    \(isOpen ? "▾" : "▸") \(count) not apply: \(reason)", in: line, "ui.field.disabled")
+            let words = names.count == 1 ? say("1 field does not apply: \(reason)") : say("\(names.count) fields do not apply: \(reason)")
+            text("    \(isOpen ? "▾" : "▸") \(words)", in: line, "ui.field.disabled")
         case .field(let field): drawField(field, form: form, in: line, isSelected: isSelected)
         }
         guard isSelected else { return }
@@ -105,15 +105,20 @@ extension Painter {
     private mutating func drawSection(
         _ title: String, isOpen: Bool, fieldCount: Int, changedCount: Int, problemCount: Int, in line: Rect
     ) {
-        let used = text("  \(isOpen ? "▾" : "▸") \(title)", in: line, "ui.field.group")
-        var note = isOpen ? "" : "\(fieldCount) \(fieldCount == 1 ? "field" : "fields")"
-        if changedCount > 0, !isOpen { note += ", \(changedCount) changed" }
+        let used = text("  \(isOpen ? "▾" : "▸") \(sectionTitle(title))", in: line, "ui.field.group")
+        var note = isOpen ? "" : fieldCount == 1 ? say("1 field") : say("\(fieldCount) fields")
+        if changedCount > 0, !isOpen { note += ", " + say("\(changedCount) changed") }
         var scope = "ui.text.dim"
         if problemCount > 0, !isOpen {
-            note += ", \(problemCount) \(problemCount == 1 ? "error" : "errors")"
+            note += ", " + (problemCount == 1 ? say("1 error") : say("\(problemCount) errors"))
             scope = "ui.error"
         }
         text(note, x: line.x + used + 2, y: line.y, width: line.width - used - 2, scope)
+    }
+
+    /// Groups of the argument table that the page's own sections leave are called `More: …`.
+    private func sectionTitle(_ title: String) -> String {
+        title.hasPrefix("More: ") ? say("More: \(say(key: String(title.dropFirst(6))))") : say(key: title)
     }
 
     private mutating func drawField(_ row: FieldRow, form: FormState, in line: Rect, isSelected: Bool) {
@@ -157,14 +162,14 @@ extension Painter {
             case .notice: return ("! " + problem.message, "ui.info")
             }
         }
-        if row.laterReason != nil { return ("not yet", "ui.field.disabled") }
-        if row.inapplicableReason != nil { return ("does not apply", "ui.field.disabled") }
+        if row.laterReason != nil { return (say("not yet"), "ui.field.disabled") }
+        if row.inapplicableReason != nil { return (say("does not apply"), "ui.field.disabled") }
         if let was = row.was {
-            if row.argument.isFlag || row.argument.isSecret { return ("● changed", "ui.field.changed") }
-            return ("● was \(was.isEmpty ? "not set" : was)", "ui.field.changed")
+            if row.argument.isFlag || row.argument.isSecret { return (say("● changed"), "ui.field.changed") }
+            return (say("● was \(was.isEmpty ? say("not set") : was)"), "ui.field.changed")
         }
         if case .choices = PickerState.Kind(argument: row.argument) { return ("", "ui.text.dim") }
-        return PickerState.Kind(argument: row.argument) == nil ? ("", "ui.text.dim") : ("[pick]", "ui.text.dim")
+        return PickerState.Kind(argument: row.argument) == nil ? ("", "ui.text.dim") : (say("[pick]"), "ui.text.dim")
     }
 }
 
@@ -178,12 +183,12 @@ enum FieldValue {
     static func shown(_ row: FieldRow) -> String {
         if row.argument.isSecret, !row.value.isEmpty { return "••••••" }
         switch row.argument.kind {
-        case .flag: return row.value == "true" ? "[x]" : row.value == "false" ? "[ ]" : "[ ] not set"
-        case .choice: return "‹ \(row.value.isEmpty ? "not set" : row.value) ›"
+        case .flag: return row.value == "true" ? "[x]" : row.value == "false" ? "[ ]" : "[ ] " + say("not set")
+        case .choice: return "‹ \(row.value.isEmpty ? say("not set") : row.value) ›"
         case .list:
             let parts = row.value.split(separator: ",")
-            return parts.count > 1 ? "\(parts.joined(separator: ", "))  (\(parts.count))" : row.value.isEmpty ? "none" : row.value
-        case .integer, .number, .text, .numbers, .mapping: return row.value.isEmpty ? "none" : row.value
+            return parts.count > 1 ? "\(parts.joined(separator: ", "))  (\(parts.count))" : row.value.isEmpty ? say("none") : row.value
+        case .integer, .number, .text, .numbers, .mapping: return row.value.isEmpty ? say("none") : row.value
         }
     }
 }

@@ -8,8 +8,8 @@ extension Painter {
         guard rect.height > 2 else { return }
         let form = state.forms[tab]
         guard let row = form.selectedField else {
-            let inside = box(rect, title: "Help")
-            paragraph("⏎ opens or folds a section. / finds any field by name or by what it does.", in: inside, "ui.text.dim")
+            let inside = box(rect, title: say("Help"))
+            paragraph(say("⏎ opens or folds a section. / finds any field by name or by what it does."), in: inside, "ui.text.dim")
             return
         }
         var area = box(rect, title: row.name)
@@ -18,7 +18,7 @@ extension Painter {
             drawShortPlan(form, in: Rect(x: area.x, y: area.endY - planRows, width: area.width, height: planRows))
             area = area.droppingLastRows(planRows + 1)
         }
-        let help = row.argument.help.isEmpty ? "No description." : row.argument.help
+        let help = row.argument.help.isEmpty ? say("No description.") : row.argument.help
         if area.height <= 2 {
             // Compact: the sentence, then what may be written.
             paragraph(help, in: area.row(0), "ui.text")
@@ -51,9 +51,9 @@ extension Painter {
 
     private func problemOrFacts(_ row: FieldRow) -> String {
         if let problem = row.problem { return "✗ " + problem.message }
-        if let reason = row.laterReason { return "not yet: " + reason }
-        if let reason = row.inapplicableReason { return "does not apply: " + reason }
-        return "default \(row.argument.defaultText.isEmpty ? "none" : row.argument.defaultText) · \(row.argument.allowed)"
+        if let reason = row.laterReason { return say("not yet: \(reason)") }
+        if let reason = row.inapplicableReason { return say("does not apply: \(reason)") }
+        return say("default \(row.argument.defaultText.isEmpty ? say("none") : row.argument.defaultText) · \(row.argument.allowed)")
     }
 
     private struct Fact {
@@ -68,25 +68,25 @@ extension Painter {
         var facts: [Fact] = []
         if let problem = row.problem {
             let isError = problem.severity == .error
-            facts.append(Fact(name: isError ? "✗ error" : "! note", value: problem.message, scope: isError ? "ui.error" : "ui.warning"))
+            facts.append(Fact(name: isError ? say("✗ error") : say("! note"), value: problem.message, scope: isError ? "ui.error" : "ui.warning"))
         } else if let reason = row.laterReason {
-            facts.append(Fact(name: "not yet", value: reason, scope: "ui.warning"))
+            facts.append(Fact(name: say("not yet"), value: reason, scope: "ui.warning"))
         } else if let reason = row.inapplicableReason {
             facts.append(Fact(name: "off", value: reason, scope: "ui.warning"))
         } else if case .notice(let reason) = argument.support, row.isSet {
             facts.append(Fact(name: "note", value: reason, scope: "ui.warning"))
         }
-        facts.append(Fact(name: "default", value: argument.defaultText.isEmpty ? "none" : argument.defaultText, scope: "ui.text"))
+        facts.append(Fact(name: "default", value: argument.defaultText.isEmpty ? say("none") : argument.defaultText, scope: "ui.text"))
         facts.append(Fact(name: "takes", value: argument.allowed, scope: "ui.text"))
         facts.append(Fact(name: "flag", value: "--" + argument.name, scope: "ui.code", mayWrap: false))
-        facts.append(Fact(name: "set by", value: source(row, form), scope: "ui.text"))
+        facts.append(Fact(name: say("set by"), value: source(row, form), scope: "ui.text"))
         return facts
     }
 
     private func source(_ row: FieldRow, _ form: FormState) -> String {
-        if let was = row.was { return "you (\(form.recipePath == nil ? "it was" : "the recipe has") \(was.isEmpty ? "none" : was))" }
-        guard row.isSet else { return "the default" }
-        return form.recipePath.map { Path.name($0) } ?? "the board"
+        if let was = row.was { return say("you (\(form.recipePath == nil ? "it was" : "the recipe has") \(was.isEmpty ? say("none") : was))") }
+        guard row.isSet else { return say("the default") }
+        return form.recipePath.map { Path.name($0) } ?? say("the board")
     }
 
     private mutating func drawHistory(_ name: String, _ form: FormState, in area: Rect) {
@@ -96,9 +96,9 @@ extension Painter {
             if values.last != value { values.append(value) }
         }
         guard values.count > 1, area.height > 1 else { return }
-        text("History of this field", in: area.row(0), "ui.text.dim")
+        text(say("History of this field"), in: area.row(0), "ui.text.dim")
         for (index, value) in values.prefix(area.height - 1).enumerated() {
-            text("  \(value.isEmpty ? "none" : value)\(index == 0 ? "   now" : "")", in: area.row(index + 1), "ui.text")
+            text("  \(value.isEmpty ? say("none") : value)\(index == 0 ? "   " + say("now") : "")", in: area.row(index + 1), "ui.text")
         }
     }
 }

@@ -24,7 +24,7 @@ extension Painter {
         let row = rect.inset(horizontal: 1, vertical: 0)
         var words = ""
         if let latest = run.latest {
-            words = "step \(latest.step)/\(latest.totalSteps)  epoch \(NumberText.fixed(latest.epoch, digits: 2))"
+            words = say("step \(latest.step)/\(latest.totalSteps)  epoch \(NumberText.fixed(latest.epoch, digits: 2))")
         } else {
             words = run.progress.last?.phase ?? (run.phase.isEmpty ? run.state.word : run.phase)
         }
@@ -38,23 +38,23 @@ extension Painter {
 
     /// What stands at the right of the progress line: time left, or how it ended.
     private func runEnding(_ run: RunDigest) -> (String, String) {
-        let elsewhere = run.origin == .elsewhere ? "other process  " : ""
+        let elsewhere = run.origin == .elsewhere ? say("other process") + "  " : ""
         switch run.state {
         case .paused: return (elsewhere + "paused", "ui.status.paused")
         case .stopping: return (elsewhere + "stopping", "ui.status.paused")
         case .finished: return ("finished", "ui.success")
-        case .stopped: return ("stopped, saved", "ui.warning")
+        case .stopped: return (say("stopped, saved"), "ui.warning")
         case .failed: return ("failed", "ui.status.failed")
         case .aborted: return ("aborted", "ui.status.failed")
         case .waiting, .loading: return (elsewhere + run.state.word, "ui.status.running")
         case .running:
-            if run.origin == .finished { return ("cut off", "ui.warning") }
+            if run.origin == .finished { return (say("cut off"), "ui.warning") }
             switch run.pendingRequest {
-            case .pause: return (elsewhere + "pausing…", "ui.status.paused")
-            case .stopAndSave: return (elsewhere + "stopping…", "ui.status.paused")
-            case .save: return (elsewhere + "saving…", "ui.status.running")
-            case .abort: return (elsewhere + "aborting…", "ui.status.failed")
-            case .none, .resume: return (elsewhere + "ETA " + Words.duration(run.latest?.remainingSeconds ?? .nan), "ui.status.running")
+            case .pause: return (elsewhere + say("pausing…"), "ui.status.paused")
+            case .stopAndSave: return (elsewhere + say("stopping…"), "ui.status.paused")
+            case .save: return (elsewhere + say("saving…"), "ui.status.running")
+            case .abort: return (elsewhere + say("aborting…"), "ui.status.failed")
+            case .none, .resume: return (elsewhere + say("ETA") + " " + Words.duration(run.latest?.remainingSeconds ?? .nan), "ui.status.running")
             }
         }
     }
@@ -63,25 +63,25 @@ extension Painter {
 
     private mutating func drawNow(_ run: RunDigest, in rect: Rect) {
         let step = run.latestLogged
-        let loss = "loss \(Words.optional(step?.loss))"
-        let rate = "lr \(step?.learningRate.map { NumberText.scientific($0, digits: 1) } ?? "-")"
-        let norm = "grad \(Words.optional(step?.gradientNorm))"
-        let speed = "tok/s \((run.latest?.tokensPerSecond ?? step?.tokensPerSecond).map { NumberText.grouped(Int($0)) } ?? "-")"
+        let loss = say("loss \(Words.optional(step?.loss))")
+        let rate = say("lr \(step?.learningRate.map { NumberText.scientific($0, digits: 1) } ?? "-")")
+        let norm = say("grad \(Words.optional(step?.gradientNorm))")
+        let speed = say("tok/s \((run.latest?.tokensPerSecond ?? step?.tokensPerSecond).map { NumberText.grouped(Int($0)) } ?? "-")")
         if rect.height < 3 {
             text([loss, rate, norm, speed].joined(separator: "   "), in: rect.inset(horizontal: 1, vertical: 0), "ui.text")
             return
         }
-        let inside = box(rect, title: "Now", note: run.nonFiniteSteps > 0 ? "NaN in \(run.nonFiniteSteps) steps" : "")
+        let inside = box(rect, title: say("Now"), note: run.nonFiniteSteps > 0 ? say("NaN in \(run.nonFiniteSteps) steps") : "")
         var lines = [
             [loss, rate, norm],
-            [speed, "s/step \(Words.optional(secondsPerStep(run)))", "tokens \(NumberText.count(run.latest?.tokensSeen ?? 0))"],
+            [speed, say("s/step \(Words.optional(secondsPerStep(run)))"), say("tokens \(NumberText.count(run.latest?.tokensSeen ?? 0))")],
         ]
-        if let best = run.bestEvaluation { lines.append(["best eval \(Words.optional(best.loss)) @ \(best.step)"]) }
+        if let best = run.bestEvaluation { lines.append([say("best eval \(Words.optional(best.loss)) @ \(best.step)")]) }
         if let checkpoint = run.checkpoints.last {
-            let words = "saved @ \(checkpoint.step)"
+            let words = say("saved @ \(checkpoint.step)")
             if lines.count > 2 { lines[2].append(words) } else { lines.append([words, NumberText.bytes(checkpoint.bytes)]) }
         }
-        if let latest = run.latest { lines.append(["elapsed \(Words.duration(latest.elapsedSeconds))"]) }
+        if let latest = run.latest { lines.append([say("elapsed \(Words.duration(latest.elapsedSeconds))")]) }
         for (index, line) in lines.prefix(inside.height).enumerated() { drawWords(line, in: inside.row(index)) }
     }
 
@@ -106,11 +106,11 @@ extension Painter {
 
     private mutating func drawSystem(in rect: Rect) {
         let system = state.system
-        let inside = box(rect, title: "System", note: rect.width > 50 ? TextWidth.truncate(system.cpuModel, to: rect.width - 20) : "")
+        let inside = box(rect, title: say("System"), note: rect.width > 50 ? TextWidth.truncate(system.cpuModel, to: rect.width - 20) : "")
         let used = system.memoryBytes - system.availableBytes
         let memoryShare = system.memoryBytes > 0 ? Double(used) / Double(system.memoryBytes) : 0
         let processShare = system.memoryBytes > 0 ? Double(system.residentBytes) / Double(system.memoryBytes) : 0
-        drawMeter("CPU", share: system.cpuBusy, words: "\(Int((system.cpuBusy * 100).rounded()))% of \(system.cpuCount)", "meter.cpu", in: inside.row(0))
+        drawMeter("CPU", share: system.cpuBusy, words: say("\(Int((system.cpuBusy * 100).rounded()))% of \(system.cpuCount)"), "meter.cpu", in: inside.row(0))
         drawMeter(
             "RAM", share: memoryShare, words: "\(NumberText.bytes(used)) / \(NumberText.bytes(system.memoryBytes))", "meter.memory",
             in: inside.row(1))
@@ -118,13 +118,13 @@ extension Painter {
             "RSS", share: processShare, words: residentWords(inside.width),
             "meter.memory", in: inside.row(2))
         guard inside.height > 3 else { return }
-        text("no GPU: the engine runs on the CPU", in: inside.row(3), "ui.text.dim")
+        text(say("no GPU: the engine runs on the CPU"), in: inside.row(3), "ui.text.dim")
     }
 
     /// This program's memory now, and at its highest where there is room.
     private func residentWords(_ width: Int) -> String {
         let now = NumberText.bytes(state.system.residentBytes)
-        return width < 44 ? now : "\(now), peak \(NumberText.bytes(state.system.peakResidentBytes))"
+        return width < 44 ? now : say("\(now), peak \(NumberText.bytes(state.system.peakResidentBytes))")
     }
 
     private mutating func drawMeter(_ name: String, share: Double, words: String, _ scope: String, in row: Rect) {
@@ -137,21 +137,21 @@ extension Painter {
 
     /// The run's plan and outcome, where there is room for a column of its own.
     private mutating func drawRunFacts(_ run: RunDigest, in rect: Rect) {
-        let inside = box(rect, title: "Run", note: run.origin == .elsewhere ? "read-only: p S x work" : "")
-        var lines: [(String, String)] = [("folder", RunName.short(run.directory)), ("state", run.state.word)]
+        let inside = box(rect, title: say("Run"), note: run.origin == .elsewhere ? say("read-only: p S x work") : "")
+        var lines: [(String, String)] = [(say("folder"), RunName.short(run.directory)), (say("state"), say(key: run.state.word))]
         if let plan = run.plan {
             lines += [
-                ("model", plan.modelName), ("family", plan.architecture),
-                ("trains", "\(NumberText.count(plan.trainableCount)) of \(NumberText.count(plan.parameterCount))"),
-                ("samples", NumberText.grouped(plan.samples)), ("tokens", NumberText.count(plan.tokens)),
-                ("batch", "\(plan.effectiveBatch) per step"), ("memory", NumberText.bytes(plan.peakBytes)),
+                (say("model"), plan.modelName), (say("family"), plan.architecture),
+                (say("trains"), say("\(NumberText.count(plan.trainableCount)) of \(NumberText.count(plan.parameterCount))")),
+                (say("samples"), NumberText.grouped(plan.samples)), (say("tokens"), NumberText.count(plan.tokens)),
+                (say("batch"), say("\(plan.effectiveBatch) per step")), (say("memory"), NumberText.bytes(plan.peakBytes)),
             ]
         }
-        lines += run.checkpoints.suffix(3).reversed().map { ("saved", "step \($0.step)  \(NumberText.bytes($0.bytes))") }
+        lines += run.checkpoints.suffix(3).reversed().map { (say("saved"), say("step \($0.step)  \(NumberText.bytes($0.bytes))")) }
         for value in run.summary?.values ?? [] { lines.append((value.name, Words.metric(value.value))) }
         for (index, line) in lines.prefix(inside.height).enumerated() {
             let row = inside.row(index)
-            let value = line.0 == "folder" ? TextWidth.truncateStart(line.1, to: max(4, row.width - 9)) : line.1
+            let value = line.0 == say("folder") ? TextWidth.truncateStart(line.1, to: max(4, row.width - 9)) : line.1
             pair(line.0, value, in: row, nameWidth: 8)
         }
         let rest = inside.droppingFirstRows(lines.count + 1)
@@ -162,7 +162,7 @@ extension Painter {
 
     private mutating func drawLog(_ run: RunDigest, in rect: Rect) {
         let pane = state.logPane
-        var title = pane.isFollowing ? "Log  (following)" : "Log  (\(pane.linesFromEnd) lines from the end)"
+        var title = pane.isFollowing ? say("Log  (following)") : say("Log  (\(pane.linesFromEnd) lines from the end)")
         if pane.filter != .informative { title += "  " + pane.filter.title }
         if pane.draft == nil, !pane.search.isEmpty { title += "  /\(pane.search)" }
         var inside = box(rect, title: title, pane: .log)
@@ -176,7 +176,7 @@ extension Painter {
         }
         let indices = state.shownLogIndices
         if indices.isEmpty {
-            text(run.log.records.isEmpty ? "The log is empty so far." : "No line of this level.", in: inside.row(0), "ui.placeholder")
+            text(run.log.records.isEmpty ? say("The log is empty so far.") : say("No line of this level."), in: inside.row(0), "ui.placeholder")
             return
         }
         let bottom = max(0, indices.count - pane.linesFromEnd)
@@ -194,11 +194,11 @@ extension Painter {
         let timeWidth = text(Words.time(record.time, secondsFromUTC: state.secondsFromUTC), x: row.x, y: row.y, width: 8, "log.time")
         let level: (String, String) =
             switch record.level {
-            case .debug: ("debug ", "log.debug")
+            case .debug: (say("debug") + " ", "log.debug")
             case .info: ("", "log.info")
-            case .warning: ("warning ", "log.warning")
-            case .error: ("error ", "log.error")
-            case .output: ("out ", "log.output")
+            case .warning: (say("warning") + " ", "log.warning")
+            case .error: (say("error") + " ", "log.error")
+            case .output: (say("out") + " ", "log.output")
             }
         let x = row.x + timeWidth + 1
         let words = level.0 + TextWidth.sanitize(record.text)

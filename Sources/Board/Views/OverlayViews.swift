@@ -5,8 +5,8 @@ import Terminal
 extension Painter {
     mutating func draw(_ overlay: Overlay, isTop: Bool) {
         switch overlay {
-        case .help(let list): drawCommands(list, title: "Help", isTop: isTop)
-        case .palette(let list): drawCommands(list, title: "Commands", isTop: isTop)
+        case .help(let list): drawCommands(list, title: say("Help"), isTop: isTop)
+        case .palette(let list): drawCommands(list, title: say("Commands"), isTop: isTop)
         case .picker(let picker): drawPicker(picker, isTop: isTop)
         case .dialog(let dialog): drawDialog(dialog)
         case .preview(let preview): drawPreview(preview)
@@ -24,12 +24,12 @@ extension Painter {
     // MARK: Commands
 
     private mutating func drawCommands(_ list: CommandListState, title: String, isTop: Bool) {
-        let inside = popup(layout.listPopup, title: title, note: "⏎ runs, Esc closes")
+        let inside = popup(layout.listPopup, title: title, note: say("⏎ runs, Esc closes"))
         let commands = state.commands(of: list)
-        drawListFilter(list.filter, count: commands.count, noun: "command", isTop: isTop, in: inside.row(0))
+        drawListFilter(list.filter, count: commands.count, noun: { $0 == 1 ? say("1 command") : say("\($0) commands") }, isTop: isTop, in: inside.row(0))
         let area = inside.droppingFirstRows(2)
         if commands.isEmpty {
-            text("No command matches.", in: area.row(0), "ui.placeholder")
+            text(say("No command matches."), in: area.row(0), "ui.placeholder")
             return
         }
         let keyWidth = 20
@@ -39,11 +39,11 @@ extension Painter {
             let isHere = state.isHere(command, list)
             let refusal = isHere ? command.refusal(state) : nil
             text(command.keyText, x: row.x, y: row.y, width: keyWidth, isHere ? "ui.key" : "ui.key.disabled")
-            let place = command.contexts.first?.title ?? ""
+            let place = say(key: command.contexts.first?.title ?? "")
             let placeWidth = min(18, TextWidth.width(of: place))
             let titleWidth = row.width - keyWidth - 1 - placeWidth - 1
             let isDim = !isHere || refusal != nil
-            text(command.title, x: row.x + keyWidth + 1, y: row.y, width: titleWidth, isDim ? "ui.text.dim" : "ui.text")
+            text(say(key: command.title), x: row.x + keyWidth + 1, y: row.y, width: titleWidth, isDim ? "ui.text.dim" : "ui.text")
             text(place, x: row.endX - placeWidth, y: row.y, width: placeWidth, "ui.text.dim")
             hits.append(HitRegion(row, .overlayRow(index)))
             if index == list.selection { grid.overlay(row, style: theme.style("ui.selection")) }
@@ -53,8 +53,8 @@ extension Painter {
             theme: theme)
     }
 
-    private mutating func drawListFilter(_ filter: TextField, count: Int, noun: String, isTop: Bool, in row: Rect) {
-        let words = count == 1 ? "1 \(noun)" : "\(count) \(noun)s"
+    private mutating func drawListFilter(_ filter: TextField, count: Int, noun: (Int) -> String, isTop: Bool, in row: Rect) {
+        let words = noun(count)
         let width = TextWidth.width(of: words)
         let used = text("> ", in: row, "ui.key")
         drawTextField(filter, in: Rect(x: row.x + used, y: row.y, width: row.width - used - width - 1, height: 1), hasCursor: isTop)
@@ -66,12 +66,12 @@ extension Painter {
     private mutating func drawPicker(_ picker: PickerState, isTop: Bool) {
         let items = state.items(of: picker)
         let height = max(9, min(items.count + 5, layout.listPopup.height))
-        let note = picker.takesSeveral ? "space marks, ⏎ takes" : "⏎ takes, Esc closes"
-        let inside = popup(layout.popup(columns: layout.listPopup.width, rows: height), title: picker.title, note: note)
-        drawListFilter(picker.filter, count: items.count, noun: "line", isTop: isTop, in: inside.row(0))
+        let note = picker.takesSeveral ? say("space marks, ⏎ takes") : say("⏎ takes, Esc closes")
+        let inside = popup(layout.popup(columns: layout.listPopup.width, rows: height), title: say(key: picker.title), note: note)
+        drawListFilter(picker.filter, count: items.count, noun: { $0 == 1 ? say("1 line") : say("\($0) lines") }, isTop: isTop, in: inside.row(0))
         let area = inside.droppingFirstRows(2)
         if items.isEmpty {
-            let hint = state.catalog.isScanned ? emptyHint(picker.kind) : "Looking…"
+            let hint = state.catalog.isScanned ? emptyHint(picker.kind) : say("Looking…")
             paragraph(hint, in: area, "ui.placeholder")
             return
         }
@@ -114,15 +114,15 @@ extension Painter {
 
     private func emptyHint(_ kind: PickerState.Kind) -> String {
         switch kind {
-        case .models: "No model folders were found. Type the path of one that holds config.json and press ⏎."
-        case .datasets: "No datasets are registered in \(state.catalog.datasetDirectory)/dataset_info.json. Type a name or a file and press ⏎."
-        case .adapters: "No adapters under saves/ yet: train one first."
-        case .checkpoints: "No checkpoints under saves/ yet."
-        case .recipes: "No recipes were found. Type the path of a YAML file and press ⏎."
-        case .outputDirectories: "Type a folder and press ⏎."
-        case .templates: "Type the name of a template and press ⏎."
-        case .choices: "There is nothing to choose from."
-        case .overlayRun: "There is no other run with a loss to draw."
+        case .models: say("No model folders were found. Type the path of one that holds config.json and press ⏎.")
+        case .datasets: say("No datasets are registered in \(state.catalog.datasetDirectory)/dataset_info.json. Type a name or a file and press ⏎.")
+        case .adapters: say("No adapters under saves/ yet: train one first.")
+        case .checkpoints: say("No checkpoints under saves/ yet.")
+        case .recipes: say("No recipes were found. Type the path of a YAML file and press ⏎.")
+        case .outputDirectories: say("Type a folder and press ⏎.")
+        case .templates: say("Type the name of a template and press ⏎.")
+        case .choices: say("There is nothing to choose from.")
+        case .overlayRun: say("There is no other run with a loss to draw.")
         }
     }
 
@@ -156,7 +156,7 @@ extension Painter {
 
     private mutating func drawPreview(_ preview: PreviewState) {
         let inside = popup(
-            layout.listPopup, title: "Preview: \(preview.style.title)", note: "a form, y copy, Y write, Esc closes")
+            layout.listPopup, title: say("Preview: \(preview.style.title)"), note: say("a form, y copy, Y write, Esc closes"))
         let lines = CommandPreview.wrapped(state.forms[preview.tab], style: preview.style, width: inside.width)
         let top = min(preview.scroll, max(0, lines.count - inside.height))
         for (index, line) in lines.dropFirst(top).prefix(inside.height).enumerated() { text(line, in: inside.row(index), "ui.code") }
@@ -166,18 +166,18 @@ extension Painter {
     }
 
     private mutating func drawPrompt(_ prompt: PromptState, isTop: Bool) {
-        let inside = popup(layout.popup(columns: 64, rows: 5), title: prompt.title, note: "⏎ accepts")
+        let inside = popup(layout.popup(columns: 64, rows: 5), title: prompt.title, note: say("⏎ accepts"))
         drawTextField(prompt.field, in: inside.row(0), hasCursor: isTop)
         if let problem = prompt.problem { text(problem, in: inside.row(2), "ui.error") }
     }
 
     private mutating func drawFormPopup(_ tab: Tab, isTop: Bool) {
-        let inside = popup(layout.formPopup, title: "Model, system prompt and sampling", note: "Esc closes, F5 loads the model")
+        let inside = popup(layout.formPopup, title: say("Model, system prompt and sampling"), note: say("Esc closes, F5 loads the model"))
         drawFormRows(tab, in: inside.droppingLastRows(3), isFocused: isTop)
         let help = inside.droppingFirstRows(inside.height - 2)
         guard let row = state.forms[tab].selectedField else { return }
         text(row.argument.help, in: help.row(0), "ui.text.dim")
-        let facts = "default \(row.argument.defaultText.isEmpty ? "none" : row.argument.defaultText) · \(row.argument.allowed)"
+        let facts = say("default \(row.argument.defaultText.isEmpty ? say("none") : row.argument.defaultText) · \(row.argument.allowed)")
         text(row.problem?.message ?? facts, in: help.row(1), row.problem == nil ? "ui.text.dim" : "ui.error")
     }
 

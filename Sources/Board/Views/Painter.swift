@@ -89,9 +89,11 @@ public struct Frame: Sendable {
 /// The whole board as a picture of its state.
 public enum BoardView {
     public static func draw(_ state: BoardState, theme: Theme) -> Frame {
-        var painter = Painter(state: state, theme: theme)
-        painter.drawBoard()
-        return Frame(grid: painter.grid, hits: painter.hits, cursor: painter.cursor)
+        Wording.$current.withValue(state.wording) {
+            var painter = Painter(state: state, theme: theme)
+            painter.drawBoard()
+            return Frame(grid: painter.grid, hits: painter.hits, cursor: painter.cursor)
+        }
     }
 }
 
@@ -118,11 +120,11 @@ extension Painter {
     private mutating func drawTooSmall() {
         let needed = Layout.minimum
         let lines = [
-            "Terminal too small.", "",
-            "now     \(state.size.columns) x \(state.size.rows)",
-            "needed  \(needed.columns) x \(needed.rows)",
+            say("Terminal too small."), "",
+            say("now \(state.size.columns) x \(state.size.rows)"),
+            say("needed \(needed.columns) x \(needed.rows)"),
             "",
-            state.runningJob.map { "\($0.kind.activity) goes on" } ?? "q quits",
+            state.runningJob.map { say("\(say(key: $0.kind.activity)) goes on") } ?? say("q quits"),
         ]
         let top = max(0, (state.size.rows - lines.count) / 2)
         let width = lines.map(TextWidth.width(of:)).max() ?? 0
@@ -136,7 +138,7 @@ extension Painter {
         var x = layout.header.x + 1
         for tab in Tab.allCases {
             let isActive = tab == state.tab
-            let label = "\(tab.number) \(tab.title)"
+            let label = "\(tab.number) \(say(key: tab.title))"
             let shown = isActive ? "[\(label)]" : " \(label) "
             let start = x
             x += text(shown, x: x, y: 0, width: max(0, layout.size.columns - x), isActive ? "ui.tab.active" : "ui.tab")
@@ -155,7 +157,7 @@ extension Painter {
             var words = "● " + run.title
             switch run.state {
             case .running, .loading: break
-            case .waiting, .paused, .stopping, .finished, .stopped, .failed, .aborted: words += " " + run.state.word
+            case .waiting, .paused, .stopping, .finished, .stopped, .failed, .aborted: words += " " + say(key: run.state.word)
             }
             if let fraction = run.fraction {
                 let share = " \(Int(fraction * 100))%"
@@ -163,18 +165,18 @@ extension Painter {
                 words = layout.size.columns < 72 ? "●" + share : words + share
             }
             if layout.isWide, let latest = run.latest {
-                words += "  step \(latest.step)/\(latest.totalSteps)  ETA \(Words.duration(latest.remainingSeconds))"
+                words += "  " + say("step \(latest.step)/\(latest.totalSteps)  ETA \(Words.duration(latest.remainingSeconds))")
             }
             return (words, run.state == .paused || run.state == .stopping ? "ui.status.paused" : "ui.status.running")
         }
-        if case .loading = state.chat.engine { return ("● loading the chat model", "ui.status.running") }
-        if state.chat.isStreaming { return ("● answering", "ui.status.running") }
+        if case .loading = state.chat.engine { return (say("● loading the chat model"), "ui.status.running") }
+        if state.chat.isStreaming { return (say("● answering"), "ui.status.running") }
         if state.tab == .chat, let info = state.chat.modelInfo {
-            let adapter = info.adapterName.map { state.chat.isAdapterEnabled ? $0 : "\($0) off" }
+            let adapter = info.adapterName.map { state.chat.isAdapterEnabled ? $0 : say("\($0) off") }
             return ("● " + (adapter ?? info.modelName), "ui.status")
         }
-        if state.catalog.runs.contains(where: { $0.isAlive && !$0.isOurs }) { return ("● elsewhere", "ui.info") }
-        return ("idle", "ui.status")
+        if state.catalog.runs.contains(where: { $0.isAlive && !$0.isOurs }) { return (say("● elsewhere"), "ui.info") }
+        return (say("idle"), "ui.status")
     }
 
     /// The outcome of the last action, over the rows above the footer.
@@ -203,14 +205,14 @@ extension Painter {
         let special = commands.filter { $0.footerRank < 80 && (!$0.isShownOnlyWhenPossible || $0.refusal(state) == nil) }
         var right = row.endX
         for command in general.reversed() {
-            let width = TextWidth.width(of: shortKey(command)) + 1 + TextWidth.width(of: command.label ?? "")
+            let width = TextWidth.width(of: shortKey(command)) + 1 + TextWidth.width(of: say(key: command.label ?? ""))
             guard right - width - 2 > row.width / 2 else { continue }
             right -= width + 1
             drawFooterEntry(command, x: right, y: row.y)
         }
         var x = row.x + 1
         for command in special {
-            let width = TextWidth.width(of: shortKey(command)) + 1 + TextWidth.width(of: command.label ?? "")
+            let width = TextWidth.width(of: shortKey(command)) + 1 + TextWidth.width(of: say(key: command.label ?? ""))
             guard x + width < right - 1 else { continue }
             drawFooterEntry(command, x: x, y: row.y)
             x += width + 2
@@ -226,7 +228,7 @@ extension Painter {
         let isRefused = command.refusal(state) != nil
         let key = shortKey(command)
         let keyWidth = text(key, x: x, y: y, width: 12, isRefused ? "ui.key.disabled" : "ui.key")
-        let labelWidth = text(command.label ?? "", x: x + keyWidth + 1, y: y, width: 20, isRefused ? "ui.key.disabled" : "ui.key.label")
+        let labelWidth = text(say(key: command.label ?? ""), x: x + keyWidth + 1, y: y, width: 20, isRefused ? "ui.key.disabled" : "ui.key.label")
         hits.append(HitRegion(Rect(x: x, y: y, width: keyWidth + 1 + labelWidth, height: 1), .command(command.identifier)))
     }
 }

@@ -7,16 +7,16 @@ extension Painter {
     mutating func drawShortPlan(_ form: FormState, in area: Rect) {
         switch form.plan {
         case .none: text(withoutPlan(form), in: area.row(0), "ui.text.dim")
-        case .computing: text("estimating…", in: area.row(0), "ui.text.dim")
+        case .computing: text(say("estimating…"), in: area.row(0), "ui.text.dim")
         case .failed(let reason): paragraph(reason, in: area, "ui.warning")
         case .ready(let plan):
             let isTight = plan.availableBytes > 0 && plan.peakBytes > plan.availableBytes
             let lines: [(String, String, String)] = [
-                ("memory", memory(plan), isTight ? "ui.error" : "ui.text"),
-                ("steps", NumberText.grouped(plan.totalSteps), "ui.text"),
-                ("samples", samples(plan), "ui.text"),
-                ("trains", "\(NumberText.count(plan.trainableCount)) of \(NumberText.count(plan.parameterCount))", "ui.text"),
-                ("tokens", NumberText.count(plan.tokens), "ui.text"),
+                (say("memory"), memory(plan), isTight ? "ui.error" : "ui.text"),
+                (say("steps"), NumberText.grouped(plan.totalSteps), "ui.text"),
+                (say("samples"), samples(plan), "ui.text"),
+                (say("trains"), say("\(NumberText.count(plan.trainableCount)) of \(NumberText.count(plan.parameterCount))"), "ui.text"),
+                (say("tokens"), NumberText.count(plan.tokens), "ui.text"),
             ]
             for (index, line) in lines.prefix(area.height).enumerated() {
                 pair(line.0, line.1, in: area.row(index), nameWidth: 8, scope: line.2)
@@ -31,17 +31,17 @@ extension Painter {
     mutating func drawPlan(_ tab: Tab, in rect: Rect) {
         guard !rect.isEmpty else { return }
         let form = state.forms[tab]
-        let inside = box(rect, title: "Plan")
+        let inside = box(rect, title: say("Plan"))
         switch form.plan {
         case .none: paragraph(withoutPlan(form), in: inside, "ui.text.dim")
-        case .computing: text("estimating…", in: inside.row(0), "ui.text.dim")
+        case .computing: text(say("estimating…"), in: inside.row(0), "ui.text.dim")
         case .failed(let reason): paragraph(reason, in: inside, "ui.warning")
         case .ready(let plan): drawLines(planLines(plan, form), in: inside)
         }
     }
 
     /// What stands in place of an estimate.
-    func withoutPlan(_ form: FormState) -> String { form.firstError == nil ? "not estimated yet" : "no estimate while there are errors" }
+    func withoutPlan(_ form: FormState) -> String { form.firstError == nil ? say("not estimated yet") : say("no estimate while there are errors") }
 
     private mutating func drawLines(_ lines: [PlanLine], in area: Rect) {
         var y = area.y
@@ -66,30 +66,30 @@ extension Painter {
         let share = plan.parameterCount > 0 ? Double(plan.trainableCount) / Double(plan.parameterCount) : 0
         let isTight = plan.availableBytes > 0 && plan.peakBytes > plan.availableBytes
         var lines = [
-            PlanLine(name: "model", value: plan.modelName + (plan.architecture.isEmpty ? "" : "  " + plan.architecture)),
+            PlanLine(name: say("model"), value: plan.modelName + (plan.architecture.isEmpty ? "" : "  " + plan.architecture)),
             PlanLine(
-                name: "trainable",
-                value: "\(NumberText.count(plan.trainableCount)) of \(NumberText.count(plan.parameterCount))  (\(Words.percent(share)))"),
-            PlanLine(name: "samples", value: samples(plan)),
-            PlanLine(name: "tokens", value: "\(NumberText.count(plan.tokens)), \(NumberText.count(plan.lossTokens)) carry loss"),
-            PlanLine(name: "longest", value: "\(NumberText.grouped(plan.longestSample)) tokens"),
-            PlanLine(name: "steps", value: "\(NumberText.grouped(plan.totalSteps))  (\(NumberText.grouped(plan.stepsPerEpoch)) per epoch)"),
-            PlanLine(name: "batch", value: "\(plan.effectiveBatch) samples per step"),
-            PlanLine(name: "memory", value: memory(plan), scope: isTight ? "ui.error" : "ui.text"),
+                name: say("trainable"),
+                value: say("\(NumberText.count(plan.trainableCount)) of \(NumberText.count(plan.parameterCount))  (\(Words.percent(share)))")),
+            PlanLine(name: say("samples"), value: samples(plan)),
+            PlanLine(name: say("tokens"), value: say("\(NumberText.count(plan.tokens)), \(NumberText.count(plan.lossTokens)) carry loss")),
+            PlanLine(name: say("longest"), value: say("\(NumberText.grouped(plan.longestSample)) tokens")),
+            PlanLine(name: say("steps"), value: say("\(NumberText.grouped(plan.totalSteps))  (\(NumberText.grouped(plan.stepsPerEpoch)) per epoch)")),
+            PlanLine(name: say("batch"), value: say("\(plan.effectiveBatch) samples per step")),
+            PlanLine(name: say("memory"), value: memory(plan), scope: isTight ? "ui.error" : "ui.text"),
         ]
         for part in plan.memory where part.bytes > 0 {
-            lines.append(PlanLine(name: "  " + part.part, value: NumberText.bytes(part.bytes), scope: "ui.text.dim"))
+            lines.append(PlanLine(name: say("  ") + part.part, value: NumberText.bytes(part.bytes), scope: "ui.text.dim"))
         }
         if plan.checkpointBytes > 0 {
             lines.append(
                 PlanLine(
-                    name: "checkpoint",
-                    value: "\(NumberText.bytes(plan.checkpointBytes)), disk has \(NumberText.bytes(plan.freeDiskBytes))"))
+                    name: say("checkpoint"),
+                    value: say("\(NumberText.bytes(plan.checkpointBytes)), disk has \(NumberText.bytes(plan.freeDiskBytes))")))
         }
         for (name, count) in [
-            ("truncated", plan.truncatedSamples), ("dropped", plan.droppedSamples), ("no loss", plan.fullyMaskedSamples),
+            (say("truncated"), plan.truncatedSamples), (say("dropped"), plan.droppedSamples), (say("no loss"), plan.fullyMaskedSamples),
         ] where count > 0 {
-            lines.append(PlanLine(name: name, value: "\(NumberText.grouped(count)) samples", scope: "ui.warning"))
+            lines.append(PlanLine(name: name, value: say("\(NumberText.grouped(count)) samples"), scope: "ui.warning"))
         }
         lines += plan.warnings.map { PlanLine(name: "", value: "! " + $0, scope: "ui.warning") }
         lines += form.problems.filter { $0.severity != .error }.map { PlanLine(name: "", value: "! " + $0.message, scope: "ui.warning") }
@@ -98,11 +98,11 @@ extension Painter {
 
     private func memory(_ plan: RunPlan) -> String {
         plan.availableBytes > 0
-            ? "\(NumberText.bytes(plan.peakBytes)) of \(NumberText.bytes(plan.availableBytes))" : NumberText.bytes(plan.peakBytes)
+            ? say("\(NumberText.bytes(plan.peakBytes)) of \(NumberText.bytes(plan.availableBytes))") : NumberText.bytes(plan.peakBytes)
     }
 
     private func samples(_ plan: RunPlan) -> String {
         let train = NumberText.grouped(plan.samples)
-        return plan.evalSamples > 0 ? "\(train) + \(NumberText.grouped(plan.evalSamples)) eval" : train
+        return plan.evalSamples > 0 ? say("\(train) + \(NumberText.grouped(plan.evalSamples)) eval") : train
     }
 }

@@ -9,19 +9,19 @@ extension Painter {
         let isPopup = pane == nil
         let inside =
             isPopup
-            ? grid.popup(rect, title: "Runs", note: runsNote, theme: theme)
-            : box(rect, title: "Runs", note: runsNote, pane: pane)
+            ? grid.popup(rect, title: say("Runs"), note: runsNote, theme: theme)
+            : box(rect, title: say("Runs"), note: runsNote, pane: pane)
         drawRunRows(in: inside, isFocused: isPopup || (state.focus == pane && state.overlays.isEmpty))
     }
 
     private var runsNote: String {
-        state.catalog.isScanned ? (state.catalog.runs.isEmpty ? "" : "\(state.catalog.runs.count)") : "looking…"
+        state.catalog.isScanned ? (state.catalog.runs.isEmpty ? "" : "\(state.catalog.runs.count)") : say("looking…")
     }
 
     private mutating func drawRunRows(in area: Rect, isFocused: Bool) {
         let runs = state.catalog.runs
         if runs.isEmpty {
-            let hint = state.catalog.isScanned ? "No runs under saves/ yet. In Train, F5 starts one." : "Looking for runs under saves/…"
+            let hint = state.catalog.isScanned ? say("No runs under saves/ yet. In Train, F5 starts one.") : say("Looking for runs under saves/…")
             paragraph(hint, in: area, "ui.placeholder")
             return
         }
@@ -41,13 +41,13 @@ extension Painter {
 
     private mutating func drawRunHeader(_ columns: RunColumns, in row: Rect) {
         let style = "ui.table.header"
-        text("run", x: row.x, y: row.y, width: columns.name, style)
-        text("state", x: row.x + columns.stateX, y: row.y, width: RunColumns.stateWidth, style)
-        text("step", in: Rect(x: row.x + columns.stepX, y: row.y, width: RunColumns.stepWidth, height: 1), style, alignment: .trailing)
+        text(say("run"), x: row.x, y: row.y, width: columns.name, style)
+        text(say("state"), x: row.x + columns.stateX, y: row.y, width: RunColumns.stateWidth, style)
+        text(say("step"), in: Rect(x: row.x + columns.stepX, y: row.y, width: RunColumns.stepWidth, height: 1), style, alignment: .trailing)
         guard columns.showsLoss else { return }
-        text("best", in: Rect(x: row.x + columns.lossX, y: row.y, width: RunColumns.lossWidth, height: 1), style, alignment: .trailing)
+        text(say("best"), in: Rect(x: row.x + columns.lossX, y: row.y, width: RunColumns.lossWidth, height: 1), style, alignment: .trailing)
         guard columns.showsAge else { return }
-        text("when", in: Rect(x: row.x + columns.ageX, y: row.y, width: RunColumns.ageWidth, height: 1), style, alignment: .trailing)
+        text(say("when"), in: Rect(x: row.x + columns.ageX, y: row.y, width: RunColumns.ageWidth, height: 1), style, alignment: .trailing)
     }
 
     private mutating func drawRun(_ run: RunEntry, _ columns: RunColumns, in row: Rect) {
@@ -66,13 +66,13 @@ extension Painter {
     }
 
     private func stateWord(_ run: RunEntry) -> (String, String) {
-        if run.isAlive { return (run.isOurs ? "● here" : "● alive", "ui.status.running") }
+        if run.isAlive { return (run.isOurs ? "● " + say("here") : "● " + say("alive"), "ui.status.running") }
         switch run.state {
-        case .finished: return ("done", "ui.success")
-        case .stopped: return ("stopped", "ui.warning")
-        case .failed: return ("failed", "ui.error")
-        case .aborted: return ("aborted", "ui.warning")
-        case .waiting, .loading, .running, .paused, .stopping: return ("cut off", "ui.warning")
+        case .finished: return (say("done"), "ui.success")
+        case .stopped: return (say("stopped"), "ui.warning")
+        case .failed: return (say("failed"), "ui.error")
+        case .aborted: return (say("aborted"), "ui.warning")
+        case .waiting, .loading, .running, .paused, .stopping: return (say("cut off"), "ui.warning")
         }
     }
 }

@@ -14,7 +14,7 @@ extension Painter {
     /// The command that the form stands for, wrapped, with the state of the form under it.
     mutating func drawCommand(_ tab: Tab, in rect: Rect) {
         guard rect.height > 2 else { return }
-        let inside = box(rect, title: "Command", note: "y copies, v shows all")
+        let inside = box(rect, title: say("Command"), note: say("y copies, v shows all"))
         let lines = CommandPreview.wrapped(state.forms[tab], style: .minimal, width: inside.width)
         let room = inside.height - 1
         for (index, line) in lines.prefix(room).enumerated() {
@@ -29,13 +29,13 @@ extension Painter {
         let errors = problems.filter { $0.severity == .error }
         let warnings = problems.filter { $0.severity == .warning }
         if let first = errors.first {
-            let count = errors.count == 1 ? "1 error" : "\(errors.count) errors"
+            let count = errors.count == 1 ? say("1 error") : say("\(errors.count) errors")
             text("✗ \(count): \(first.message)", in: row, "ui.error")
         } else if let first = warnings.first {
-            let count = warnings.count == 1 ? "1 warning" : "\(warnings.count) warnings"
-            text("! 0 errors, \(count): \(first.message)", in: row, "ui.warning")
+            let count = warnings.count == 1 ? say("1 warning") : say("\(warnings.count) warnings")
+            text(say("! 0 errors, \(count): \(first.message)"), in: row, "ui.warning")
         } else {
-            text("✓ ready: F5 starts", in: row, "ui.success")
+            text(say("✓ ready: F5 starts"), in: row, "ui.success")
         }
     }
 }

@@ -23,15 +23,15 @@ enum TranscriptLines {
 
     private static func heading(of turn: ChatTurn) -> Line {
         switch turn.speaker {
-        case .user: return Line(text: "User", scope: "chat.user")
+        case .user: return Line(text: say("User"), scope: "chat.user")
         case .assistant:
-            var title = "Assistant"
-            if let used = turn.usedAdapter, !used { title += "  base model, adapter off" }
-            if turn.isStreaming { title += "  (streaming, Esc stops)" }
-            if turn.isStopped { title += "  (stopped)" }
+            var title = say("Assistant")
+            if let used = turn.usedAdapter, !used { title += "  " + say("base model, adapter off") }
+            if turn.isStreaming { title += "  " + say("(streaming, Esc stops)") }
+            if turn.isStopped { title += "  " + say("(stopped)") }
             var note = ""
             if let tokens = turn.tokenCount, let speed = turn.tokensPerSecond {
-                note = "\(tokens) tok  \(Words.speed(speed)) tok/s"
+                note = say("\(tokens) tok  \(Words.speed(speed)) tok/s")
             }
             return Line(text: title, scope: "chat.assistant", note: note)
         }

@@ -1,0 +1,5 @@
+extension LanguageFiles {
+    static let japanese = #"""
+    "Train" = "Train"
+    """#
+}

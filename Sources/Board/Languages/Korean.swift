@@ -1,0 +1,5 @@
+extension LanguageFiles {
+    static let korean = #"""
+    "Train" = "Train"
+    """#
+}

@@ -1,0 +1,5 @@
+extension LanguageFiles {
+    static let russian = #"""
+    "Train" = "Train"
+    """#
+}
