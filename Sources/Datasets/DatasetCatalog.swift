@@ -34,6 +34,8 @@ public struct RowPreview: Sendable, Equatable {
     /// The sample as text, special tokens kept.
     public var rendered: String
     public var tokens: [Token]
+    /// Of a pair, the worse answer; `tokens` are the better one.
+    public var rejectedTokens: [Token] = []
     public var sample: TrainingSample?
     public var isTruncated: Bool
     /// Why the row would be left out.
@@ -102,6 +104,14 @@ extension DatasetLoader {
             let built: (sample: TrainingSample, isTruncated: Bool)
             if entry.format == .tokenised {
                 built = try sampleBuilder.tokenised(value)
+            } else if entry.isRanking {
+                let pair = try sampleBuilder.pair(try rows.converter.pair(value))
+                built = (pair.chosen, pair.isTruncated)
+                preview.rejectedTokens = shown(pair.rejected)
+            } else if entry.ktoTag != nil, configuration[.stage] == "kto" {
+                let feedback = try rows.converter.feedback(value)
+                let result = try sampleBuilder.feedback(feedback, otherAnswer: feedback.answer)
+                built = (result.sample, result.isTruncated)
             } else {
                 let conversation = try rows.converter.conversation(value)
                 preview.conversation = conversation
@@ -115,12 +125,16 @@ extension DatasetLoader {
             preview.sample = built.sample
             preview.isTruncated = built.isTruncated
             preview.rendered = tokenizer.decode(built.sample.tokens, skipSpecialTokens: false)
-            preview.tokens = zip(built.sample.tokens, built.sample.labels).map { token, label in
-                RowPreview.Token(id: token, text: tokenizer.readableText(of: token), isLearnt: label != ignoredLabel)
-            }
+            preview.tokens = shown(built.sample)
         } catch {
             preview.problem = error.reason
         }
         return preview
+    }
+
+    private func shown(_ sample: TrainingSample) -> [RowPreview.Token] {
+        zip(sample.tokens, sample.labels).map { token, label in
+            RowPreview.Token(id: token, text: tokenizer.readableText(of: token), isLearnt: label != ignoredLabel)
+        }
     }
 }

@@ -41,6 +41,10 @@ public enum DatasetError: Error, Sendable, Equatable, CustomStringConvertible {
     case template(String)
     case cannotWriteCache(path: String, reason: String)
     case badCache(path: String, reason: String)
+    /// Rows of another kind than the stage learns from.
+    case wrongKind(dataset: String, stage: String, reason: String)
+    /// All judged answers are wanted, or none is.
+    case oneClass(dataset: String, wanted: Int, unwanted: Int, column: String)
     case noSuchRow(dataset: String, row: Int, count: Int)
 
     public var description: String {
@@ -73,6 +77,11 @@ public enum DatasetError: Error, Sendable, Equatable, CustomStringConvertible {
             return "The tokenised data cannot be kept at \(path): \(reason)."
         case .badCache(let path, let reason):
             return "The tokenised data at \(path) cannot be used: \(reason). Remove the folder, or set overwrite_cache."
+        case .wrongKind(let dataset, let stage, let reason):
+            return "The data set \"\(dataset)\" does not serve stage \(stage): \(reason)."
+        case .oneClass(let dataset, let wanted, let unwanted, let column):
+            return "\"\(dataset)\" has \(wanted) wanted and \(unwanted) unwanted answers; stage kto learns from both kinds. "
+                + "Add rows whose \(column) is \(wanted == 0 ? "true" : "false"), or use stage sft."
         case .noSuchRow(let dataset, let row, let count):
             return "The data set \"\(dataset)\" has \(count) rows; there is no row \(row)."
         }

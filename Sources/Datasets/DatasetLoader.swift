@@ -152,10 +152,7 @@ public struct DatasetLoader: Sendable {
     private func open(_ names: [String]) throws(DatasetError) -> [DatasetRows] {
         var result: [DatasetRows] = []
         for name in names {
-            let entry = try directory.entry(name)
-            if entry.isRanking {
-                throw .badEntry(name: name, infoPath: directory.infoPath, reason: "it ranks answers, which the stage \(configuration[.stage]) cannot use")
-            }
+            let entry = try StageRows(stage: configuration[.stage]).suited(try directory.entry(name))
             let rows = try DatasetRows(entry)
             if rows.count == 0 { throw .nothingUsable(dataset: name, rows: 0, problems: []) }
             log("Data set \(name): \(NumberText.grouped(rows.count)) rows, \(entry.format.rawValue)")
@@ -186,7 +183,13 @@ public struct DatasetLoader: Sendable {
     // MARK: Tokenising
 
     private var kind: Tokenisation.Kind {
-        guard isPretraining else { return .supervised }
+        switch configuration[.stage] {
+        case "rm", "dpo": return .pairs
+        case "kto": return .feedback
+        case "ppo": return .prompts
+        case "pt": break
+        default: return .supervised
+        }
         return configuration[.packing] ?? true ? .blocks(startsWithBOS: tokenizer.addsBOS) : .documents(startsWithBOS: tokenizer.addsBOS)
     }
 
@@ -200,7 +203,8 @@ public struct DatasetLoader: Sendable {
             progress: { progress("tokenise", $0, $1) })
         var (store, report) = try runCached(work, sets, rows, part)
         if report.samples == 0 { throw .nothingUsable(dataset: label, rows: rows.count, problems: report.problems) }
-        if !isPretraining, configuration[.packing] ?? false || configuration[.neatPacking] {
+        if kind == .feedback, part == "train" { try checkClasses(store, label, sets) }
+        if kind == .supervised, configuration[.packing] ?? false || configuration[.neatPacking] {
             store = store.packed(capacity: configuration[.cutoffLen])
             log("\(label): \(store.count) samples packed into \(store.unitCount) sequences")
         }
@@ -208,6 +212,12 @@ public struct DatasetLoader: Sendable {
         for problem in report.problems.prefix(5) { log("Left out: \(problem)") }
         if report.problems.count > 5 { log("Left out: \(report.dropped - 5) more rows") }
         return (store, report)
+    }
+
+    private func checkClasses(_ store: SampleStore, _ label: String, _ sets: [DatasetRows]) throws(DatasetError) {
+        let wanted = (0..<store.unitCount).count { store.isDesirable($0) }
+        guard wanted == 0 || wanted == store.unitCount else { return }
+        throw .oneClass(dataset: label, wanted: wanted, unwanted: store.unitCount - wanted, column: sets.first?.entry.ktoTag ?? "kto_tag")
     }
 
     /// Through the cache on disk where it pays; a cache that cannot be written costs a line in the log, not the run.

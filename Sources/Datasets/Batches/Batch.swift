@@ -17,6 +17,10 @@ public struct Batch: Sendable, Equatable {
     public var lossTokenCount: Int
     /// Labels that are not -100, each sequence's first included, though nothing predicts it: what the Trainer divides losses by.
     public var labelCount: Int
+    /// How the sequences belong together: with `.pairs` and `.feedback` the second half answers the first.
+    public var arrangement = SampleStore.Arrangement.single
+    /// Of feedback: whether each judged answer was wanted.
+    public var isDesirable: [Bool] = []
 
     public init(
         tokens: [Int32] = [], targets: [Int32] = [], positions: [Int32] = [], cumulativeLengths: [Int32] = [0], sampleCount: Int = 0,

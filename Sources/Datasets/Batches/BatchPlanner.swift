@@ -39,15 +39,7 @@ public final class BatchPlanner: @unchecked Sendable {
     /// - Parameters:
     ///   - epoch: passes finished before.
     ///   - index: from 0 to `batchesPerEpoch` - 1; others give an empty batch.
-    public func batch(epoch: Int, index: Int) -> Batch {
-        var batch = Batch()
-        let chosen = units(epoch: epoch, index: index)
-        for unit in chosen {
-            for sample in store.samples(inUnit: unit) { batch.append(store[sample]) }
-        }
-        batch.sampleCount = chosen.count
-        return batch
-    }
+    public func batch(epoch: Int, index: Int) -> Batch { store.batch(units: units(epoch: epoch, index: index)) }
 
     /// Micro-batches of one optimiser step: `accumulation` of them, fewer at the end of an epoch.
     public func group(epoch: Int, step: Int, accumulation: Int) -> [Batch] {

@@ -42,13 +42,13 @@ struct RowConverter: Sendable {
     }
 
     /// Text of a column that may be missing or null.
-    private func optionalText(_ row: JSONObject, _ column: String?) throws(RowFault) -> String {
+    func optionalText(_ row: JSONObject, _ column: String?) throws(RowFault) -> String {
         guard let column, let value = row[column], !value.isNull else { return "" }
         if let text = value.stringValue { return text }
         throw RowFault("the column \"\(column)\" is \(value.kindName), expected a string")
     }
 
-    private func toolText(_ row: JSONObject) throws(RowFault) -> String {
+    func toolText(_ row: JSONObject) throws(RowFault) -> String {
         guard let column = entry.tools, let value = row[column], !value.isNull else { return "" }
         if let text = value.stringValue { return text }
         return value.text(style: .python)
@@ -56,7 +56,8 @@ struct RowConverter: Sendable {
 
     // MARK: alpaca
 
-    private func alpaca(_ row: JSONObject) throws(RowFault) -> Conversation {
+    /// The turns of the history, then the question.
+    func alpacaPrompt(_ row: JSONObject) throws(RowFault) -> [ChatMessage] {
         var prompt: [ChatMessage] = []
         if let column = entry.history, let history = row[column]?.arrayValue {
             for (index, turn) in history.enumerated() {
@@ -73,6 +74,11 @@ struct RowConverter: Sendable {
         if let column = entry.prompt, !row.contains(column), more.isEmpty { throw RowFault("the column \"\(column)\" is missing") }
         if !more.isEmpty { query.append(more) }
         prompt.append(.user(query.joined(separator: "\n")))
+        return prompt
+    }
+
+    private func alpaca(_ row: JSONObject) throws(RowFault) -> Conversation {
+        let prompt = try alpacaPrompt(row)
         var response: [ChatMessage] = []
         if let column = entry.response {
             guard let value = row[column] else { throw RowFault("the column \"\(column)\" is missing") }
@@ -95,12 +101,12 @@ struct RowConverter: Sendable {
         return messages
     }
 
-    private func role(_ message: JSONValue, _ index: Int) throws(RowFault) -> String {
+    func role(_ message: JSONValue, _ index: Int) throws(RowFault) -> String {
         guard let role = message[entry.roleTag]?.stringValue else { throw RowFault("message \(index + 1) has no \"\(entry.roleTag)\"") }
         return role
     }
 
-    private func content(_ message: JSONValue, _ index: Int) throws(RowFault) -> String {
+    func content(_ message: JSONValue, _ index: Int) throws(RowFault) -> String {
         guard let value = message[entry.contentTag], !value.isNull else { throw RowFault("message \(index + 1) has no \"\(entry.contentTag)\"") }
         if let text = value.stringValue { return text }
         // Content in parts: only text can be learnt here.
@@ -122,6 +128,12 @@ struct RowConverter: Sendable {
     }
 
     private func sharegpt(_ row: JSONObject) throws(RowFault) -> Conversation {
+        let (aligned, system) = try sharegptMessages(row)
+        return try split(aligned, system: system, tools: try toolText(row))
+    }
+
+    /// Questions and answers in turn, and what stands before them.
+    func sharegptMessages(_ row: JSONObject) throws(RowFault) -> (messages: [ChatMessage], system: String) {
         var messages = try messages(row)
         let system = try takeSystem(row, &messages)
         var aligned: [ChatMessage] = []
@@ -143,7 +155,7 @@ struct RowConverter: Sendable {
             if isQuestion != (index % 2 == 0) { throw RowFault("message \(index + 1) is from \"\(role)\", expected \(expected(index))") }
             aligned.append(ChatMessage(role: known, content: try content(message, index)))
         }
-        return try split(aligned, system: system, tools: try toolText(row))
+        return (aligned, system)
     }
 
     private func expected(_ index: Int) -> String {
@@ -160,6 +172,11 @@ struct RowConverter: Sendable {
 
     /// As sharegpt; several tool results in a row become one, and calls stand in `tool_calls`.
     private func openAI(_ row: JSONObject) throws(RowFault) -> Conversation {
+        let (aligned, system) = try openAIMessages(row)
+        return try split(aligned, system: system, tools: try toolText(row))
+    }
+
+    func openAIMessages(_ row: JSONObject) throws(RowFault) -> (messages: [ChatMessage], system: String) {
         var messages = try messages(row)
         let system = try takeSystem(row, &messages)
         var aligned: [ChatMessage] = []
@@ -191,7 +208,7 @@ struct RowConverter: Sendable {
             let isQuestion = message.role == .user || message.role == .observation
             if isQuestion != (index % 2 == 0) { throw RowFault("message \(index + 1) is from \(message.role.rawValue), expected \(expected(index))") }
         }
-        return try split(aligned, system: system, tools: try toolText(row))
+        return (aligned, system)
     }
 
     /// OpenAI writes a call's arguments as JSON in a string.

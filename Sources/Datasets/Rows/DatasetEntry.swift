@@ -28,6 +28,13 @@ public struct DatasetEntry: Sendable, Equatable {
     public var messages: String? = "conversations"
     public var system: String?
     public var tools: String?
+    /// The better answer of a preference row, and the worse one.
+    public var chosen: String?
+    public var rejected: String?
+    /// true for a wanted answer, false for an unwanted one.
+    public var ktoTag: String?
+    /// The columns were guessed from the file's first row.
+    public var isGuessed = false
 
     public var roleTag = "from"
     public var contentTag = "value"
@@ -45,8 +52,8 @@ public struct DatasetEntry: Sendable, Equatable {
     /// Columns in use, for people.
     public var columns: [String] {
         switch format {
-        case .alpaca: return [prompt, query, response, history, system, tools].compactMap { $0 }
-        case .sharegpt, .openai: return [messages, system, tools].compactMap { $0 }
+        case .alpaca: return [prompt, query, isRanking ? nil : response, history, system, tools, chosen, rejected, ktoTag].compactMap { $0 }
+        case .sharegpt, .openai: return [messages, system, tools, chosen, rejected, ktoTag].compactMap { $0 }
         case .tokenised: return ["input_ids", "labels"]
         }
     }
@@ -94,6 +101,7 @@ public struct DatasetDirectory: Sendable {
             let path = Path.expandingTilde(candidate)
             guard FileSystem.exists(path) else { continue }
             var entry = DatasetEntry(name: name, files: try files(at: path, dataset: name))
+            entry.isGuessed = true
             try DatasetSniffer.guess(&entry)
             return entry
         }
@@ -134,6 +142,9 @@ public struct DatasetDirectory: Sendable {
             entry.messages = columns["messages"]?.stringValue
             entry.system = columns["system"]?.stringValue
             entry.tools = columns["tools"]?.stringValue
+            entry.chosen = columns["chosen"]?.stringValue
+            entry.rejected = columns["rejected"]?.stringValue
+            entry.ktoTag = columns["kto_tag"]?.stringValue
         }
         if let tags = object["tags"]?.objectValue {
             entry.roleTag = tags["role_tag"]?.stringValue ?? entry.roleTag
@@ -166,6 +177,8 @@ enum DatasetSniffer {
         guard let file = entry.files.first else { return }
         guard RowFile.Kind(path: file) != nil else { throw .unknownFileType(path: file) }
         guard let row = firstRow(entry) else { return }
+        if row.contains("chosen"), row.contains("rejected") { (entry.chosen, entry.rejected) = ("chosen", "rejected") }
+        entry.ktoTag = ["kto_tag", "label"].first { row[$0]?.boolValue != nil }
         if row["input_ids"]?.arrayValue != nil {
             entry.format = .tokenised
         } else if let column = ["messages", "conversations", "conversation"].first(where: { row[$0]?.arrayValue != nil }) {

@@ -37,7 +37,7 @@ struct SampleCache {
     }
 
     /// The finished store.
-    func open(_ state: State) throws(DatasetError) -> SampleStore {
+    func open(_ state: State, arrangement: SampleStore.Arrangement = .single) throws(DatasetError) -> SampleStore {
         let index: MappedFile
         let data: MappedFile
         do {
@@ -62,7 +62,7 @@ struct SampleCache {
             }
             entries.append(SampleStore.Entry(offset: offset, length: length, flags: flags))
         }
-        return SampleStore(entries: entries, memory: [], mapping: data)
+        return SampleStore(entries: entries, memory: [], mapping: data, arrangement: arrangement)
     }
 
     func remove() {

@@ -3,13 +3,28 @@ import Platform
 /// Finished samples, in memory or mapped from the cache on disk, and how they are packed.
 ///
 ///     data:   tokens of sample 0 | its labels, unless they equal the tokens | tokens of sample 1 | ...     Int32 each
-///     index:  per sample: offset into data (Int64, in Int32 units), length (Int32), flags (Int32, bit 0: labels equal the tokens)
+///     index:  per sample: offset into data (Int64, in Int32 units), length (Int32),
+///             flags (Int32, bit 0: labels equal the tokens, bit 1: an unwanted answer)
 public final class SampleStore: @unchecked Sendable {
+    /// What the sequences are to each other.
+    public enum Arrangement: Sendable, Equatable {
+        /// Each stands for itself.
+        case single
+        /// Better answer, worse answer, better answer, worse answer, ...
+        case pairs
+        /// Judged answer, an answer to another question, judged answer, ...
+        case feedback
+
+        /// Sequences of one sample.
+        var sequences: Int { self == .single ? 1 : 2 }
+    }
+
     struct Entry {
         var offset: Int64
         var length: Int32
         var flags: Int32
         static let labelsEqualTokens: Int32 = 1
+        static let unwanted: Int32 = 2
     }
 
     private let entries: [Entry]
@@ -17,13 +32,15 @@ public final class SampleStore: @unchecked Sendable {
     private let mapping: MappedFile?
     /// Samples that share a sequence of the batch, by number; nil when each stands alone.
     public let packs: [[Int]]?
+    public let arrangement: Arrangement
 
-    /// Number of samples.
+    /// Number of sequences.
     public var count: Int { entries.count }
-    /// Number of things that a batch counts: packs, or samples.
-    public var unitCount: Int { packs?.count ?? entries.count }
+    /// Number of things that a batch counts: packs, pairs, or samples.
+    public var unitCount: Int { packs?.count ?? entries.count / arrangement.sequences }
 
-    init(entries: [Entry], memory: [Int32], mapping: MappedFile?, packs: [[Int]]? = nil) {
+    init(entries: [Entry], memory: [Int32], mapping: MappedFile?, packs: [[Int]]? = nil, arrangement: Arrangement = .single) {
+        self.arrangement = arrangement
         self.entries = entries
         self.memory = memory
         self.mapping = mapping
@@ -43,8 +60,29 @@ public final class SampleStore: @unchecked Sendable {
     /// Tokens of all samples of a pack, or of a sample.
     public func unitLength(_ unit: Int) -> Int { samples(inUnit: unit).reduce(0) { $0 + length(of: $1) } }
 
-    /// Samples of a pack, or the one sample.
-    public func samples(inUnit unit: Int) -> [Int] { packs?[unit] ?? [unit] }
+    /// Sequences of a pack or a pair, or the one sample.
+    public func samples(inUnit unit: Int) -> [Int] {
+        if let packs { return packs[unit] }
+        return arrangement.sequences == 1 ? [unit] : [2 * unit, 2 * unit + 1]
+    }
+
+    /// Whether a judged answer was wanted.
+    public func isDesirable(_ unit: Int) -> Bool { entries[samples(inUnit: unit)[0]].flags & Entry.unwanted == 0 }
+
+    /// These units side by side: of pairs all better answers, then all worse ones; of feedback all judged answers, then the others.
+    public func batch(units: [Int]) -> Batch {
+        var batch = Batch()
+        for place in 0..<arrangement.sequences {
+            for unit in units {
+                let sequences = samples(inUnit: unit)
+                for sequence in arrangement == .single ? sequences[...] : sequences[place...place] { batch.append(self[sequence]) }
+            }
+        }
+        batch.sampleCount = units.count
+        batch.arrangement = arrangement
+        if arrangement == .feedback { batch.isDesirable = units.map { isDesirable($0) } }
+        return batch
+    }
 
     public subscript(_ index: Int) -> TrainingSample {
         let entry = entries[index]
@@ -73,7 +111,7 @@ public final class SampleStore: @unchecked Sendable {
 
     /// A part of the samples, in the given order.
     func selecting(_ indices: [Int]) -> SampleStore {
-        SampleStore(entries: indices.map { entries[$0] }, memory: memory, mapping: mapping)
+        SampleStore(entries: indices.map { entries[$0] }, memory: memory, mapping: mapping, arrangement: arrangement)
     }
 }
 
@@ -82,11 +120,10 @@ struct SampleData {
     var entries: [SampleStore.Entry] = []
     var values: [Int32] = []
 
-    mutating func append(_ sample: TrainingSample) {
+    mutating func append(_ sample: TrainingSample, isDesirable: Bool = true) {
         let same = sample.labels == sample.tokens
-        entries.append(
-            SampleStore.Entry(
-                offset: Int64(values.count), length: Int32(sample.tokens.count), flags: same ? SampleStore.Entry.labelsEqualTokens : 0))
+        let flags = (same ? SampleStore.Entry.labelsEqualTokens : 0) | (isDesirable ? 0 : SampleStore.Entry.unwanted)
+        entries.append(SampleStore.Entry(offset: Int64(values.count), length: Int32(sample.tokens.count), flags: flags))
         values += sample.tokens
         if !same { values += sample.labels }
     }

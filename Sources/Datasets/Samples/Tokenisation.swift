@@ -1,6 +1,7 @@
 import Formats
 import Platform
 import Tokenizers
+import Tokenizers
 
 /// Rows to samples, many rows at a time on several threads; the order of the rows is kept whatever the threads do.
 struct Tokenisation: Sendable {
@@ -10,6 +11,20 @@ struct Tokenisation: Sendable {
         case documents(startsWithBOS: Bool)
         /// Documents joined and cut into blocks of the cutoff length.
         case blocks(startsWithBOS: Bool)
+        /// A better and a worse answer to one question.
+        case pairs
+        /// A judged answer, and one to another question beside it.
+        case feedback
+        /// Questions alone.
+        case prompts
+
+        var arrangement: SampleStore.Arrangement {
+            switch self {
+            case .supervised, .documents, .blocks, .prompts: .single
+            case .pairs: .pairs
+            case .feedback: .feedback
+            }
+        }
     }
 
     let sets: [DatasetRows]
@@ -22,17 +37,20 @@ struct Tokenisation: Sendable {
     /// What a row gave.
     private enum Outcome: Sendable {
         case sample(TrainingSample, isTruncated: Bool)
+        case two(TrainingSample, TrainingSample, isDesirable: Bool, isTruncated: Bool)
         case problem(String)
     }
 
-    static let portion = 2048
+    static let portion = 2000
+    /// Within so many rows KTO's mismatched answers are passed on, as LLaMA-Factory's batches of rows do by default.
+    static let mismatchBlock = 1000
 
     /// All samples of `rows`, in memory or in the cache.
     func run(_ rows: [RowReference], cache: SampleCache?) throws(DatasetError) -> (store: SampleStore, report: DatasetReport) {
         var state = SampleCache.State()
         if let cache {
             if let found = cache.load() {
-                if found.isComplete { return (try cache.open(found), found.report) }
+                if found.isComplete { return (try cache.open(found, arrangement: kind.arrangement), found.report) }
                 state = found
             } else {
                 do { try FileSystem.createDirectory(cache.directory) } catch {
@@ -76,7 +94,9 @@ struct Tokenisation: Sendable {
             state.samples = blocks.count
         }
         guard let cache else {
-            return (SampleStore(entries: memory.entries, memory: memory.values, mapping: nil), state.report)
+            return (
+                SampleStore(entries: memory.entries, memory: memory.values, mapping: nil, arrangement: kind.arrangement), state.report
+            )
         }
         if isBlocks {
             try cache.append(memory, after: SampleCache.State())
@@ -84,7 +104,7 @@ struct Tokenisation: Sendable {
         }
         state.isComplete = true
         try cache.commit(state)
-        return (try cache.open(state), state.report)
+        return (try cache.open(state, arrangement: kind.arrangement), state.report)
     }
 
     private func collect(
@@ -97,17 +117,18 @@ struct Tokenisation: Sendable {
             report.parts[reference.dataset].dropped += 1
             report.add(sets[reference.dataset].problem(reference.row, reason))
         case .sample(let sample, let isTruncated):
-            report.parts[reference.dataset].kept += 1
-            if isTruncated {
-                report.truncated += 1
-                report.parts[reference.dataset].truncated += 1
-            }
+            report.keep(reference.dataset, isTruncated: isTruncated)
             if isBlocks {
                 joiner.append(sample.tokens)
             } else {
-                report.count(sample)
+                report.count(sample, isLearnt: kind != .prompts)
                 data.append(sample)
             }
+        case .two(let first, let second, let isDesirable, let isTruncated):
+            report.keep(reference.dataset, isTruncated: isTruncated)
+            report.count(first, second)
+            data.append(first, isDesirable: isDesirable)
+            data.append(second)
         }
     }
 
@@ -118,12 +139,12 @@ struct Tokenisation: Sendable {
 
     private func outcomes(_ rows: [RowReference]) -> [Outcome] {
         let workers = max(1, min(threads, rows.count / 32))
-        if workers == 1 { return rows.map { outcome($0) } }
+        if workers == 1 { return rows.indices.map { outcome(rows, $0) } }
         let share = (rows.count + workers - 1) / workers
         let results = Mutex<[Int: [Outcome]]>([:])
         let running = (0..<workers).map { worker in
             EngineThread(name: "tokenise-\(worker)") {
-                let part = rows[min(worker * share, rows.count)..<min((worker + 1) * share, rows.count)].map { outcome($0) }
+                let part = (min(worker * share, rows.count)..<min((worker + 1) * share, rows.count)).map { outcome(rows, $0) }
                 results.withLock { $0[worker] = part }
             }
         }
@@ -131,7 +152,8 @@ struct Tokenisation: Sendable {
         return results.withLock { done in (0..<workers).flatMap { done[$0] ?? [] } }
     }
 
-    private func outcome(_ reference: RowReference) -> Outcome {
+    private func outcome(_ rows: [RowReference], _ index: Int) -> Outcome {
+        let reference = rows[index]
         let set = sets[reference.dataset]
         do throws(RowFault) {
             let value = try set.value(reference.row)
@@ -139,22 +161,43 @@ struct Tokenisation: Sendable {
                 let result = try builder.tokenised(value)
                 return .sample(result.sample, isTruncated: result.isTruncated)
             }
-            let conversation = try set.converter.conversation(value)
             switch kind {
             case .supervised:
-                let result = try builder.supervised(conversation)
+                let result = try builder.supervised(try set.converter.conversation(value))
+                return .sample(result.sample, isTruncated: result.isTruncated)
+            case .pairs:
+                let result = try builder.pair(try set.converter.pair(value))
+                return .two(result.chosen, result.rejected, isDesirable: true, isTruncated: result.isTruncated)
+            case .feedback:
+                let feedback = try set.converter.feedback(value)
+                let result = try builder.feedback(feedback, otherAnswer: otherAnswer(rows, index) ?? feedback.answer)
+                return .two(result.sample, result.mismatched, isDesirable: feedback.isDesirable, isTruncated: result.isTruncated)
+            case .prompts:
+                let result = try builder.promptOnly(try set.converter.promptOnly(value))
                 return .sample(result.sample, isTruncated: result.isTruncated)
             case .documents(let startsWithBOS):
-                let ids = try builder.document(conversation, startsWithBOS: startsWithBOS)
+                let ids = try builder.document(try set.converter.conversation(value), startsWithBOS: startsWithBOS)
                 let kept = Array(ids.prefix(builder.settings.cutoffLength))
                 return .sample(TrainingSample(tokens: kept, labels: kept), isTruncated: kept.count < ids.count)
             case .blocks:
-                let ids = try builder.document(conversation, startsWithBOS: false)
+                let ids = try builder.document(try set.converter.conversation(value), startsWithBOS: false)
                 return .sample(TrainingSample(tokens: ids, labels: []), isTruncated: false)
             }
         } catch {
             return .problem(error.reason)
         }
+    }
+
+    /// The answer of the row before, the last one of its block for the first; rows that cannot be used are passed over.
+    private func otherAnswer(_ rows: [RowReference], _ index: Int) -> ChatMessage? {
+        let start = index / Tokenisation.mismatchBlock * Tokenisation.mismatchBlock
+        let count = min(Tokenisation.mismatchBlock, rows.count - start)
+        for distance in 1..<max(2, count) {
+            let other = rows[start + (index - start - distance + count) % count]
+            let set = sets[other.dataset]
+            if let value = try? set.value(other.row), let feedback = try? set.converter.feedback(value) { return feedback.answer }
+        }
+        return nil
     }
 }
 

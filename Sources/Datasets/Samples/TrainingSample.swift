@@ -67,13 +67,30 @@ public struct DatasetReport: Sendable, Equatable {
         return text
     }
 
-    mutating func count(_ sample: TrainingSample) {
+    /// - Parameter isLearnt: false where no sample carries labels, as with questions alone.
+    mutating func count(_ sample: TrainingSample, isLearnt: Bool = true) {
         samples += 1
         tokens += sample.count
         let learnt = sample.lossTokenCount
         lossTokens += learnt
-        if learnt == 0 { fullyMasked += 1 }
+        if learnt == 0, isLearnt { fullyMasked += 1 }
         longest = max(longest, sample.count)
+    }
+
+    /// Two sequences that are one sample.
+    mutating func count(_ first: TrainingSample, _ second: TrainingSample) {
+        count(first)
+        tokens += second.count
+        lossTokens += second.lossTokenCount
+        longest = max(longest, second.count)
+    }
+
+    mutating func keep(_ dataset: Int, isTruncated: Bool) {
+        parts[dataset].kept += 1
+        if isTruncated {
+            truncated += 1
+            parts[dataset].truncated += 1
+        }
     }
 
     mutating func add(_ problem: RowProblem) {

@@ -17,14 +17,7 @@ public struct EvaluatedSet {
     }
 
     public init(name: String?, store: SampleStore) {
-        self.init(name: name, count: store.unitCount) { units in
-            var batch = Batch()
-            for unit in units {
-                for sample in store.samples(inUnit: unit) { batch.append(store[sample]) }
-            }
-            batch.sampleCount = units.count
-            return batch
-        }
+        self.init(name: name, count: store.unitCount) { store.batch(units: Array($0)) }
     }
 
     public static func all(_ sets: [(name: String?, store: SampleStore)]) -> [EvaluatedSet] {

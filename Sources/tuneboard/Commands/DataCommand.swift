@@ -79,7 +79,9 @@ enum DataCommand {
         }
         let learnt = preview.tokens.filter(\.isLearnt).count
         Output.print("tokens  \(preview.tokens.count), \(learnt) with loss" + (preview.isTruncated ? ", cut at cutoff_len" : ""))
-        Output.print("prompt  " + marked(preview.tokens))
+        let isPair = !preview.rejectedTokens.isEmpty
+        Output.print((isPair ? "chosen  " : "prompt  ") + marked(preview.tokens))
+        if isPair { Output.print("rejected " + marked(preview.rejectedTokens)) }
         Output.print("ids     " + preview.tokens.map { String($0.id) }.joined(separator: " ") + "\n")
     }
 
@@ -114,7 +116,7 @@ enum DataCommand {
             ("row", .integer(Int64(preview.row))), ("rows", .integer(Int64(preview.rowCount))), ("raw", .string(preview.raw)),
             ("text", .string(preview.rendered)), ("ids", .array(preview.tokens.map { .integer(Int64($0.id)) })),
             ("labels", .array((preview.sample?.labels ?? []).map { .integer(Int64($0)) })),
-            ("truncated", .bool(preview.isTruncated)), ("problem", preview.problem.map { .string($0) } ?? .null),
+            ("rejected_ids", .array(preview.rejectedTokens.map { .integer(Int64($0.id)) })), ("truncated", .bool(preview.isTruncated)), ("problem", preview.problem.map { .string($0) } ?? .null),
         ])
     }
 }
