@@ -22,11 +22,24 @@ public final class JobControl: Sendable {
     private let word = Atomic<UInt8>(ControlRequest.none.rawValue)
     private let paused = Atomic<Bool>(false)
     private let condition = Condition()
+    /// Somebody who wants the engine's thread while the job holds; guarded by the condition.
+    private let visitor = Mutex<Visitor?>(nil)
+
+    /// Gets what the job lends while it holds, on the engine's thread, and keeps the thread until it returns. Nil when the job ended
+    /// before it could lend anything.
+    public typealias Visit = (_ host: AnyObject?) -> Void
+
+    private struct Visitor {
+        var visit: Visit?
+        let leave: @Sendable () -> Void
+    }
 
     public init() {}
 
     /// Asks for something. May be called on any thread, often.
     public func post(_ request: ControlRequest) {
+        // Whoever sits in the engine must leave before it can obey.
+        if request == .stopAndSave || request == .abort { visitor.withLock { $0?.leave }?() }
         condition.lock()
         defer { condition.unlock() }
         let current = ControlRequest(rawValue: word.load(ordering: .acquiring)) ?? .none
@@ -71,12 +84,42 @@ public final class JobControl: Sendable {
         ).exchanged
     }
 
+    // MARK: Visits
+
+    /// Asks for the engine's thread at the next micro-batch, where the weights are those of the last step.
+    /// - Parameter leave: called when the job is asked to end: the visit is to return.
+    /// - Returns: false when another visit is asked for or under way.
+    public func askForVisit(_ visit: @escaping @Sendable (_ host: AnyObject?) -> Void, leave: @escaping @Sendable () -> Void) -> Bool {
+        let isFirst = visitor.update { visitor in
+            guard visitor == nil else { return false }
+            visitor = Visitor(visit: visit, leave: leave)
+            return true
+        }
+        condition.lock()
+        condition.broadcast()
+        condition.unlock()
+        return isFirst
+    }
+
+    /// The visit that waits, to be received once; `endVisit` follows.
+    public func takeVisit() -> Visit? {
+        visitor.update { visitor in
+            let visit = visitor?.visit
+            visitor?.visit = nil
+            return visit
+        }
+    }
+
+    public func endVisit() { visitor.withLock { $0 = nil } }
+
+    private var hasVisitWaiting: Bool { visitor.withLock { $0?.visit != nil } }
+
     /// Sleeps while the job is paused and nothing else is asked; returns at once when it is not.
     public func waitWhilePaused() {
         guard isPaused else { return }
         condition.lock()
         defer { condition.unlock() }
-        while paused.load(ordering: .acquiring), word.load(ordering: .acquiring) == ControlRequest.none.rawValue {
+        while paused.load(ordering: .acquiring), word.load(ordering: .acquiring) == ControlRequest.none.rawValue, !hasVisitWaiting {
             condition.wait()
         }
     }

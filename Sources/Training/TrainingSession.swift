@@ -73,6 +73,9 @@ final class TrainingSession {
             stepped: { [unowned self] in reporter.sink.emit(.step($0)) },
             changedState: { [unowned self] in reporter.sink.emit(.state($0)) },
             note: { [unowned self] in reporter.log($0, $1) })
+        loop.hooks.held = { [unowned self] in
+            HeldTraining(model: model, tokenizer: tokenizer, configuration: configuration, step: loop.state.globalStep)
+        }
     }
 
     /// Trains, then writes what a finished run leaves behind.

@@ -34,6 +34,8 @@ extension CommandTable {
         BoardCommand("chart.overlay", "Draw another run over this one", label: "overlay", keys: keys("o"), in: [.chart], rank: 21) {
             $0.toggleOverlayRun()
         },
+        BoardCommand("chart.talk", "Hold the training and talk to its weights as they stand", label: "talk", keys: keys("t"), in: [.chart],
+            rank: 20, onlyWhenPossible: true, refusal: { $0.talkRefusal() }, perform: { $0.talkToTraining() }),
         BoardCommand("chart.leave", "Leave the cursor, the zoom, then the opened run", keys: keys("escape"), in: [.chart]) {
             $0.leaveChart()
         },

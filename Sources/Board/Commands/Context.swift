@@ -33,6 +33,7 @@ public enum Context: Sendable, Hashable, CaseIterable {
     case dialog
     case preview
     case prompt
+    case editor
     /// Any overlay that only Esc has to close.
     case overlay
 
@@ -50,7 +51,7 @@ public enum Context: Sendable, Hashable, CaseIterable {
         case .chat, .chatForm, .message, .transcript: "Chat"
         case .monitor, .chart: "Monitor"
         case .log, .logSearch: "Log"
-        case .commandList, .picker, .dialog, .preview, .prompt, .overlay: "Popups"
+        case .commandList, .picker, .dialog, .preview, .prompt, .editor, .overlay: "Popups"
         }
     }
 }
@@ -78,7 +79,7 @@ extension BoardState {
     /// True while printable keys are text.
     public var takesText: Bool {
         switch contexts.first {
-        case .fieldEdit, .formFilter, .message, .logSearch, .commandList, .picker, .prompt: true
+        case .fieldEdit, .formFilter, .message, .logSearch, .commandList, .picker, .prompt, .editor: true
         default: false
         }
     }
@@ -105,6 +106,7 @@ extension BoardState {
         case .dialog: [.dialog, .anywhere]
         case .preview: [.preview, .list, .overlay, .anywhere]
         case .prompt: [.prompt, .anywhere]
+        case .editor: [.editor, .anywhere]
         case .runs: [.runs, .list, .overlay, .anywhere]
         case .form(let tab): typingContexts(of: forms[tab]) ?? [.form, .list, .overlay, .anywhere]
         }

@@ -184,6 +184,8 @@ public final class BoardProgram {
         case .bell: backend.bell()
         case .suspend: backend.suspend()
         case .detach:
+            // Nobody is left to talk to a training that holds.
+            handler.perform(.endTalk)
             if isHungUp {
                 outcome = .hungUp
             } else if handler.canDetach {
@@ -191,9 +193,12 @@ public final class BoardProgram {
             } else {
                 apply(.notify(StatusMessage(.failure, say("This board was started without a parent to give the terminal back to."))))
             }
-        case .quit: outcome = .quit
+        case .quit:
+            handler.perform(.endTalk)
+            outcome = .quit
         case .scanCatalog, .plan, .loadRecipe, .saveRecipe, .writeText, .startJob, .control, .controlRun, .openRun, .closeRun,
-            .loadOverlay, .deleteRun, .logOutput, .loadChat, .unloadChat, .sendChat, .cancelChat, .setAdapter:
+            .loadOverlay, .deleteRun, .logOutput, .loadChat, .unloadChat, .sendChat, .cancelChat, .setAdapter, .listConversations,
+            .loadConversation, .talkToTraining, .endTalk:
             handler.perform(effect)
         }
     }

@@ -9,6 +9,9 @@ public final class RunsEffects: EffectHandler {
     private let detachment: Detachment
     private var queue: ActionQueue?
     private var chat: ChatService?
+    /// The conversation with a training that holds, while there is one.
+    private var talk: ChatService?
+    private var isTalkReady = false
     private var planner: Planner?
     private var processor = CPUSampler()
 
@@ -61,8 +64,12 @@ public final class RunsEffects: EffectHandler {
         case .loadChat(let configuration): chatService(queue).load(configuration)
         case .unloadChat: chat?.unload()
         case .sendChat(let request): send(request, queue)
-        case .cancelChat: chat?.cancel()
-        case .setAdapter(let isEnabled): chat?.setAdapterEnabled(isEnabled)
+        case .cancelChat: (talk ?? chat)?.cancel()
+        case .setAdapter(let isEnabled): (talk ?? chat)?.setAdapterEnabled(isEnabled)
+        case .listConversations: ConversationFiles.list(in: UserFolders.state("conversations"), queue)
+        case .loadConversation(let path): ConversationFiles.load(path, queue)
+        case .talkToTraining(let configuration): beginTalk(configuration, queue)
+        case .endTalk: talk?.close()
         case .copy, .repaint, .bell, .suspend, .detach, .quit: break
         }
     }
@@ -82,7 +89,9 @@ public final class RunsEffects: EffectHandler {
                 }
             queue.endWork([.planned(asked.tab, generation: asked.generation, plan)])
         }
-        if let chat { actions += chat.drain().compactMap(chatUpdate).map(Action.chat) }
+        if let talk {
+            actions += talk.drain().flatMap(talkActions)
+        } else if let chat { actions += chat.drain().compactMap(chatUpdate).map(Action.chat) }
         return actions
     }
 
@@ -188,19 +197,51 @@ public final class RunsEffects: EffectHandler {
 
     private func send(_ request: ChatRequest, _ queue: ActionQueue) {
         var lines: [ChatLine] = request.system.isEmpty ? [] : [ChatLine(.system, request.system)]
+        if !request.tools.isEmpty { lines.append(ChatLine(.tools, request.tools)) }
         lines += request.messages.map { ChatLine($0.isUser ? .user : .assistant, $0.text) }
-        chatService(queue).send(lines, request.configuration)
+        (talk ?? chatService(queue)).send(lines, request.configuration)
+    }
+
+    /// Talking to the training of this process: its engine's thread answers, between two steps.
+    private func beginTalk(_ configuration: Configuration, _ queue: ActionQueue) {
+        guard talk == nil, let job else { return }
+        let service = ChatService(
+            loader: { _, _, _ in throw JobFailure(what: "The training waits for this conversation.", whatToDo: "Let it go on first.") },
+            hasThread: false, wake: { queue.wakeUp() })
+        isTalkReady = false
+        talk = service
+        queue.beginWork()
+        if !job.talk(service, configuration) { service.refuse(JobFailure(what: "The training cannot be talked to now.")) }
+    }
+
+    private func talkActions(_ event: ChatEvent) -> [Action] {
+        switch event {
+        case .ready(let info):
+            isTalkReady = true
+            queue?.endWork()
+            return [.talkBegan(modelInfo(info, isInTraining: true))]
+        case .unloaded:
+            talk = nil
+            return [.talkEnded]
+        case .failed(let failure) where !isTalkReady:
+            queue?.endWork()
+            return [.notify(StatusMessage(.failure, failure.description))]
+        case .loading, .piece, .finished, .failed, .adapter: return chatUpdate(event).map { [.chat($0)] } ?? []
+        }
+    }
+
+    private func modelInfo(_ info: ChatInfo, isInTraining: Bool) -> ChatModelInfo {
+        let adapters = info.adapterNames.map { Path.name($0) }
+        return ChatModelInfo(
+            modelName: Path.name(info.modelName), adapterName: adapters.isEmpty ? nil : adapters.joined(separator: " + "),
+            templateName: info.templateName, contextLength: info.contextLength, parameterCount: info.parameterCount,
+            isInTraining: isInTraining)
     }
 
     private func chatUpdate(_ event: ChatEvent) -> ChatUpdate? {
         switch event {
         case .loading(let what): return .loading(what)
-        case .ready(let info):
-            let adapters = info.adapterNames.map { Path.name($0) }
-            return .ready(
-                ChatModelInfo(
-                    modelName: Path.name(info.modelName), adapterName: adapters.isEmpty ? nil : adapters.joined(separator: " + "),
-                    templateName: info.templateName, contextLength: info.contextLength, parameterCount: info.parameterCount))
+        case .ready(let info): return .ready(modelInfo(info, isInTraining: false))
         case .piece(let text): return .piece(text)
         case .finished(let statistics):
             return .finished(

@@ -65,6 +65,8 @@ public struct BoardState: Sendable {
     public var chart = ChartState()
     public var logPane = LogPaneState()
     public var chat = ChatState()
+    /// The chat that was there before a training was talked to.
+    var shelvedChat: ChatState?
     public var evaluation = EvaluationViewState()
     public var runList = RunListState()
     public var catalog = Catalog()

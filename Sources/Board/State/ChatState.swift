@@ -29,13 +29,16 @@ public struct ChatModelInfo: Sendable, Equatable {
     /// Tokens that fit the model's context.
     public var contextLength: Int
     public var parameterCount: Int
+    /// True for the weights of a training that holds between two steps.
+    public var isInTraining = false
 
-    public init(modelName: String, adapterName: String?, templateName: String, contextLength: Int, parameterCount: Int) {
+    public init(modelName: String, adapterName: String?, templateName: String, contextLength: Int, parameterCount: Int, isInTraining: Bool = false) {
         self.modelName = modelName
         self.adapterName = adapterName
         self.templateName = templateName
         self.contextLength = contextLength
         self.parameterCount = parameterCount
+        self.isInTraining = isInTraining
     }
 }
 
@@ -51,8 +54,23 @@ public struct ChatState: Sendable {
 
     public var engine = Engine.empty
     public var turns: [ChatTurn] = []
+    /// The same conversation with the base model, while the two are compared side by side; nil otherwise.
+    public var otherTurns: [ChatTurn]?
+    /// The base is to answer as soon as the adapter has.
+    var owesOtherAnswer = false
     public var input = TextArea()
     public var isAdapterEnabled = true
+    /// Tools that the model may call, as the JSON list that templates take; empty for none.
+    public var tools = ""
+    /// How many of the newest messages are sent along; 0 for all that fit.
+    public var historyLimit = 0
+    public var showsThoughts = false
+    /// The message that copying and editing are about; nil for the last one.
+    public var selectedTurn: Int?
+    /// Which code block was copied last, to go on from.
+    var copiedCode = 0
+    /// The user's message that is being written anew: sending drops what came after it.
+    public var editedTurn: Int?
     /// Tokens of the conversation so far, as the engine counted them.
     public var contextUsed = 0
     public var lastTokensPerSecond: Double?
@@ -67,7 +85,7 @@ public struct ChatState: Sendable {
 
     public init() {}
 
-    public var isStreaming: Bool { turns.last?.isStreaming ?? false }
+    public var isStreaming: Bool { (turns.last?.isStreaming ?? false) || (otherTurns?.last?.isStreaming ?? false) }
 
     public var modelInfo: ChatModelInfo? {
         if case .ready(let info) = engine { return info }
@@ -76,4 +94,27 @@ public struct ChatState: Sendable {
 
     /// The last finished answer, which is what copying takes.
     public var lastReply: ChatTurn? { turns.last { $0.speaker == .assistant && !$0.isStreaming } }
+
+    /// The answer that copying is about: the selected one, or the last.
+    public var chosenReply: ChatTurn? {
+        guard let index = selectedTurn, turns.indices.contains(index) else { return lastReply }
+        if turns[index].speaker == .assistant { return turns[index].isStreaming ? nil : turns[index] }
+        return turns[index...].first { $0.speaker == .assistant && !$0.isStreaming }
+    }
+
+    /// The place of the user's message that editing is about: the selected one, or the last.
+    public var chosenQuestion: Int? {
+        let last = selectedTurn.map { min($0, turns.count - 1) } ?? turns.count - 1
+        guard last >= 0 else { return nil }
+        return turns[...last].lastIndex { $0.speaker == .user }
+    }
+
+    /// Changes the answer that is coming, on whichever side it comes.
+    mutating func changeStreamingTurn(_ change: (inout ChatTurn) -> Void) {
+        if let last = turns.indices.last, turns[last].isStreaming {
+            change(&turns[last])
+        } else if let last = otherTurns?.indices.last, otherTurns?[last].isStreaming == true {
+            otherTurns?.withUnsafeMutableBufferPointer { change(&$0[last]) }
+        }
+    }
 }

@@ -15,6 +15,8 @@ public enum Overlay: Sendable {
     case form(Tab)
     /// One line asked from the user.
     case prompt(PromptState)
+    /// Several lines of text: the system prompt, the tools of the chat.
+    case editor(EditorState)
     /// The runs under `saves/` where the page has no room for them.
     case runs
 }
@@ -37,6 +39,8 @@ public struct PickerState: Sendable {
         case choices([String])
         /// Another run to draw over the chart.
         case overlayRun
+        /// Conversations that were saved.
+        case conversations([StoredConversation])
     }
 
     public var kind: Kind
@@ -140,6 +144,7 @@ public struct PromptState: Sendable {
     public enum Purpose: Sendable, Equatable {
         case saveRecipe(Tab)
         case writePreview(Tab, PreviewState.Style)
+        case saveConversation
     }
 
     public var title: String

@@ -67,7 +67,7 @@ extension BoardState {
     private func takesTyped(_ picker: PickerState) -> Bool {
         switch picker.kind {
         case .models, .adapters, .recipes, .outputDirectories, .checkpoints, .datasets, .templates: true
-        case .overlayRun: false
+        case .overlayRun, .conversations: false
         case .choices: ArgumentTable.argument(named: picker.argument)?.kind != .choice
         }
     }
@@ -76,10 +76,12 @@ extension BoardState {
         switch picker.kind {
         case .models: catalog.models.map(item)
         case .datasets: catalog.datasets.map(item)
-        case .adapters: [PickerItem("", title: "none")] + catalog.adapters.filter { $0.rank != nil }.map(item)
-        case .checkpoints: [PickerItem("", title: "none")] + catalog.adapters.filter { $0.step != nil }.map(item)
+        case .adapters: [PickerItem("", title: say("none"))] + catalog.adapters.filter { $0.rank != nil }.map(item)
+        case .checkpoints: [PickerItem("", title: say("none"))] + catalog.adapters.filter { $0.step != nil }.map(item)
         case .recipes: catalog.recipes.map { PickerItem($0.path, detail: $0.summary) } + configurationsOfRuns
         case .outputDirectories: outputDirectories(picker)
+        case .conversations(let stored):
+            stored.map { PickerItem($0.path, title: $0.title, detail: Age.text(since: $0.modified, now: now)) }
         case .choices(let choices): choices.map { PickerItem($0, title: $0.isEmpty ? say("not set") : $0) }
         case .templates: [PickerItem("", title: say("the model's own chat template"))] + catalog.templates.map { PickerItem($0) }
         case .overlayRun:

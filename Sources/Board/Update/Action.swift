@@ -28,6 +28,11 @@ public enum Action: Sendable {
     case overlayLoaded(directory: String, PlotSeries)
 
     case chat(ChatUpdate)
+    case conversationsListed([StoredConversation])
+    case conversationLoaded(Conversation, path: String)
+    /// The training holds, and its weights can be talked to; and the end of that.
+    case talkBegan(ChatModelInfo)
+    case talkEnded
 
     /// A line that something printed to stdout or stderr.
     case captured(String)

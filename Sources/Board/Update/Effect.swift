@@ -28,6 +28,13 @@ public enum Effect: Sendable {
     case sendChat(ChatRequest)
     case cancelChat
     case setAdapter(enabled: Bool)
+    /// Looks for stored conversations and offers them.
+    case listConversations
+    case loadConversation(path: String)
+    /// Holds the training between two steps and talks to its weights as they stand in memory.
+    case talkToTraining(Configuration)
+    /// Ends that talk; the training goes on.
+    case endTalk
 
     case repaint
     case bell
@@ -51,13 +58,16 @@ public struct ChatRequest: Sendable, Equatable {
 
     public var messages: [Message]
     public var system: String
+    /// The tools that the model may call, as JSON; empty for none.
+    public var tools: String
     /// Sampling options, by the names of the argument table.
     public var configuration: Configuration
     public var usesAdapter: Bool
 
-    public init(messages: [Message], system: String, configuration: Configuration, usesAdapter: Bool) {
+    public init(messages: [Message], system: String, tools: String = "", configuration: Configuration, usesAdapter: Bool) {
         self.messages = messages
         self.system = system
+        self.tools = tools
         self.configuration = configuration
         self.usesAdapter = usesAdapter
     }

@@ -9,6 +9,10 @@ extension BoardState {
         return chat.isStreaming ? say("The model is answering. Esc stops it.") : nil
     }
 
+    func reloadRefusal() -> String? {
+        chat.modelInfo?.isInTraining == true ? say("The training waits for this conversation: Ctrl+D lets it go on.") : chatLoadRefusal()
+    }
+
     mutating func loadChat() -> [Effect] {
         forms[.chat].problems = forms[.chat].configuration.validate(for: .chat)
         if let problem = forms[.chat].firstError {
@@ -47,22 +51,55 @@ extension BoardState {
         chat.input = TextArea()
         chat.recall = nil
         if chat.sent.last != text { chat.sent.append(text) }
+        if let edited = chat.editedTurn { dropTurns(from: edited) }
+        chat.selectedTurn = nil
         chat.turns.append(ChatTurn(speaker: .user, text: text))
+        chat.otherTurns?.append(ChatTurn(speaker: .user, text: text))
         return answer()
+    }
+
+    /// Drops a message and what came after it, on both sides.
+    private mutating func dropTurns(from index: Int) {
+        chat.editedTurn = nil
+        chat.turns.removeSubrange(min(index, chat.turns.count)...)
+        if let count = chat.otherTurns?.count { chat.otherTurns?.removeSubrange(min(index, count)...) }
     }
 
     /// Asks for an answer to the conversation as it stands.
     private mutating func answer() -> [Effect] {
-        let configuration = forms[.chat].configuration
-        let request = ChatRequest(
-            messages: chat.turns.map { .init(isUser: $0.speaker == .user, text: $0.text) },
-            system: configuration.text("default_system"), configuration: configuration, usesAdapter: usesAdapter)
+        let request = request(chat.turns, usesAdapter: usesAdapter)
         var turn = ChatTurn(speaker: .assistant, text: "")
         turn.isStreaming = true
         turn.usedAdapter = chat.modelInfo?.adapterName == nil ? nil : chat.isAdapterEnabled
         chat.turns.append(turn)
+        chat.owesOtherAnswer = chat.otherTurns != nil
         chat.linesFromEnd = 0
         return [.sendChat(request)]
+    }
+
+    /// The base answers what the adapter has just answered; afterwards the adapter is on again.
+    private mutating func answerOfTheOther() -> [Effect] {
+        chat.owesOtherAnswer = false
+        guard let others = chat.otherTurns else { return [] }
+        let request = request(others, usesAdapter: false)
+        var turn = ChatTurn(speaker: .assistant, text: "")
+        turn.isStreaming = true
+        turn.usedAdapter = false
+        chat.otherTurns?.append(turn)
+        return [.setAdapter(enabled: false), .sendChat(request)]
+    }
+
+    private func request(_ turns: [ChatTurn], usesAdapter: Bool) -> ChatRequest {
+        let configuration = forms[.chat].configuration
+        var messages = turns.map { ChatRequest.Message(isUser: $0.speaker == .user, text: $0.text) }
+        if chat.historyLimit > 0, messages.count > chat.historyLimit {
+            messages.removeFirst(messages.count - chat.historyLimit)
+            // A conversation begins with a question.
+            if let first = messages.firstIndex(where: \.isUser) { messages.removeFirst(first) }
+        }
+        return ChatRequest(
+            messages: messages, system: configuration.text("default_system"), tools: chat.tools, configuration: configuration,
+            usesAdapter: usesAdapter)
     }
 
     private var usesAdapter: Bool { chat.modelInfo?.adapterName != nil && chat.isAdapterEnabled }
@@ -73,7 +110,20 @@ extension BoardState {
     }
 
     mutating func stopAnswer() -> [Effect] {
-        if chat.isStreaming { return [.cancelChat] }
+        if chat.isStreaming {
+            chat.owesOtherAnswer = false
+            return [.cancelChat]
+        }
+        if chat.editedTurn != nil {
+            chat.editedTurn = nil
+            chat.input = TextArea()
+            status = StatusMessage(.note, say("The message stays as it was."))
+            return []
+        }
+        if focus == .transcript, chat.selectedTurn != nil {
+            chat.selectedTurn = nil
+            return []
+        }
         if focus == .message { focus = .transcript }
         return []
     }
@@ -85,6 +135,10 @@ extension BoardState {
 
     mutating func retryAnswer() -> [Effect] {
         while let last = chat.turns.last, last.speaker == .assistant { chat.turns.removeLast() }
+        if chat.otherTurns != nil {
+            while let last = chat.otherTurns?.last, last.speaker == .assistant { chat.otherTurns?.removeLast() }
+        }
+        chat.selectedTurn = nil
         return answer()
     }
 
@@ -101,9 +155,9 @@ extension BoardState {
 
     // MARK: Copying and clearing
 
-    func copyReplyRefusal() -> String? { chat.lastReply == nil ? say("There is no finished reply to copy.") : nil }
+    func copyReplyRefusal() -> String? { chat.chosenReply == nil ? say("There is no finished reply to copy.") : nil }
 
-    mutating func copyReply() -> [Effect] { chat.lastReply.map { [.copy($0.text, what: say("the reply"))] } ?? [] }
+    mutating func copyReply() -> [Effect] { chat.chosenReply.map { [.copy($0.text, what: say("the reply"))] } ?? [] }
 
     mutating func copyConversation() -> [Effect] {
         let text = chat.turns.map { ($0.speaker == .user ? say("User: ") : say("Assistant: ")) + $0.text }.joined(separator: "\n\n")
@@ -120,6 +174,10 @@ extension BoardState {
     mutating func clearChat() -> [Effect] {
         let wasStreaming = chat.isStreaming
         chat.turns.removeAll()
+        if chat.otherTurns != nil { chat.otherTurns = [] }
+        chat.owesOtherAnswer = false
+        chat.selectedTurn = nil
+        chat.editedTurn = nil
         chat.contextUsed = 0
         chat.linesFromEnd = 0
         if wasStreaming { chat.abandonedAnswers += 1 }
@@ -157,7 +215,7 @@ extension BoardState {
 
     mutating func scrollTranscript(by lines: Int) -> [Effect] {
         let area = Layout(size: size).transcript
-        let count = TranscriptLines.count(of: chat, width: area.width)
+        let count = TranscriptLines.count(of: chat, width: transcriptWidth)
         chat.linesFromEnd = min(max(0, chat.linesFromEnd + lines), max(0, count - area.height))
         return []
     }
@@ -177,23 +235,23 @@ extension BoardState {
             status = StatusMessage(.success, info.adapterName.map { say("Loaded \(info.modelName) with \($0)") } ?? say("Loaded \(info.modelName)"))
         case .piece(let text):
             guard chat.isStreaming else { return [] }
-            chat.turns[chat.turns.count - 1].text += text
+            chat.changeStreamingTurn { $0.text += text }
         case .finished(let tokens, let speed, let used, let wasStopped):
             chat.contextUsed = used
             chat.lastTokensPerSecond = speed
             guard chat.isStreaming else { return [] }
-            chat.turns[chat.turns.count - 1].isStreaming = false
-            chat.turns[chat.turns.count - 1].isStopped = wasStopped
-            chat.turns[chat.turns.count - 1].tokenCount = tokens
-            chat.turns[chat.turns.count - 1].tokensPerSecond = speed
+            let wasOther = chat.turns.last?.isStreaming != true
+            chat.changeStreamingTurn { turn in
+                turn.isStopped = wasStopped
+                turn.tokenCount = tokens
+                turn.tokensPerSecond = speed
+                turn.isStreaming = false
+            }
+            if chat.owesOtherAnswer { return answerOfTheOther() }
+            if wasOther { return [.setAdapter(enabled: chat.isAdapterEnabled)] }
         case .failed(let reason):
             if chat.isStreaming {
-                if chat.turns[chat.turns.count - 1].text.isEmpty {
-                    chat.turns.removeLast()
-                } else {
-                    chat.turns[chat.turns.count - 1].isStreaming = false
-                    chat.turns[chat.turns.count - 1].isStopped = true
-                }
+                dropBrokenAnswer()
             } else {
                 chat.engine = .failed(reason)
                 focusByTab[.chat] = .form
@@ -201,6 +259,17 @@ extension BoardState {
             status = StatusMessage(.failure, reason)
         }
         return []
+    }
+
+    /// What was said before an answer failed stays; an answer without a word goes.
+    private mutating func dropBrokenAnswer() {
+        chat.owesOtherAnswer = false
+        chat.changeStreamingTurn { turn in
+            turn.isStreaming = false
+            turn.isStopped = true
+        }
+        if chat.turns.last?.speaker == .assistant, chat.turns.last?.text.isEmpty == true { chat.turns.removeLast() }
+        if chat.otherTurns?.last?.speaker == .assistant, chat.otherTurns?.last?.text.isEmpty == true { chat.otherTurns?.removeLast() }
     }
 
     /// Whether this belongs to an answer whose conversation was cleared.

@@ -23,6 +23,7 @@ extension BoardState {
             status = StatusMessage(.note, say("There is no text field to paste into."))
             return []
         }
+        if case .editor = overlays.last { return typeInEditor { $0.insert(text) } }
         if overlays.isEmpty, focus == .message {
             chat.input.insert(text)
             return []
@@ -32,6 +33,10 @@ extension BoardState {
     }
 
     private mutating func type(_ key: Key) -> [Effect] {
+        if case .editor = overlays.last {
+            let width = Layout(size: size).editor.width
+            return typeInEditor { _ = $0.handle(key, width: width) }
+        }
         if overlays.isEmpty, focus == .message {
             if chat.input.handle(key, width: messageWidth) { chat.recall = nil }
             return []
@@ -66,7 +71,7 @@ extension BoardState {
         case .form(let tab):
             editFormText(tab, change)
             return []
-        case .dialog, .preview, .runs: return []
+        case .dialog, .preview, .runs, .editor: return []
         case nil:
             if focus == .log { changeLogDraft(change) } else { editFormText(tab, change) }
             return []

@@ -20,7 +20,7 @@ extension BoardState {
             // A click beside a list closes it; a question wants an answer.
             switch overlays.last {
             case .help, .palette, .picker, .preview, .runs, .form: return closeOverlay()
-            case .dialog, .prompt, nil: return []
+            case .dialog, .prompt, .editor, nil: return []
             }
         }
         switch target {
@@ -83,7 +83,7 @@ extension BoardState {
             overlays[overlays.count - 1] = .picker(picker)
             if picker.takesSeveral { return markPick() }
             return wasSelected ? acceptPick() : []
-        case .dialog, .preview, .prompt, .runs, .form, nil: return []
+        case .dialog, .preview, .prompt, .runs, .form, .editor, nil: return []
         }
     }
 

@@ -61,7 +61,7 @@ extension BoardState {
         switch overlays.last {
         case .picker(let picker): picker.kind.isFromDisk
         case .runs: true
-        case .help, .palette, .dialog, .preview, .form, .prompt: false
+        case .help, .palette, .dialog, .preview, .form, .prompt, .editor: false
         case nil: focus == .runs || focus == .results
         }
     }
@@ -84,7 +84,7 @@ extension BoardState {
             overlays[overlays.count - 1] = .preview(preview)
         case .form(let tab): moveInForm(tab, movement, page: page)
         case .runs: moveInRuns(movement, page: page)
-        case .dialog, .prompt: break
+        case .dialog, .prompt, .editor: break
         case nil: movePane(movement, page: page)
         }
         return []
@@ -124,7 +124,7 @@ extension BoardState {
         case .first: chat.linesFromEnd = 1_000_000
         case .last: chat.linesFromEnd = 0
         }
-        let lines = TranscriptLines.count(of: chat, width: Layout(size: size).transcript.width)
+        let lines = TranscriptLines.count(of: chat, width: transcriptWidth)
         chat.linesFromEnd = min(chat.linesFromEnd, max(0, lines - Layout(size: size).transcript.height))
     }
 

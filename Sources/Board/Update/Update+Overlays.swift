@@ -125,6 +125,7 @@ extension BoardState {
         switch picker.kind {
         case .recipes: return loadRecipe(picked.value, tab: picker.tab)
         case .overlayRun: return [.loadOverlay(directory: picked.value)]
+        case .conversations: return [.loadConversation(path: picked.value)]
         case .models, .datasets, .adapters, .outputDirectories, .checkpoints, .templates, .choices:
             return change(picker.tab, picker.argument, to: picked.value)
         }
@@ -244,6 +245,7 @@ extension BoardState {
                     title: say("Replace \(Path.name(path))?"), text: say("The file exists. Its values are replaced; comments in it are not kept."),
                     choices: [.init(say("Replace"), key: "r", .saveRecipe(path: path, tab: tab)), .init(say("Cancel"), key: "c", .dismiss)],
                     selection: 1))
+        case .saveConversation: return [.writeText(path: path, text: conversation.json)]
         case .writePreview(let tab, let style):
             let text = previewText(tab, style)
             let script = style == .yaml ? text : "#!/usr/bin/env bash\n" + text
@@ -264,6 +266,7 @@ extension PickerState.Kind {
         case .templates: say("Templates")
         case .choices: say("Choices")
         case .overlayRun: say("Draw another run over this one")
+        case .conversations: say("Conversations")
         }
     }
 
@@ -271,7 +274,7 @@ extension PickerState.Kind {
     var isFromDisk: Bool {
         switch self {
         case .models, .datasets, .adapters, .recipes, .outputDirectories, .checkpoints, .overlayRun: true
-        case .choices, .templates: false
+        case .choices, .templates, .conversations: false
         }
     }
 }

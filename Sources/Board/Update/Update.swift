@@ -59,6 +59,10 @@ extension BoardState {
             smoothSeries()
             return []
         case .chat(let update): return fold(update)
+        case .conversationsListed(let stored): return offerConversations(stored)
+        case .conversationLoaded(let conversation, let path): return adopt(conversation, path: path)
+        case .talkBegan(let info): return talkBegan(info)
+        case .talkEnded: return talkEnded()
         case .captured(let line): return capture(line)
         case .notify(let message):
             status = message

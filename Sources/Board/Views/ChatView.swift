@@ -9,7 +9,13 @@ extension Painter {
             return
         }
         let page = layout.chat
-        drawTranscript(in: page.transcript)
+        if let others = state.chat.otherTurns {
+            let (left, right) = layout.comparison
+            drawTranscript(state.chat.turns, in: left, title: "A  " + transcriptTitle, pane: .transcript)
+            drawTranscript(others, in: right, title: "B  " + say("base model, adapter off"), pane: nil)
+        } else {
+            drawTranscript(state.chat.turns, in: page.transcript, title: transcriptTitle, pane: .transcript)
+        }
         drawMessage(in: page.message, withOptions: page.options.isEmpty)
         if !page.options.isEmpty { drawOptions(in: page.options) }
     }
@@ -32,9 +38,9 @@ extension Painter {
         }
     }
 
-    private mutating func drawTranscript(in rect: Rect) {
-        let inside = box(rect, title: transcriptTitle, pane: .transcript)
-        let lines = TranscriptLines.lines(of: state.chat, width: inside.width)
+    private mutating func drawTranscript(_ turns: [ChatTurn], in rect: Rect, title: String, pane: Pane?) {
+        let inside = box(rect, title: title, pane: pane)
+        let lines = TranscriptLines.lines(of: state.chat, turns, width: inside.width)
         if lines.isEmpty {
             drawEmptyChat(in: inside)
             return
@@ -42,12 +48,7 @@ extension Painter {
         let bottom = max(0, min(lines.count, lines.count - state.chat.linesFromEnd))
         let top = max(0, bottom - inside.height)
         for (index, line) in lines[top..<max(top, bottom)].prefix(inside.height).enumerated() {
-            let row = inside.row(index)
-            let used = text(line.text, in: row, line.scope)
-            let noteWidth = TextWidth.width(of: line.note)
-            if noteWidth > 0, used + noteWidth + 2 <= row.width {
-                text(line.note, x: row.endX - noteWidth, y: row.y, width: noteWidth, "ui.text.dim")
-            }
+            styled(line, in: inside.row(index))
         }
         grid.scrollBar(
             in: Rect(x: inside.endX, y: inside.y, width: 1, height: inside.height), first: top, visible: inside.height,
@@ -58,7 +59,7 @@ extension Painter {
         guard let info = state.chat.modelInfo else { return say("Chat") }
         var title = info.modelName
         if let adapter = info.adapterName {
-            title = (state.chat.isAdapterEnabled ? adapter : say("base, \(adapter) off")) + " on " + info.modelName
+            title = (state.chat.isAdapterEnabled || state.chat.otherTurns != nil ? adapter : say("base, \(adapter) off")) + " on " + info.modelName
         }
         if info.contextLength > 0 { title += "   " + say("ctx \(state.chat.contextUsed)/\(info.contextLength)") }
         if let speed = state.chat.lastTokensPerSecond { title += "   " + say("\(Words.speed(speed)) tok/s") }
@@ -73,7 +74,7 @@ extension Painter {
     }
 
     private mutating func drawMessage(in rect: Rect, withOptions: Bool) {
-        var inside = box(rect, title: say("Message"), pane: .message)
+        var inside = box(rect, title: state.chat.editedTurn == nil ? say("Message") : say("Message, written anew"), pane: .message)
         if withOptions, inside.height > 2 {
             text(optionWords, in: inside.row(inside.height - 1), "ui.text.dim")
             inside = inside.droppingLastRows(1)
@@ -94,16 +95,21 @@ extension Painter {
         words += "  max \(configuration.text("max_new_tokens"))"
         let system = configuration.text("default_system")
         if !system.isEmpty { words += "  " + say("system: \(TextWidth.sanitize(system))") }
+        if !state.chat.tools.isEmpty { words += "  " + say("tools: \(ToolList.count(in: state.chat.tools))") }
+        if state.chat.historyLimit > 0 { words += "  " + say("history: \(state.chat.historyLimit)") }
         return words + "   " + say("(^O options)")
     }
 
     private mutating func drawOptions(in rect: Rect) {
         let inside = box(rect, title: say("Options"), note: "^O")
         let configuration = state.forms[.chat].configuration
-        let names = ["do_sample", "temperature", "top_p", "top_k", "max_new_tokens", "repetition_penalty", "default_system"]
-        for (index, name) in names.prefix(inside.height).enumerated() {
+        let limit = state.chat.historyLimit
+        var rows = [(say("history"), limit == 0 ? say("all that fits") : "\(limit)"), (say("tools"), "\(ToolList.count(in: state.chat.tools))")]
+        let names = ["do_sample", "temperature", "top_p", "top_k", "max_new_tokens", "seed", "repetition_penalty", "default_system"]
+        rows = names.prefix(max(0, inside.height - rows.count)).map { name in
             let value = configuration.text(name)
-            pair(name, value.isEmpty ? say("none") : TextWidth.sanitize(value), in: inside.row(index), nameWidth: 18)
-        }
+            return (name, value.isEmpty ? say("none") : TextWidth.sanitize(value))
+        } + rows
+        for (index, row) in rows.prefix(inside.height).enumerated() { pair(row.0, row.1, in: inside.row(index), nameWidth: 18) }
     }
 }

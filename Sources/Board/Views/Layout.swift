@@ -102,6 +102,12 @@ public struct Layout: Sendable {
     /// The inside of the conversation, where its lines go.
     var transcript: Rect { chat.transcript.inset(horizontal: 2, vertical: 1) }
 
+    /// Where the two sides of a comparison go.
+    var comparison: (Rect, Rect) {
+        let columns = chat.transcript.columns(.ratio(0.5), .fill)
+        return (columns[0], columns[1])
+    }
+
     /// The inside of the message box.
     var message: Rect { chat.message.inset(horizontal: 2, vertical: 1) }
 
@@ -208,6 +214,9 @@ public struct Layout: Sendable {
     }
 
     var listPopup: Rect { popup(columns: isWide ? 110 : 76, rows: max(14, size.rows - 4)) }
+    /// The text of a popup in which one writes.
+    var editor: Rect { listPopup.inset(horizontal: 2, vertical: 1).droppingLastRows(2) }
+
     var formPopup: Rect { popup(columns: isWide ? 100 : 76, rows: max(14, size.rows - 4)) }
 
     /// Rows for the fields of a form, as it is shown now.

@@ -12,6 +12,7 @@ extension Painter {
         case .preview(let preview): drawPreview(preview)
         case .form(let tab): drawFormPopup(tab, isTop: isTop)
         case .prompt(let prompt): drawPrompt(prompt, isTop: isTop)
+        case .editor(let editor): drawEditor(editor, isTop: isTop)
         case .runs: drawRunsPopup()
         }
     }
@@ -122,6 +123,7 @@ extension Painter {
         case .outputDirectories: say("Type a folder and press ⏎.")
         case .templates: say("Type the name of a template and press ⏎.")
         case .choices: say("There is nothing to choose from.")
+        case .conversations: say("No conversation has been saved yet: Ctrl+S in the chat saves one.")
         case .overlayRun: say("There is no other run with a loss to draw.")
         }
     }
@@ -169,6 +171,25 @@ extension Painter {
         let inside = popup(layout.popup(columns: 64, rows: 5), title: prompt.title, note: say("⏎ accepts"))
         drawTextField(prompt.field, in: inside.row(0), hasCursor: isTop)
         if let problem = prompt.problem { text(problem, in: inside.row(2), "ui.error") }
+    }
+
+    private mutating func drawEditor(_ editor: EditorState, isTop: Bool) {
+        let inside = popup(layout.listPopup, title: editor.title, note: say("^S takes, Esc leaves it as it was"))
+        let hint =
+            switch editor.purpose {
+            case .systemPrompt: say("What the model is told before the conversation. Empty for the template's own.")
+            case .tools: "[{\"name\": \"get_weather\", \"description\": \"…\", \"parameters\": {\"type\": \"object\", \"properties\": {…}}}]"
+            }
+        let place = editor.area.draw(
+            into: &grid, inside.droppingLastRows(2), style: theme.style("chat.text"), placeholder: hint,
+            placeholderStyle: theme.style("ui.placeholder"))
+        if isTop { cursor = place }
+        let last = inside.row(inside.height - 1)
+        if let problem = editor.problem {
+            text("✗ " + problem, in: last, "ui.error")
+        } else if editor.purpose == .tools, !editor.area.isEmpty {
+            text("✓ " + say("Tools offered: \(ToolList.count(in: editor.area.text))"), in: last, "ui.success")
+        }
     }
 
     private mutating func drawFormPopup(_ tab: Tab, isTop: Bool) {

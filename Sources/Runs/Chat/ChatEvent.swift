@@ -6,6 +6,8 @@ import Events
 public struct ChatLine: Sendable, Equatable {
     public enum Speaker: String, Sendable, Equatable {
         case system, user, assistant
+        /// The tools that the model may call, as a JSON list.
+        case tools
     }
 
     public var speaker: Speaker

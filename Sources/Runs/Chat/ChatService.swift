@@ -47,11 +47,26 @@ public final class ChatService: Sendable {
     /// - Parameters:
     ///   - loader: how models are made ready; tests give their own.
     ///   - wake: called on another thread when events wait in an empty queue; must return at once.
+    ///   - hasThread: false for a service that somebody `serve`s on a thread of their own.
     public init(
-        loader: @escaping ChatLoader = EngineChat.load, wake: @escaping @Sendable () -> Void = {}
+        loader: @escaping ChatLoader = EngineChat.load, hasThread: Bool = true, wake: @escaping @Sendable () -> Void = {}
     ) {
         self.loader = loader
         self.wake = wake
+        if !hasThread { contents.withLock { $0.isThreadStarted = true } }
+    }
+
+    /// Talks with a model that is there already, on the calling thread, until `close`. `ready` comes first and `unloaded` last.
+    public func serve(_ model: any ChatModel) {
+        emit(.ready(model.info))
+        work(model)
+        emit(.unloaded)
+    }
+
+    /// Says why there will be no conversation.
+    public func refuse(_ reason: JobFailure) {
+        emit(.failed(reason))
+        emit(.unloaded)
     }
 
     /// Loads the model, adapters and template that the configuration names. A base that is loaded already stays.
@@ -128,8 +143,8 @@ public final class ChatService: Sendable {
         if mustWake { wake() }
     }
 
-    private func work() {
-        var model: (any ChatModel)?
+    private func work(_ given: (any ChatModel)? = nil) {
+        var model = given
         while true {
             let request = contents.waitUntil({ !$0.requests.isEmpty }) { $0.requests.removeFirst() }
             switch request {

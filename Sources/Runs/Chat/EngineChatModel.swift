@@ -7,6 +7,7 @@ import Models
 import Platform
 import Tensors
 import Tokenizers
+import Training
 
 public enum EngineChat {
     /// Loads what the configuration names; keeps the base when it is the one that is loaded.
@@ -50,6 +51,29 @@ final class EngineChatModel: ChatModel {
             contextLength: transformer.spec.maximumPositions, parameterCount: transformer.parameters.reduce(0) { $0 + $1.value.count })
         try take(configuration, report: report)
         info.loadSeconds = Clock.monotonicSeconds() - start
+    }
+
+    /// The model of a training that holds: nothing is read, nothing is changed.
+    /// - Parameter configuration: the template, system prompt and sampling of the conversation.
+    init(_ held: HeldTraining, _ configuration: Configuration) throws {
+        directory = held.configuration.text("model_name_or_path")
+        threadCount = held.configuration[.threads]
+        plainTokenizer = held.tokenizer
+        template = try Self.template(configuration, plainTokenizer)
+        tokenizer = template.prepare(plainTokenizer).tokenizer
+        transformer = held.model
+        generator = TextGenerator(model: transformer, tokenizer: tokenizer)
+        info = ChatInfo(
+            modelName: Path.relative(directory, to: FileSystem.currentDirectory), templateName: template.name,
+            contextLength: transformer.spec.maximumPositions, parameterCount: transformer.parameters.reduce(0) { $0 + $1.value.count })
+        if transformer.isAdapterEnabled {
+            adapters = ["step \(held.step)"]
+            info.adapterNames = adapters
+        } else {
+            info.modelName += ", step \(held.step)"
+        }
+        // What is merged or trained in memory is not what lies in the folder.
+        isBaseChanged = true
     }
 
     /// Whether the loaded base serves the configuration.
@@ -108,11 +132,12 @@ final class EngineChatModel: ChatModel {
         _ lines: [ChatLine], _ configuration: Configuration, answerRoom: Int
     ) throws -> (tokens: [Int32], omitted: Int) {
         let system = lines.first { $0.speaker == .system }?.text
-        var turns = lines.filter { $0.speaker != .system }
+        let tools = lines.first { $0.speaker == .tools }?.text
+        var turns = lines.filter { $0.speaker == .user || $0.speaker == .assistant }
         let count = turns.count
         while true {
             let messages = turns.map { ChatMessage(role: $0.speaker == .user ? .user : .assistant, content: $0.text) }
-            let prompt = try template.encodePrompt(messages, system: system, tokenizer: tokenizer)
+            let prompt = try template.encodePrompt(messages, system: system, tools: tools, tokenizer: tokenizer)
             if prompt.count + max(1, answerRoom) <= info.contextLength { return (prompt, count - turns.count) }
             guard turns.count > 1 else {
                 throw JobFailure(

@@ -49,6 +49,27 @@ public final class JobHandle: Sendable {
     /// Pause, resume, save, stop or abort. The engine looks at every micro-batch.
     public func request(_ request: ControlRequest) { recorder.request(request) }
 
+    /// Holds the training between two steps and lets `service` talk to its weights as they stand in memory. The service is to have no
+    /// thread of its own. `ready` comes when the training holds; closing the service lets it go on, with exactly the losses of a run
+    /// that was never interrupted.
+    /// - Parameter configuration: template, system prompt and sampling of the conversation.
+    /// - Returns: false when somebody talks to it already or the job is over.
+    public func talk(_ service: ChatService, _ configuration: Configuration) -> Bool {
+        guard kind == .train, !hasEnded else { return false }
+        return control.askForVisit(
+            { host in
+                guard let held = host as? HeldTraining else {
+                    service.refuse(JobFailure(what: "The training ended before it could be talked to."))
+                    return
+                }
+                do {
+                    service.serve(try EngineChatModel(held, configuration))
+                } catch {
+                    service.refuse(error as? JobFailure ?? JobFailure(what: String(describing: error)))
+                }
+            }, leave: { service.close() })
+    }
+
     /// A line for the running log and every reader: what the board captured from stdout and stderr, for instance.
     public func log(_ level: LogLevel, _ text: String) {
         guard !hasEnded else { return }
@@ -77,6 +98,7 @@ public final class JobHandle: Sendable {
         } catch {
             end(after: error)
         }
+        control.takeVisit()?(nil)
         recorder.finish()
         over.lock()
         isOver.withLock { $0 = true }

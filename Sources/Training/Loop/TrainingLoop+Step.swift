@@ -93,6 +93,10 @@ extension TrainingLoop {
     /// Between two micro-batches: holds while paused, leaves when asked to.
     private func heedControl() throws {
         while true {
+            if !control.isStopping, let visit = control.takeVisit() {
+                receive(visit)
+                continue
+            }
             switch control.pending {
             case .none, .resume, .save:
                 return
@@ -107,6 +111,18 @@ extension TrainingLoop {
                 throw Interruption.aborted
             }
         }
+    }
+
+    /// Lends the model to a visitor. The weights are those of the last step wherever in a step this happens, and nothing that the next
+    /// step depends on is touched: dropout draws from generators of its own, and gradients stay with their parameters.
+    private func receive(_ visit: JobControl.Visit) {
+        let isAdapterEnabled = model.isAdapterEnabled
+        hooks.changedState(.paused)
+        visit(hooks.held())
+        control.endVisit()
+        if model.isAdapterEnabled != isAdapterEnabled { model.setAdapter(enabled: isAdapterEnabled) }
+        meter.pause()
+        if !control.isStopping, !control.isPaused { hooks.changedState(.running) }
     }
 
     /// Closes a stretch of steps: their mean loss goes into the history.

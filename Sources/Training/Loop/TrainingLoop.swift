@@ -23,6 +23,8 @@ public final class TrainingLoop {
         public var stepped: (StepMetrics) -> Void
         public var changedState: (JobState) -> Void
         public var note: (LogLevel, String) -> Void
+        /// What a visitor gets while the loop holds.
+        public var held: () -> AnyObject? = { nil }
 
         public init(
             evaluate: (() throws -> JSONObject)? = nil, save: @escaping () throws -> Void = {},

@@ -1,0 +1,209 @@
+import Configuration
+import Terminal
+import Testing
+
+@testable import Board
+
+/// What one does with a conversation beside talking.
+@Suite struct ConversationTests {
+    private func loaded(adapter: String? = "quickstart") -> BoardState {
+        var state = BoardFixture.state(columns: 100, rows: 30)
+        state.press("3 f5")
+        _ = update(
+            &state,
+            .chat(.ready(ChatModelInfo(
+                modelName: "demo-model", adapterName: adapter, templateName: "chatml", contextLength: 512, parameterCount: 1))))
+        return state
+    }
+
+    private func requests(_ effects: [Effect]) -> [ChatRequest] {
+        effects.compactMap { if case .sendChat(let request) = $0 { request } else { nil } }
+    }
+
+    @discardableResult
+    private func finish(_ state: inout BoardState, _ text: String) -> [Effect] {
+        _ = update(&state, .chat(.piece(text)))
+        return update(&state, .chat(.finished(tokenCount: 3, tokensPerSecond: 10, contextUsed: 20, wasStopped: false)))
+    }
+
+    private func ask(_ state: inout BoardState, _ text: String, answer: String) {
+        state.type(text)
+        state.press("enter")
+        finish(&state, answer)
+    }
+
+    @Test func `side by side the adapter answers first and the base after it`() {
+        var state = loaded()
+        state.press("alt+b")
+        state.type("Who are you?")
+        let first = requests(state.press("enter"))
+        #expect(first.first?.usesAdapter == true)
+        let effects = finish(&state, "Tuneboard")
+        #expect(requests(effects).first?.usesAdapter == false)
+        #expect(effects.contains { if case .setAdapter(false) = $0 { true } else { false } })
+        let last = finish(&state, "a model")
+        #expect(last.contains { if case .setAdapter(true) = $0 { true } else { false } })
+        #expect(state.chat.turns.last?.text == "Tuneboard")
+        #expect(state.chat.otherTurns?.last?.text == "a model")
+        #expect(!state.chat.isStreaming)
+    }
+
+    @Test func `Esc during the first answer leaves the second unasked`() {
+        var state = loaded()
+        state.press("alt+b")
+        state.type("Who?")
+        state.press("enter escape")
+        let effects = update(&state, .chat(.finished(tokenCount: 0, tokensPerSecond: 0, contextUsed: 0, wasStopped: true)))
+        #expect(requests(effects).isEmpty)
+        #expect(!state.chat.isStreaming)
+    }
+
+    @Test func `a message written anew drops what followed it`() {
+        var state = loaded()
+        ask(&state, "one", answer: "1")
+        ask(&state, "two", answer: "2")
+        state.press("escape K K K K e")
+        #expect(state.chat.input.text == "one")
+        state.press("ctrl+u")
+        state.type("uno")
+        #expect(requests(state.press("enter")).first?.messages.map(\.text) == ["uno"])
+    }
+
+    @Test func `only the newest messages are sent where a limit is set`() {
+        var state = loaded()
+        for number in 1...4 { ask(&state, "q\(number)", answer: "a\(number)") }
+        state.chat.historyLimit = 4
+        state.type("q5")
+        let messages = requests(state.press("enter")).first?.messages.map(\.text)
+        #expect(messages == ["q4", "a4", "q5"])
+    }
+
+    @Test func `tools are checked while they are typed and sent when they are right`() {
+        var state = loaded()
+        state.press("alt+t")
+        state.type("[{\"name\": 3}")
+        guard case .editor(let editor) = state.overlays.last else {
+            Issue.record("no editor")
+            return
+        }
+        #expect(editor.problem != nil)
+        state.press("ctrl+s")
+        #expect(state.chat.tools.isEmpty)
+        state.press("ctrl+u")
+        state.type("[{\"name\": \"clock\"}]")
+        state.press("ctrl+s")
+        #expect(state.overlays.isEmpty)
+        state.type("time?")
+        #expect(requests(state.press("enter")).first?.tools == "[{\"name\": \"clock\"}]")
+    }
+
+    @Test func `code blocks are copied one after the other`() {
+        var state = loaded()
+        ask(&state, "code", answer: "First:\n```swift\nlet a = 1\n```\nthen\n```\nb\n\nc\n```\n")
+        func copied(_ effects: [Effect]) -> String? { effects.compactMap { if case .copy(let text, _) = $0 { text } else { nil } }.first }
+        #expect(copied(state.press("alt+y")) == "let a = 1")
+        #expect(copied(state.press("alt+y")) == "b\n\nc")
+        #expect(copied(state.press("alt+y")) == "let a = 1")
+    }
+
+    @Test func `thinking is folded until it is asked for`() {
+        var state = loaded()
+        ask(&state, "hard", answer: "<think>\nfirst this\nthen that\n</think>\n\nForty-two.")
+        func text() -> String { TranscriptLines.lines(of: state.chat, width: 60).map(\.text).joined(separator: "\n") }
+        #expect(!text().contains("then that"))
+        #expect(text().contains("thought for 4 words"))
+        #expect(text().contains("Forty-two."))
+        state.press("alt+f")
+        #expect(text().contains("then that"))
+    }
+
+    @Test func `a conversation survives its file`() throws {
+        var state = loaded()
+        ask(&state, "Hällo „Welt“", answer: "line\n\"two\"")
+        let conversation = state.conversation
+        let read = try Conversation(json: conversation.json, name: "x.json")
+        #expect(read.turns.map(\.text) == conversation.turns.map(\.text))
+        #expect(read.turns.map(\.speaker) == conversation.turns.map(\.speaker))
+        let shared = try Conversation(json: "{\"conversations\": [{\"from\": \"human\", \"value\": \"a\"}, {\"from\": \"gpt\", \"value\": \"b\"}]}", name: "s")
+        #expect(shared.turns.count == 2)
+    }
+
+    @Test(arguments: ["", "{", "[1]", "{\"messages\": 3}", "{\"messages\": [{\"role\": \"cook\", \"content\": \"x\"}]}", "{\"messages\": [{}]}"])
+    func `a broken conversation file is named, not taken`(_ text: String) {
+        #expect(throws: Conversation.Problem.self) { try Conversation(json: text, name: "broken.json") }
+    }
+
+    @Test func `a training is talked to from the monitor and goes on afterwards`() {
+        var state = loaded()
+        ask(&state, "before", answer: "yes")
+        _ = update(&state, .jobStarted(.train, .train, title: "run", directory: "saves/run"))
+        _ = update(&state, .jobEvents(BoardFixture.trainingEvents(steps: 3, of: 10)))
+        let effects = state.press("t")
+        #expect(effects.contains { if case .talkToTraining = $0 { true } else { false } })
+        let info = ChatModelInfo(
+            modelName: "demo-model", adapterName: "step 3", templateName: "chatml", contextLength: 512, parameterCount: 1, isInTraining: true)
+        _ = update(&state, .talkBegan(info))
+        #expect(state.tab == .chat && state.chat.turns.isEmpty)
+        #expect(state.press("ctrl+d").contains { if case .endTalk = $0 { true } else { false } })
+        _ = update(&state, .talkEnded)
+        #expect(state.tab == .monitor)
+        #expect(state.chat.turns.map(\.text) == ["before", "yes"])
+    }
+}
+
+/// Markdown as models write it.
+@Suite struct MarkdownTests {
+    private func plain(_ text: String, width: Int = 40) -> [String] {
+        MarkdownText.lines(text, width: width).map { line in
+            var text = line.text
+            while text.last == " " { text.removeLast() }
+            return text
+        }
+    }
+
+    @Test func `headings, lists and emphasis lose their marks`() {
+        #expect(plain("# Title\n- one\n- **two** words\n1. first") == ["Title", "• one", "• two words", "1. first"])
+        let spans = MarkdownText.lines("a **b** `c` *d*", width: 40)[0].spans
+        #expect(spans.map(\.scope) == ["chat.text", "chat.strong", "chat.text", "chat.code", "chat.text", "chat.emphasis"])
+    }
+
+    @Test func `what only looks like markup stays`() {
+        for text in ["2 * 3 * 4", "snake_case_name", "a ** b", "`open", "**", "[x](", "# ", "#tag", "|", "5) ", "__init__ and x"] {
+            #expect(!plain(text).joined().isEmpty, "\(text) vanished")
+        }
+        #expect(plain("2 * 3 * 4") == ["2 * 3 * 4"])
+        #expect(plain("snake_case_name") == ["snake_case_name"])
+    }
+
+    @Test func `code keeps its spaces and names its language`() {
+        #expect(plain("```py\nif x:\n    y = 1\n```\nend") == ["┌ py", "│ if x:", "│     y = 1", "└", "end"])
+        #expect(plain("```\nnever closed") == ["┌ code", "│ never closed", "└"])
+    }
+
+    @Test func `a table is aligned and fits`() {
+        let lines = plain("| a | number |\n|---|---:|\n| 一二 | 3 |\n| x | 14 |")
+        #expect(lines == ["┌──────┬────────┐", "│ a    │ number │", "├──────┼────────┤", "│ 一二 │      3 │", "│ x    │     14 │", "└──────┴────────┘"])
+        let wide = "| " + String(repeating: "word ", count: 30) + "| b |\n|---|---|\n| c | d |"
+        for line in MarkdownText.lines(wide, width: 30) { #expect(TextWidth.width(of: line.text) <= 30) }
+    }
+
+    @Test func `long items hang under their text and Chinese breaks anywhere`() {
+        #expect(plain("- 月光落在窗台上风把名字吹远", width: 12) == ["• 月光落在窗", "  台上风把名", "  字吹远"])
+    }
+
+    @Test func `no line is wider than asked, whatever comes`() {
+        let nasty = [
+            "\u{1B}[31mred\u{1B}[0m", "\u{202E}gnp.exe", "a\u{0301}\u{0302}\u{0303}", "👩‍👩‍👧‍👦 family", "\r\rover", "|||||\n|-|-|-|-|\n", "> > > >",
+            "```\u{7}\n\u{9B}2J", "- - - - x", "**a*b**c*", "[[[[](((", String(repeating: "*", count: 500), "\u{0}\u{1}\u{2}x",
+            String(decoding: [0xFF, 0xFE, 0x41, 0xC3], as: UTF8.self),
+        ]
+        for text in nasty {
+            for width in [8, 13, 40] {
+                for line in MarkdownText.lines(TextWidth.sanitize(text), width: width) {
+                    #expect(TextWidth.width(of: line.text) <= width, "\(text.debugDescription) at \(width): \(line.text)")
+                    #expect(!line.text.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x202E || (0x7F..<0xA0).contains($0.value) })
+                }
+            }
+        }
+    }
+}
