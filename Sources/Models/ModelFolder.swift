@@ -8,6 +8,8 @@ public struct ModelFolder: Sendable {
     public private(set) var fields: ConfigurationFields
     public let definition: ArchitectureDefinition
     public var spec: ArchitectureSpec
+    /// The checkpoint keeps the experts of a layer in one tensor, as transformers 5 has them in memory; it is written back so.
+    public var storesExpertsFused = false
 
     /// The files beside the weights that belong to a model and are copied with it.
     public static let companionFiles = [

@@ -33,6 +33,7 @@ public struct ModelSummary: Sendable, Equatable {
     }
 
     public init(folder: ModelFolder) throws(ModelError) {
+        var folder = folder
         let weights = folder.spec.weights(names: folder.definition.names)
         directory = folder.directory
         spec = folder.spec
@@ -45,7 +46,7 @@ public struct ModelSummary: Sendable, Equatable {
         var type = folder.declaredType ?? .float32
         var bytes = Int64(parameterCount * type.byteCount)
         if hasWeights {
-            let reader = try CheckpointReader(directory: folder.directory, names: folder.definition.names)
+            let reader = try CheckpointReader(&folder)
             let stored = weights.compactMap { reader.tensors[$0.name]?.entry }
             if let first = stored.first, let found = DType(first.dtype) { type = found }
             bytes = stored.reduce(0) { $0 + Int64($1.byteRange.count) }
@@ -58,7 +59,7 @@ public struct ModelSummary: Sendable, Equatable {
     /// - Parameter targets: as in `AdapterSettings`.
     public func adapterParameterCount(targets: [String], rank: Int) -> Int {
         let takesAll = targets.contains("all")
-        return linears.filter { linear in takesAll || targets.contains { Transformer.matches(linear.name, $0) } }
+        return linears.filter { linear in takesAll ? linear.role.isUsualTarget : targets.contains { Transformer.matches(linear.name, $0) } }
             .reduce(0) { $0 + rank * ($1.inputCount + $1.outputCount) }
     }
 

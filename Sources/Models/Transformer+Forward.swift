@@ -6,10 +6,11 @@ extension Transformer {
     ///
     /// - Parameters:
     ///   - tokens: all sequences one after the other, as `layout` divides them.
+    ///   - routers: collects what the routers of mixtures say, for `balanceLoss`.
     ///   - observe: is given the stream before the first block and after each, for inspection; recomputation should be off.
     /// - Returns: [tokens, hidden], f32. Feed it to `Tape.linearCrossEntropy` with `head`, or to `logits`.
     public func hidden(
-        _ tape: Tape, tokens: [Int32], layout: SequenceLayout, observe: ((Int, Value) -> Void)? = nil
+        _ tape: Tape, tokens: [Int32], layout: SequenceLayout, routers: RouterRecord? = nil, observe: ((Int, Value) -> Void)? = nil
     ) -> Value {
         let tables = rotaryTables(length: Int(layout.positions.max() ?? 0) + 1)
         var stream = tape.embedding(embedding, tokens: tokens, scale: spec.embeddingScale)
@@ -18,11 +19,14 @@ extension Transformer {
         observe?(0, stream)
         for layer in layers {
             if recomputesBlocks && layout.caches.isEmpty {
-                stream = tape.checkpoint([stream]) { [unowned self] tape, inputs in
-                    [block(tape, layer, inputs[0], tables: tables, layout: layout)]
-                }[0]
+                let results = tape.checkpoint([stream]) { [unowned self] tape, inputs in
+                    let own = RouterRecord()
+                    return [block(tape, layer, inputs[0], tables: tables, layout: layout, routers: own)] + own.logits
+                }
+                stream = results[0]
+                routers?.logits += results.dropFirst()
             } else {
-                stream = block(tape, layer, stream, tables: tables, layout: layout)
+                stream = block(tape, layer, stream, tables: tables, layout: layout, routers: routers)
             }
             observe?(layer.index + 1, stream)
         }
@@ -37,11 +41,13 @@ extension Transformer {
     }
 
     /// `x + attention(norm(x))`, then `x + feedForward(norm(x))`, with norms on what is added where the family has them.
-    private func block(_ tape: Tape, _ layer: TransformerLayer, _ input: Value, tables: RotaryTables?, layout: SequenceLayout) -> Value {
+    private func block(
+        _ tape: Tape, _ layer: TransformerLayer, _ input: Value, tables: RotaryTables?, layout: SequenceLayout, routers: RouterRecord?
+    ) -> Value {
         var attended = attention(tape, layer, norm(tape, input, layer.attentionNorm), tables: tables, layout: layout)
         if let outputNorm = layer.attentionOutputNorm { attended = norm(tape, attended, outputNorm) }
         let middle = tape.add(input, attended)
-        var fed = feedForward(tape, layer, norm(tape, middle, layer.feedForwardNorm))
+        var fed = feedForward(tape, layer.feedForward, norm(tape, middle, layer.feedForwardNorm), routers)
         if let outputNorm = layer.feedForwardOutputNorm { fed = norm(tape, fed, outputNorm) }
         return tape.add(middle, fed)
     }
@@ -67,12 +73,11 @@ extension Transformer {
         return tape.linear(attended, layer.attentionOutput)
     }
 
-    private func feedForward(_ tape: Tape, _ layer: TransformerLayer, _ input: Value) -> Value {
+    private func feedForward(_ tape: Tape, _ part: TransformerLayer.FeedForward, _ input: Value, _ routers: RouterRecord?) -> Value {
         let kind = spec.feedForward.activation
-        switch layer.feedForward {
-        case .gated(let gate, let up, let down):
-            let both = tape.linear(input, [gate, up])
-            return tape.linear(tape.gatedActivation(gate: both[0], up: both[1], kind: kind), down)
+        switch part {
+        case .gated(let gate, let up, let down): return gated(tape, input, gate, up, down)
+        case .mixture(let mixture): return self.mixture(tape, mixture, input, routers)
         case .fusedGated(let gateUp, let down):
             let inner = down.inputCount
             let both = tape.columns(tape.linear(input, gateUp), [[0..<inner], [inner..<2 * inner]])
@@ -82,8 +87,45 @@ extension Transformer {
         }
     }
 
+    private func gated(_ tape: Tape, _ input: Value, _ gate: Linear, _ up: Linear, _ down: Linear) -> Value {
+        let both = tape.linear(input, [gate, up])
+        return tape.linear(tape.gatedActivation(gate: both[0], up: both[1], kind: spec.feedForward.activation), down)
+    }
+
+    private func mixture(_ tape: Tape, _ mixture: TransformerLayer.Mixture, _ input: Value, _ routers: RouterRecord?) -> Value {
+        guard let settings = spec.mixture else { return input }
+        let logits = tape.linear(input, mixture.router)
+        routers?.logits.append(logits)
+        let routing = tape.route(logits, expertsPerToken: settings.expertsPerToken, normalises: settings.normalisesWeights)
+        for (expert, load) in zip(mixture.experts, routing.loads) where load == 0 { tape.touch(expert.linears) }
+        let mixed = tape.experts(input, routing: routing) { tape, number, rows in
+            let expert = mixture.experts[number]
+            return gated(tape, rows, expert.gate, expert.up, expert.down)
+        }
+        guard let (expert, gate) = mixture.shared else { return mixed }
+        let shared = gated(tape, input, expert.gate, expert.up, expert.down)
+        return tape.add(mixed, tape.sigmoidScaled(shared, gate: tape.linear(input, gate)))
+    }
+
     private func norm(_ tape: Tape, _ input: Value, _ norm: Norm) -> Value {
         if let bias = norm.bias { return tape.layerNorm(input, weight: norm.weight, bias: bias, epsilon: spec.norm.epsilon) }
         return tape.rmsNorm(input, weight: norm.weight, epsilon: spec.norm.epsilon, weightOffset: spec.norm.weightOffset)
+    }
+}
+
+/// What the routers of a forward pass said, layer by layer.
+public final class RouterRecord {
+    public internal(set) var logits: [Value] = []
+    public init() {}
+}
+
+extension Transformer {
+    /// A record for `hidden` when the run asks for the load-balancing loss and the model is a mixture.
+    public func routerRecord() -> RouterRecord? { spec.mixture != nil && balanceWeight > 0 ? RouterRecord() : nil }
+
+    /// The weighted load-balancing loss to be added to a micro-batch's loss, as transformers adds it; nil without a record.
+    public func balanceLoss(_ tape: Tape, _ record: RouterRecord?) -> Value? {
+        guard let record, let mixture = spec.mixture, !record.logits.isEmpty else { return nil }
+        return tape.scaled(tape.loadBalancingLoss(record.logits, expertsPerToken: mixture.expertsPerToken), by: Float(balanceWeight))
     }
 }

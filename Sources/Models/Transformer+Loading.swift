@@ -26,7 +26,7 @@ extension Transformer {
         var folder = try ModelFolder(directory: directory)
         try checkStorage(folder)
         if let scaling = options.rotaryScaling { folder.stretch(scaling) }
-        let reader = try CheckpointReader(directory: directory, names: folder.definition.names)
+        let reader = try CheckpointReader(&folder)
         let head = folder.spec.headWeight(names: folder.definition.names)
         let (embeddingSource, notes) = try settleTie(&folder, reader: reader, head: head)
         try checkNames(folder, reader: reader, head: head, embeddingSource: embeddingSource)
@@ -89,7 +89,7 @@ extension Transformer {
         let embedding = folder.definition.names.module(.embedding) + ".weight"
         guard folder.spec.tiesEmbeddings, let stored = reader.tensors[head.name] else { return (embedding, []) }
         guard let table = reader.tensors[embedding] else { return (head.name, []) }
-        let isSame = table.entry.dtype == stored.entry.dtype && areEqual(table.file.bytes(table.entry), stored.file.bytes(stored.entry))
+        let isSame = table.entry.dtype == stored.entry.dtype && areEqual(table.bytes, stored.bytes)
         if isSame { return (embedding, []) }
         folder.spec.tiesEmbeddings = false
         return (

@@ -28,6 +28,8 @@ public final class Transformer: @unchecked Sendable {
     public let notes: [String]
     /// What the adapter on the linears is, as its file will say.
     public var adapterConfiguration: AdapterConfiguration?
+    /// Weight of the load-balancing loss of a mixture in training; 0 leaves it out. Starts as the configuration has it.
+    public var balanceWeight: Double
     /// Recompute each block on the way back instead of keeping its activations.
     public var recomputesBlocks = false
 
@@ -45,6 +47,7 @@ public final class Transformer: @unchecked Sendable {
         self.folder = folder
         self.backend = backend
         self.notes = notes
+        balanceWeight = spec.mixture.map { $0.isBalanced ? $0.balanceWeight : 0 } ?? 0
         let dimension = spec.headDimension, maximum = spec.maximumPositions
         rotary = RotaryEmbedding(spec: spec.rotary, headDimension: dimension, maximumPositions: maximum)
         slidingRotary = spec.slidingRotary.map { RotaryEmbedding(spec: $0, headDimension: dimension, maximumPositions: maximum) }

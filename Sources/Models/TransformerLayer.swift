@@ -34,14 +34,32 @@ public struct TransformerLayer: Sendable {
         /// Gate and up in one matrix, gate first.
         case fusedGated(gateUp: Linear, down: Linear)
         case plain(up: Linear, down: Linear)
+        case mixture(Mixture)
 
         var linears: [Linear] {
             switch self {
             case .gated(let gate, let up, let down): [gate, up, down]
             case .fusedGated(let gateUp, let down): [gateUp, down]
             case .plain(let up, let down): [up, down]
+            case .mixture(let mixture): mixture.linears
             }
         }
+    }
+
+    /// A mixture of experts.
+    public struct Mixture: Sendable {
+        public struct Expert: Sendable {
+            public let gate, up, down: Linear
+            var linears: [Linear] { [gate, up, down] }
+        }
+
+        public let router: Linear
+        public let experts: [Expert]
+        /// For all tokens, and the gate in front of it.
+        public let shared: (expert: Expert, gate: Linear)?
+
+        var sharedLinears: [Linear] { shared.map { $0.expert.linears + [$0.gate] } ?? [] }
+        var linears: [Linear] { [router] + experts.flatMap(\.linears) + sharedLinears }
     }
 
     public let index: Int
@@ -61,6 +79,12 @@ public struct TransformerLayer: Sendable {
 
     public var linears: [Linear] { projection.linears + [attentionOutput] + feedForward.linears }
 
+    /// What `lora_target: all` means: the linear layers as transformers 5 has them, where routers and experts are none.
+    public var usualTargets: [Linear] {
+        guard case .mixture(let mixture) = feedForward else { return linears }
+        return projection.linears + [attentionOutput] + mixture.sharedLinears
+    }
+
     init(_ spec: ArchitectureSpec, _ index: Int, _ parts: WeightParts) throws(ModelError) {
         self.index = index
         attentionNorm = try parts.norm(.attentionNorm, index)
@@ -76,12 +100,7 @@ public struct TransformerLayer: Sendable {
         attentionOutput = try parts.linear(.attentionOutput, index)
         attentionOutputNorm = spec.hasOutputNorms ? try parts.norm(.attentionOutputNorm, index) : nil
         feedForwardNorm = try parts.norm(.feedForwardNorm, index)
-        let down = try parts.linear(.down, index)
-        switch spec.feedForward.layout {
-        case .gated: feedForward = .gated(gate: try parts.linear(.gate, index), up: try parts.linear(.up, index), down: down)
-        case .fusedGated: feedForward = .fusedGated(gateUp: try parts.linear(.gateUp, index), down: down)
-        case .plain: feedForward = .plain(up: try parts.linear(.up, index), down: down)
-        }
+        feedForward = try parts.feedForward(spec, index)
         feedForwardOutputNorm = spec.hasOutputNorms ? try parts.norm(.feedForwardOutputNorm, index) : nil
         attentionShape = spec.attentionShape(layer: index)
         isSliding = spec.attention.slidingLayers.contains(index)
@@ -112,8 +131,8 @@ struct WeightParts {
     let names: WeightNames
     let file: String
 
-    func parameter(_ role: WeightRole, _ layer: Int = 0, _ suffix: String = ".weight") throws(ModelError) -> Parameter {
-        let name = names.module(role, layer: layer) + suffix
+    func parameter(_ role: WeightRole, _ layer: Int = 0, expert: Int = 0) throws(ModelError) -> Parameter {
+        let name = names.module(role, layer: layer, expert: expert) + ".weight"
         guard let parameter = found[name] else { throw .missingTensor(file: file, tensor: name, expected: [], also: 0) }
         return parameter
     }
@@ -122,8 +141,36 @@ struct WeightParts {
         Norm(weight: try parameter(role, layer), bias: found[names.module(role, layer: layer) + ".bias"])
     }
 
-    func linear(_ role: WeightRole, _ layer: Int) throws(ModelError) -> Linear {
-        let module = names.module(role, layer: layer)
-        return Linear(name: module, weight: .dense(try parameter(role, layer)), bias: found[module + ".bias"])
+    func linear(_ role: WeightRole, _ layer: Int, expert: Int = 0) throws(ModelError) -> Linear {
+        let module = names.module(role, layer: layer, expert: expert)
+        return Linear(name: module, weight: .dense(try parameter(role, layer, expert: expert)), bias: found[module + ".bias"])
+    }
+
+    func feedForward(_ spec: ArchitectureSpec, _ layer: Int) throws(ModelError) -> TransformerLayer.FeedForward {
+        if let mixture = spec.mixture, mixture.layers.contains(layer) { return .mixture(try self.mixture(mixture, layer)) }
+        let down = try linear(.down, layer)
+        switch spec.feedForward.layout {
+        case .gated: return .gated(gate: try linear(.gate, layer), up: try linear(.up, layer), down: down)
+        case .fusedGated: return .fusedGated(gateUp: try linear(.gateUp, layer), down: down)
+        case .plain: return .plain(up: try linear(.up, layer), down: down)
+        }
+    }
+
+    private func mixture(_ spec: MixtureSpec, _ layer: Int) throws(ModelError) -> TransformerLayer.Mixture {
+        var experts: [TransformerLayer.Mixture.Expert] = []
+        for number in 0..<spec.expertCount {
+            experts.append(
+                .init(
+                    gate: try linear(.expertGate, layer, expert: number), up: try linear(.expertUp, layer, expert: number),
+                    down: try linear(.expertDown, layer, expert: number)))
+        }
+        var shared: (expert: TransformerLayer.Mixture.Expert, gate: Linear)?
+        if spec.sharedIntermediateSize != nil {
+            shared = (
+                .init(gate: try linear(.sharedGate, layer), up: try linear(.sharedUp, layer), down: try linear(.sharedDown, layer)),
+                try linear(.sharedRouter, layer)
+            )
+        }
+        return .init(router: try linear(.router, layer), experts: experts, shared: shared)
     }
 }

@@ -13,6 +13,8 @@ public struct WeightDescription: Sendable, Equatable {
 
     public let role: WeightRole
     public let layer: Int
+    /// The expert's number; 0 for weights outside of mixtures.
+    public let expert: Int
     public let kind: Kind
     /// The module path: `model.layers.0.self_attn.q_proj`.
     public let module: String
@@ -58,6 +60,7 @@ private struct WeightList {
     let spec: ArchitectureSpec
     let names: WeightNames
     var layer = 0
+    var expert = 0
     var weights: [WeightDescription] = []
 
     mutating func appendAttention() {
@@ -81,6 +84,10 @@ private struct WeightList {
     mutating func appendFeedForward() {
         let hidden = spec.hiddenSize, inner = spec.intermediateSize, feedForward = spec.feedForward
         appendNorm(.feedForwardNorm)
+        if let mixture = spec.mixture, mixture.layers.contains(layer) {
+            appendMixture(mixture)
+            return
+        }
         switch feedForward.layout {
         case .gated:
             appendLinear(.gate, [inner, hidden], hasBias: feedForward.hasBias)
@@ -89,6 +96,25 @@ private struct WeightList {
         case .plain: appendLinear(.up, [inner, hidden], hasBias: feedForward.hasBias)
         }
         appendLinear(.down, [hidden, inner], hasBias: feedForward.hasBias)
+        if spec.hasOutputNorms { appendNorm(.feedForwardOutputNorm) }
+    }
+
+    mutating func appendMixture(_ mixture: MixtureSpec) {
+        let hidden = spec.hiddenSize, inner = mixture.intermediateSize
+        append(.router, .matrix, [mixture.expertCount, hidden])
+        for number in 0..<mixture.expertCount {
+            expert = number
+            append(.expertGate, .matrix, [inner, hidden])
+            append(.expertUp, .matrix, [inner, hidden])
+            append(.expertDown, .matrix, [hidden, inner])
+        }
+        expert = 0
+        if let shared = mixture.sharedIntermediateSize {
+            append(.sharedGate, .matrix, [shared, hidden])
+            append(.sharedUp, .matrix, [shared, hidden])
+            append(.sharedDown, .matrix, [hidden, shared])
+            append(.sharedRouter, .matrix, [1, hidden])
+        }
         if spec.hasOutputNorms { appendNorm(.feedForwardOutputNorm) }
     }
 
@@ -103,10 +129,10 @@ private struct WeightList {
     }
 
     mutating func append(_ role: WeightRole, _ kind: WeightDescription.Kind, _ shape: [Int]) {
-        let module = names.module(role, layer: layer)
+        let module = names.module(role, layer: layer, expert: expert)
         weights.append(
             WeightDescription(
-                role: role, layer: layer, kind: kind, module: module, name: module + (kind == .bias ? ".bias" : ".weight"), shape: shape,
+                role: role, layer: layer, expert: expert, kind: kind, module: module, name: module + (kind == .bias ? ".bias" : ".weight"), shape: shape,
                 isStoredTransposed: names.storesTransposed && kind == .matrix && role.isPerLayer))
     }
 }

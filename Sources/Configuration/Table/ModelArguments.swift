@@ -30,8 +30,7 @@ extension ArgumentTable {
         .flag("use_unsloth", false, "Use Unsloth's kernels.").noEffect("The engine has its own fused operations."),
         .flag("use_unsloth_gc", false, "Use Unsloth's gradient checkpointing.").noEffect("Gradient checkpointing is the engine's own."),
         .flag("enable_liger_kernel", false, "Use Liger's kernels.").noEffect("The engine has its own fused operations."),
-        .optionalNumber("moe_aux_loss_coef", "Weight of the load-balancing loss of mixture-of-experts models.")
-            .later("Mixture-of-experts models are not built yet.").atLeast(0),
+        .optionalNumber("moe_aux_loss_coef", "Weight of the load-balancing loss of mixture-of-experts models.").atLeast(0),
         .flag("disable_gradient_checkpointing", false, "Keep all activations: faster, more memory."),
         .flag("use_reentrant_gc", true, "Reentrant gradient checkpointing.").noEffect("Both kinds give the same numbers; there is one here."),
         .flag("upcast_layernorm", false, "Norm weights in fp32.").noEffect("Norms are always computed in fp32."),

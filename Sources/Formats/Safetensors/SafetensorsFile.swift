@@ -16,6 +16,13 @@ public struct TensorEntry: Sendable, Equatable {
     public let byteRange: Range<Int>
 
     public var elementCount: Int { byteRange.count / dtype.byteCount }
+
+    public init(name: String, dtype: SafetensorsType, shape: [Int], byteRange: Range<Int>) {
+        self.name = name
+        self.dtype = dtype
+        self.shape = shape
+        self.byteRange = byteRange
+    }
 }
 
 public final class SafetensorsFile: Sendable {

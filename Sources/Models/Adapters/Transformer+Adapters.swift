@@ -72,7 +72,7 @@ extension Transformer {
 
     /// The layers that PEFT's `target_modules` would pick: a target is the last part, or the last parts, of a module's path.
     private func targeted(_ targets: [String]) throws(ModelError) -> [Linear] {
-        if targets.contains("all") { return linears }
+        if targets.contains("all") { return layers.flatMap(\.usualTargets) }
         for target in targets where !linears.contains(where: { Self.matches($0.name, target) }) {
             throw .unknownTarget(target: target, available: targetNames)
         }

@@ -25,6 +25,8 @@ public struct ArchitectureSpec: Sendable, Equatable {
     public var positions: PositionKind
     public var attention: AttentionSpec
     public var feedForward: FeedForwardSpec
+    /// The layers whose feed-forward part is a mixture of experts; nil for dense models.
+    public var mixture: MixtureSpec?
     /// The embedding's rows are multiplied by this (Gemma: the root of the hidden size).
     public var embeddingScale: Float
     /// A norm right after the embedding (BLOOM).
@@ -151,6 +153,24 @@ public struct FeedForwardSpec: Sendable, Equatable {
     }
 }
 
+/// A mixture of experts: small gated feed-forward networks, of which each token goes through a few.
+public struct MixtureSpec: Sendable, Equatable {
+    public var expertCount: Int
+    public var expertsPerToken: Int
+    /// Inner width of one expert.
+    public var intermediateSize: Int
+    /// The weights of a token's experts add up to one.
+    public var normalisesWeights: Bool
+    /// Inner width of an expert for all tokens, behind a sigmoid gate of its own (Qwen2-MoE).
+    public var sharedIntermediateSize: Int?
+    /// The layers that are mixtures; the others are dense.
+    public var layers: Set<Int>
+    /// Weight of the load-balancing loss, where it is asked for (`router_aux_loss_coef`).
+    public var balanceWeight: Double
+    /// Whether the configuration asks for it (`output_router_logits`).
+    public var isBalanced: Bool
+}
+
 extension ArchitectureSpec {
     /// What most decoder-only families share: the common keys with the names that Llama gave them.
     public init(decoder fields: ConfigurationFields) throws(ModelError) {
@@ -181,6 +201,7 @@ extension ArchitectureSpec {
         rotary = try fields.rotary(maximumPositions: maximumPositions)
         attention = AttentionSpec()
         feedForward = FeedForwardSpec(activation: try fields.gatedActivation())
+        mixture = nil
         slidingRotary = nil
         positions = .rotary
         embeddingScale = 1

@@ -79,6 +79,16 @@ public struct ConfigurationFields: Sendable {
         return text
     }
 
+    /// A list of whole numbers, empty when the key is absent.
+    public func integers(_ key: String, atMost most: Int) throws(ModelError) -> [Int] {
+        guard let found = value(key) else { return [] }
+        let numbers = (found.arrayValue ?? []).compactMap(\.intValue).filter { $0 >= 0 && $0 <= most }
+        guard let count = found.arrayValue?.count, numbers.count == count else {
+            throw invalid(key, "a list of whole numbers from 0 to \(most)", found)
+        }
+        return numbers
+    }
+
     public func fields(_ key: String) throws(ModelError) -> ConfigurationFields? {
         guard let found = value(key) else { return nil }
         guard let object = found.objectValue else { throw invalid(key, "an object", found) }

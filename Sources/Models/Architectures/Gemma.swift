@@ -60,13 +60,7 @@ extension ArchitectureSpec {
         _ fields: ConfigurationFields, defaultWindow: Int, defaultPattern: Int
     ) throws(ModelError) {
         attention.slidingWindow = try fields.integer("sliding_window", default: defaultWindow, atMost: 1 << 30)
-        if let types = fields.value("layer_types") {
-            guard let list = types.arrayValue, list.count == layerCount else {
-                throw fields.invalid("layer_types", "a list of \(layerCount) kinds of layers", types)
-            }
-            attention.slidingLayers = Set(list.indices.filter { list[$0].stringValue == "sliding_attention" })
-            return
-        }
+        if try readLayerKinds(fields, window: attention.slidingWindow) { return }
         let pattern = try fields.integer("sliding_window_pattern", default: defaultPattern)
         attention.slidingLayers = Set((0..<layerCount).filter { ($0 + 1) % pattern != 0 })
     }

@@ -12,6 +12,18 @@ public enum WeightRole: String, Sendable, Hashable, CaseIterable {
     case feedForwardOutputNorm
     case finalNorm, head
 
+    /// Whether `lora_target: all` takes it: the linear layers as transformers 5 has them, where routers and experts are none.
+    public var isUsualTarget: Bool {
+        switch self {
+        case .query, .key, .value, .queryKeyValue, .attentionOutput, .gate, .up, .down, .gateUp, .sharedGate, .sharedUp, .sharedDown,
+            .sharedRouter:
+            true
+        case .embedding, .positionEmbedding, .embeddingNorm, .attentionNorm, .queryNorm, .keyNorm, .attentionOutputNorm, .feedForwardNorm,
+            .router, .expertGate, .expertUp, .expertDown, .feedForwardOutputNorm, .finalNorm, .head:
+            false
+        }
+    }
+
     /// Whether each layer has one.
     public var isPerLayer: Bool {
         switch self {
@@ -33,14 +45,18 @@ public struct WeightNames: Sendable {
     public let optionalPrefix: String?
     /// Matrices are stored [in, out] (GPT-2's Conv1D).
     public let storesTransposed: Bool
+    /// What transformers 5 calls experts that lie in one tensor; nil for dense families.
+    public let fused: FusedExpertNames?
 
     public init(
-        _ patterns: [WeightRole: String], ignoredSuffixes: [String] = [], optionalPrefix: String? = nil, storesTransposed: Bool = false
+        _ patterns: [WeightRole: String], ignoredSuffixes: [String] = [], optionalPrefix: String? = nil, storesTransposed: Bool = false,
+        fused: FusedExpertNames? = nil
     ) {
         self.patterns = patterns
         self.ignoredSuffixes = ignoredSuffixes
         self.optionalPrefix = optionalPrefix
         self.storesTransposed = storesTransposed
+        self.fused = fused
     }
 
     /// `model.layers.3.self_attn.q_proj` for `.query` of layer 3.
@@ -62,7 +78,7 @@ public struct WeightNames: Sendable {
     public func replacing(_ changes: [WeightRole: String]) -> WeightNames {
         WeightNames(
             patterns.merging(changes) { $1 }, ignoredSuffixes: ignoredSuffixes, optionalPrefix: optionalPrefix,
-            storesTransposed: storesTransposed)
+            storesTransposed: storesTransposed, fused: fused)
     }
 
     /// The names that Llama introduced and most families kept.
@@ -93,5 +109,21 @@ public struct WeightNames: Sendable {
             .finalNorm: "model.norm",
             .head: "lm_head",
         ],
-        ignoredSuffixes: [".rotary_emb.inv_freq", ".attn.masked_bias"])
+        ignoredSuffixes: [".rotary_emb.inv_freq", ".attn.masked_bias"],
+        fused: FusedExpertNames(experts: "model.layers.#.mlp.experts", router: "model.layers.#.mlp.gate"))
+}
+
+/// The module paths of transformers 5's own layout of a mixture: `gate_up_proj` [E, 2 inner, hidden] and `down_proj`
+/// [E, hidden, inner] below `experts`, and the router. `#` stands for the layer's number.
+public struct FusedExpertNames: Sendable {
+    let experts: String
+    let router: String
+
+    func gateUp(layer: Int) -> String { experts.replacingHash(layer) + ".gate_up_proj" }
+    func down(layer: Int) -> String { experts.replacingHash(layer) + ".down_proj" }
+    func router(layer: Int) -> String { router.replacingHash(layer) + ".weight" }
+}
+
+extension String {
+    fileprivate func replacingHash(_ number: Int) -> String { split(separator: "#").joined(separator: String(number)) }
 }

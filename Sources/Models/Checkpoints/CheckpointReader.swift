@@ -6,7 +6,10 @@ import Tensors
 /// not read: a tensor's bytes come from the page cache when something touches them.
 final class CheckpointReader {
     struct Location {
-        let file: SafetensorsFile
+        /// Keeps the bytes alive.
+        let owner: AnyObject
+        let bytes: UnsafeRawBufferPointer
+        /// The file to name in errors.
         let path: String
         let entry: TensorEntry
     }
@@ -17,7 +20,7 @@ final class CheckpointReader {
     let mainFile: String
 
     /// - Parameter names: whose optional prefix is put back where a checkpoint leaves it out.
-    init(directory: String, names: WeightNames? = nil) throws(ModelError) {
+    private init(directory: String, names: WeightNames?) throws(ModelError) {
         self.directory = directory
         let single = Path.join(directory, "model.safetensors")
         let index = Path.join(directory, "model.safetensors.index.json")
@@ -33,6 +36,16 @@ final class CheckpointReader {
         }
         if let prefix = names?.optionalPrefix, let head = names?.module(.head) { completeNames(prefix: prefix, head: head) }
     }
+
+    /// The checkpoint of a folder, experts apart; whether they lie together in the files is noted in the folder.
+    convenience init(_ folder: inout ModelFolder) throws(ModelError) {
+        let names = folder.definition.names
+        try self.init(directory: folder.directory, names: names)
+        folder.storesExpertsFused = try separateExperts(folder.spec, names: names)
+    }
+
+    func add(_ location: Location) { tensors[location.entry.name] = location }
+    func remove(_ name: String) { tensors[name] = nil }
 
     /// Published GPT-2 and BLOOM checkpoints hold the model below its head, so every name lacks the first part.
     private func completeNames(prefix: String, head: String) {
@@ -53,10 +66,10 @@ final class CheckpointReader {
         guard let stored = DType(entry.dtype), stored.isFloatingPoint else {
             throw .unsupportedType(file: location.path, tensor: name, found: entry.dtype.rawValue)
         }
-        let bytes = location.file.bytes(entry)
+        let bytes = location.bytes
         guard let address = bytes.baseAddress, !bytes.isEmpty else { return Tensor.zeros(entry.shape, type ?? stored) }
         var tensor = Tensor(
-            borrowing: address, count: entry.elementCount, owner: location.file, shape: entry.shape, dtype: stored)
+            borrowing: address, count: entry.elementCount, owner: location.owner, shape: entry.shape, dtype: stored)
         if Int(bitPattern: address) % stored.byteCount != 0 { tensor = Self.realigned(tensor) }
         guard let type, type != stored else { return tensor }
         let converted = Tensor.zeros(entry.shape, type)
@@ -75,7 +88,7 @@ final class CheckpointReader {
         let file: SafetensorsFile
         do { file = try SafetensorsFile(path: path) } catch { throw .unreadable(reason: error.description) }
         for entry in file.tensors where wanted?.contains(entry.name) ?? true {
-            tensors[entry.name] = Location(file: file, path: path, entry: entry)
+            add(Location(owner: file, bytes: file.bytes(entry), path: path, entry: entry))
         }
     }
 

@@ -43,7 +43,7 @@ public struct CheckpointWriter {
 
     /// The files that `write` will make, so that a plan can be shown and disk space checked.
     public func shards() -> [Shard] {
-        Self.shards(of: model.parameters.map { ($0.name, Int64($0.count * type(of: $0).byteCount)) }, maximum: options.maximumShardBytes)
+        Self.shards(of: storedTensors().map { ($0.name, $0.bytes(options.dtype)) }, maximum: options.maximumShardBytes)
     }
 
     /// Fills shards in order; a tensor larger than the limit gets one of its own.
@@ -97,26 +97,22 @@ public struct CheckpointWriter {
 
     private func writeWeights(to directory: String, progress: (Int, Int) -> Bool) throws -> Bool {
         let shards = shards()
-        let parameters = Dictionary(model.parameters.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-        let transposed = Set(model.spec.weights(names: model.names).filter(\.isStoredTransposed).map(\.name))
+        let stored = Dictionary(storedTensors().map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         let linears = Dictionary(model.linears.map { ($0.name + ".weight", $0) }, uniquingKeysWith: { first, _ in first })
         var written = 0
         for shard in shards {
             let entries = shard.tensors.compactMap { name in
-                parameters[name].map {
-                    TensorFile.Entry(name: name, shape: transposed.contains(name) ? $0.shape.reversed() : $0.shape, dtype: type(of: $0))
-                }
+                stored[name].map { TensorFile.Entry(name: name, shape: $0.shape, dtype: options.dtype ?? $0.dtype) }
             }
             let isWhole = try TensorFile.write(Path.join(directory, shard.name), entries: entries) { entry in
-                guard let parameter = parameters[entry.name], progress(written, parameters.count) else { return nil }
+                guard let tensor = stored[entry.name], progress(written, stored.count) else { return nil }
                 written += 1
-                let contents = self.contents(of: parameter, linear: linears[entry.name], dtype: entry.dtype)
-                return transposed.contains(entry.name) ? contents?.transposed() : contents
+                return tensor.assembled(dtype: entry.dtype) { contents(of: $0, linear: linears[$0.name], dtype: entry.dtype) }
             }
             guard isWhole else { return false }
         }
         try writeIndex(shards, to: directory)
-        return progress(written, parameters.count)
+        return progress(written, stored.count)
     }
 
     private func contents(of parameter: Parameter, linear: Linear?, dtype: DType) -> Tensor? {
@@ -141,8 +137,6 @@ public struct CheckpointWriter {
         let object: JSONObject = ["metadata": ["total_size": .integer(total)], "weight_map": .object(map)]
         try FileSystem.writeAtomically(index, text: JSONValue.object(object).text(style: .indented(2)) + "\n")
     }
-
-    private func type(of parameter: Parameter) -> DType { options.dtype ?? parameter.value.dtype }
 
     private static func padded(_ number: Int) -> String {
         let digits = String(number)

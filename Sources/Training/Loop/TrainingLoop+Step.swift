@@ -61,12 +61,18 @@ extension TrainingLoop {
         let tape = Tape(
             backend: model.backend, isRecording: true, random: RandomGenerator(seed: settings.seed, stream: UInt64(place)))
         let layout = SequenceLayout(cumulativeLengths: batch.cumulativeLengths, positions: batch.positions)
-        let hidden = model.hidden(tape, tokens: batch.tokens, layout: layout)
+        let routers = model.routerRecord()
+        let hidden = model.hidden(tape, tokens: batch.tokens, layout: layout, routers: routers)
         let output = tape.linearCrossEntropy(
             hidden, head: model.head, targets: batch.targets, normalizer: Float(labels),
             labelSmoothing: Float(settings.labelSmoothing))
-        tape.backward(output.loss)
-        return output.lossSum / Double(labels)
+        guard let balance = model.balanceLoss(tape, routers) else {
+            tape.backward(output.loss)
+            return output.lossSum / Double(labels)
+        }
+        let balanceValue = Double(tape.tensor(balance).floats()[0])
+        tape.backward(tape.add(output.loss, balance))
+        return output.lossSum / Double(labels) + balanceValue
     }
 
     /// Clips and updates. Gradients that are not numbers are dropped with a word about where they come from: one bad sample

@@ -20,6 +20,7 @@ public enum TrainableModel {
             try putAdapterOn(model, configuration, settings, checkpoint: checkpoint)
         }
         model.recomputesBlocks = settings.recomputesBlocks
+        if let weight = configuration[.moeAuxLossCoef], weight > 0 { model.balanceWeight = weight }
         for parameter in model.trainableParameters { takeOwnMemory(parameter) }
         return model
     }

@@ -37,10 +37,11 @@ public struct MemoryPlan: Sendable {
         backend.resetPeakMemory()
         let tape = Tape(backend: backend, isRecording: true)
         let layout = SequenceLayout(cumulativeLengths: batch.cumulativeLengths, positions: batch.positions)
-        let hidden = model.hidden(tape, tokens: batch.tokens, layout: layout)
+        let routers = model.routerRecord()
+        let hidden = model.hidden(tape, tokens: batch.tokens, layout: layout, routers: routers)
         let output = tape.linearCrossEntropy(
             hidden, head: model.head, targets: batch.targets, normalizer: 1, labelSmoothing: Float(labelSmoothing))
-        tape.backward(output.loss)
+        tape.backward(model.balanceLoss(tape, routers).map { tape.add(output.loss, $0) } ?? output.loss)
         tape.reset()
         let peak = Int64(backend.memory.peakBytes)
         for parameter in model.trainableParameters { parameter.gradient = nil }

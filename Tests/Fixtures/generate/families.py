@@ -5,11 +5,13 @@ Run from the root of the repository, with torch 2.13 (CPU), transformers 5.6.0, 
     python Tests/Fixtures/generate/families.py [family ...]
 
 Weights are rounded to bf16 and stored so; the reference widens them and computes in f32. Each folder holds the checkpoint
-(config.json, model.safetensors) and what is expected of it (expected.safetensors: logits, gradients, logits in bf16; expected.json:
-loss, 32 greedy tokens, ten losses of LoRA training). Families that transformers 5 leaves to code on the hub are written down here
-in a few lines from their published formulas. Everything is seeded.
+(config.json, model.safetensors) and what is expected of it (expected.safetensors: logits and gradients in f32, the same from a
+model that computes in bf16; expected.json: loss, 32 greedy tokens, ten losses of LoRA training). Mixtures of experts come with
+the load-balancing loss and with the experts of a layer in one tensor (`fused`). Families that transformers 5 leaves to code on
+the hub are written down here in a few lines from their published formulas. Everything is seeded.
 """
 
+import copy
 import json
 import math
 import shutil
@@ -38,6 +40,8 @@ PROMPT = [0, 14, 7, 29, 32]
 COMMON = dict(
     vocab_size=VOCABULARY, hidden_size=HIDDEN, intermediate_size=INNER, num_hidden_layers=2, num_attention_heads=HEADS,
     num_key_value_heads=2, max_position_embeddings=64, bos_token_id=0, eos_token_id=1, pad_token_id=2)
+ALL = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+ATTENTION = ALL[:4]
 CLASSES = {"GPT2": "GPT2LMHeadModel", "Gemma3Text": "Gemma3ForCausalLM"}
 PLAIN_ROPE = {"rope_type": "default", "rope_theta": 10000.0}
 
@@ -55,6 +59,8 @@ def randomise(model, seed):
                 value = 0.2 * noise
             elif is_norm:
                 value = 1 + 0.2 * noise
+            elif name.endswith("mlp.gate.weight"):  # A router: choices must not hang on the last bit.
+                value = noise
             else:
                 value = 0.25 * noise
             parameter.copy_(value.to(torch.bfloat16).float())
@@ -89,10 +95,14 @@ def greedy(model):
     return tokens[len(PROMPT):]
 
 
-def adapter_steps(model, targets):
+def adapter_steps(model, targets, rename):
     """Ten losses of AdamW on a LoRA adapter whose A and B start from a fixed sine, which the test can make as well."""
     tuned = get_peft_model(model, LoraConfig(r=2, lora_alpha=4, target_modules=targets, bias="none"))
-    trained = {name.replace(".default", ""): p for name, p in tuned.named_parameters() if "lora_" in name}
+    trained = {}
+    for name, parameter in tuned.named_parameters():
+        if "lora_" in name:
+            module, kind = name.removeprefix("base_model.model.").split(".lora_")
+            trained[rename(module + ".weight").removesuffix(".weight") + ".lora_" + kind] = parameter
     for index, (_, parameter) in enumerate(sorted(trained.items())):
         with torch.no_grad():
             steps = torch.arange(parameter.numel(), dtype=torch.float64)
@@ -110,44 +120,84 @@ def adapter_steps(model, targets):
     return losses
 
 
-def write(name, model, configuration=None, rename=lambda name: name, targets=None, keeps_bfloat16=True):
+def balanced(model, weight):
+    """The load-balancing loss of both sequences in one padded batch, and the routers' gradients with it."""
+    model.zero_grad()
+    length = max(map(len, SEQUENCES))
+    tokens = torch.tensor([row + [2] * (length - len(row)) for row in SEQUENCES])
+    mask = torch.tensor([[1] * len(row) + [0] * (length - len(row)) for row in SEQUENCES])
+    output = model(tokens, attention_mask=mask, output_router_logits=True)
+    labels = torch.tensor([row + [-100] * (length - len(row)) for row in LABELS])[:, 1:]
+    loss = functional.cross_entropy(output.logits[:, :-1].flatten(0, 1), labels.flatten(), ignore_index=-100) + weight * output.aux_loss
+    loss.backward()
+    routers = {"balanced." + name: p.grad.clone() for name, p in model.named_parameters() if name.endswith("mlp.gate.weight")}
+    return output.aux_loss.item(), routers
+
+
+def split_experts(name, value, rename):
+    """Checkpoints name each expert's matrices; transformers 5 computes with one tensor for all."""
+    if name.endswith(".experts.gate_up_proj"):
+        for index, both in enumerate(value):
+            gate, up = both.chunk(2, 0)
+            yield rename(f"{name.removesuffix('gate_up_proj')}{index}.gate_proj.weight"), gate
+            yield rename(f"{name.removesuffix('gate_up_proj')}{index}.up_proj.weight"), up
+    elif name.endswith(".experts.down_proj"):
+        for index, down in enumerate(value):
+            yield rename(f"{name.removesuffix('down_proj')}{index}.down_proj.weight"), down
+    else:
+        yield rename(name), value
+
+
+def gradients_of(model, rename):
+    model.zero_grad()
+    loss = loss_of(model)
+    loss.backward()
+    found = [pair for name, p in model.named_parameters() for pair in split_experts(name, p.grad, rename)]
+    return loss.item(), {name: value.clone() for name, value in found}
+
+
+def write(name, model, configuration=None, rename=lambda name: name, targets=None):
     """Saves a checkpoint as its family publishes it, and what it must give."""
     directory = ROOT / name
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     if configuration is None:
         model.to(torch.bfloat16).save_pretrained(directory)
-        (directory / "generation_config.json").unlink(missing_ok=True)
+        if name in MIXTURES:
+            model.save_pretrained(directory / "fused", save_original_format=False)
+        for folder in [directory, directory / "fused"]:
+            (folder / "generation_config.json").unlink(missing_ok=True)
         native = transformers.AutoModelForCausalLM.from_pretrained(directory, dtype=torch.bfloat16, attn_implementation="eager").eval()
         model = transformers.AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32, attn_implementation="eager").eval()
     else:
         (directory / "config.json").write_text(json.dumps(configuration, indent=2, sort_keys=True) + "\n")
         weights = {rename(name): value.to(torch.bfloat16).contiguous() for name, value in model.state_dict().items()}
         save_file(weights, str(directory / "model.safetensors"), metadata={"format": "pt"})
-        native = None
-    model.zero_grad()
-    loss = loss_of(model)
-    loss.backward()
-    # Gradients of the first layer have come through all others; those are left out to keep the files small.
-    values = {
-        "gradient." + rename(name): parameter.grad.clone() for name, parameter in model.named_parameters()
-        if not any(f".{layer}." in name for layer in (1, 2))}
+        native = copy.deepcopy(model).to(torch.bfloat16)
+    loss, gradients = gradients_of(model, rename)
+    _, rough = gradients_of(native, rename)
+    values = {"gradient." + key: value for key, value in gradients.items()}
+    values.update({"gradient.bfloat16." + key: value.to(torch.bfloat16) for key, value in rough.items()})
     values["logits"] = logits_of(model)
-    if native is not None and keeps_bfloat16:
-        values["logits.bfloat16"] = logits_of(native)
+    values["logits.bfloat16"] = logits_of(native).to(torch.bfloat16)
+    expected = {"loss": loss, "greedy": greedy(model), "targets": [rename(target + ".weight").removesuffix(".weight") for target in targets]}
+    if name in MIXTURES:
+        expected["balanceWeight"] = 0.5
+        expected["balance"], routers = balanced(model, 0.5)
+        values.update({rename(key): value for key, value in routers.items()})
     save_file({key: value.contiguous().clone() for key, value in values.items()}, str(directory / "expected.safetensors"))
-    expected = {"loss": loss.item(), "greedy": greedy(model)}
-    if targets:
-        expected["targets"] = targets
-        expected["adapterLosses"] = adapter_steps(model, targets)
+    used = [key for key, value in gradients.items() if value.any()]  # Some experts get no token.
+    cosines = {key: functional.cosine_similarity(rough[key].float().flatten(), gradients[key].flatten(), 0).item() for key in used}
+    print(name, "least cosine of a gradient in bf16", min(cosines.items(), key=lambda pair: pair[1]))
+    expected["adapterLosses"] = adapter_steps(model, targets, rename)
     (directory / "expected.json").write_text(json.dumps(expected) + "\n")
 
 
-def from_transformers(name, class_name, seed, targets=None, **settings):
+def from_transformers(name, class_name, seed, targets, rename=lambda name: name, **settings):
     configuration = getattr(transformers, class_name + "Config")(**settings)
     configuration._attn_implementation = "eager"
     model_class = getattr(transformers, CLASSES.get(class_name, class_name + "ForCausalLM"))
-    write(name, randomise(model_class(configuration), seed), targets=targets)
+    write(name, randomise(model_class(configuration), seed), rename=rename, targets=targets)
 
 
 class Norm(nn.Module):
@@ -157,7 +207,8 @@ class Norm(nn.Module):
         self.epsilon = epsilon
 
     def forward(self, x):
-        return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.epsilon) * self.weight
+        wide = x.float()
+        return (wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + self.epsilon)).to(x.dtype) * self.weight
 
 
 def causal_attention(query, key, value, slopes=None):
@@ -170,7 +221,8 @@ def causal_attention(query, key, value, slopes=None):
     if slopes is not None:
         scores = scores + slopes[:, None, None] * (places[None, None, :] - places[None, :, None])
     scores = scores.masked_fill(places[None, :] > places[:, None], float("-inf"))
-    return torch.einsum("hqk,khd->qhd", scores.softmax(-1), value).reshape(length, -1)
+    weights = scores.softmax(-1, dtype=torch.float32).to(value.dtype)
+    return torch.einsum("hqk,khd->qhd", weights, value).reshape(length, -1)
 
 
 def angles(length, dimension, base=10000.0):
@@ -181,7 +233,8 @@ def angles(length, dimension, base=10000.0):
 def rotate_halves(x):
     angle = angles(x.shape[0], x.shape[-1])[:, None, :]
     low, high = x.chunk(2, -1)
-    return torch.cat([low * angle.cos() - high * angle.sin(), high * angle.cos() + low * angle.sin()], -1)
+    cosine, sine = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
+    return torch.cat([low * cosine - high * sine, high * cosine + low * sine], -1)
 
 
 def rotate_half_of_pairs(x):
@@ -189,7 +242,8 @@ def rotate_half_of_pairs(x):
     rotated, kept = x.chunk(2, -1)
     angle = angles(x.shape[0], rotated.shape[-1])[:, None, :]
     even, odd = rotated[..., 0::2], rotated[..., 1::2]
-    turned = torch.stack([even * angle.cos() - odd * angle.sin(), odd * angle.cos() + even * angle.sin()], -1)
+    cosine, sine = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
+    turned = torch.stack([even * cosine - odd * sine, odd * cosine + even * sine], -1)
     return torch.cat([turned.flatten(-2), kept], -1)
 
 
@@ -248,6 +302,8 @@ def renaming(**names):
     """A function from the reference's names to the family's; `#` is the layer."""
     def rename(name):
         module, _, kind = name.rpartition(".")
+        if module in names and "#" in names[module]:  # a target: the last part alone
+            return names[module].rpartition(".")[2] + "." + kind
         if module.startswith("blocks."):
             _, layer, part = module.split(".")
             return names[part].replace("#", layer) + "." + kind
@@ -261,6 +317,9 @@ LLAMA_NAMES = dict(
     up="model.layers.#.mlp.up_proj", down="model.layers.#.mlp.down_proj", norm="model.norm", head="lm_head")
 
 
+REFERENCE_TARGETS = ["qkv", "output", "gate", "up", "down"]
+
+
 def published(model_type, **settings):
     return {
         "model_type": model_type, "vocab_size": VOCABULARY, "hidden_size": HIDDEN, "intermediate_size": INNER, "num_hidden_layers": 2,
@@ -269,14 +328,14 @@ def published(model_type, **settings):
 
 def make_baichuan():
     model = Reference(HEADS, HEADS, HIDDEN // HEADS, rotate_halves, "stacked")
-    write("baichuan", randomise(model, 31), published("baichuan", num_attention_heads=HEADS, max_position_embeddings=64), renaming(**LLAMA_NAMES))
+    write("baichuan", randomise(model, 61), published("baichuan", num_attention_heads=HEADS, max_position_embeddings=64), renaming(**LLAMA_NAMES), REFERENCE_TARGETS)
 
 
 def make_baichuan2():
     """The 13B kind at once: ALiBi over a number of heads that is no power of two, and the normalised head."""
     model = Reference(6, 6, 4, lambda x: x, "stacked", slopes=alibi_slopes(6), unit_rows=True)
     configuration = published("baichuan", num_attention_heads=6, head_dim=4, model_max_length=64, z_loss_weight=0)
-    write("baichuan2", randomise(model, 32), configuration, renaming(**LLAMA_NAMES))
+    write("baichuan2", randomise(model, 32), configuration, renaming(**LLAMA_NAMES), REFERENCE_TARGETS)
 
 
 def make_internlm2():
@@ -288,7 +347,7 @@ def make_internlm2():
         down=layer + "feed_forward.w2", norm="model.norm", head="output")
     configuration = published(
         "internlm2", num_attention_heads=HEADS, num_key_value_heads=2, head_dim=DIMENSION, bias=False, max_position_embeddings=64)
-    write("internlm2", randomise(model, 33), configuration, rename)
+    write("internlm2", randomise(model, 33), configuration, rename, REFERENCE_TARGETS)
 
 
 def make_chatglm():
@@ -303,19 +362,59 @@ def make_chatglm():
         "model_type": "chatglm", "padded_vocab_size": VOCABULARY, "hidden_size": HIDDEN, "ffn_hidden_size": INNER, "num_layers": 2,
         "num_attention_heads": HEADS, "kv_channels": DIMENSION, "multi_query_attention": True, "multi_query_group_num": 2,
         "add_qkv_bias": True, "add_bias_linear": False, "rmsnorm": True, "post_layer_norm": True, "layernorm_epsilon": 1e-5,
-        "seq_length": 64, "torch_dtype": "float16", "tie_word_embeddings": False, "eos_token_id": 1}
-    write("chatglm", randomise(model, 34), configuration, rename)
+        "seq_length": 64, "torch_dtype": "bfloat16", "tie_word_embeddings": False, "eos_token_id": 1}
+    write("chatglm", randomise(model, 34), configuration, rename, ["qkv", "output", "gate_up", "down"])
 
 
+def make_internlm3():
+    """What InternLM3 computes is a Llama with all its biases on; its configuration has other names for them."""
+    configuration = transformers.LlamaConfig(**COMMON, head_dim=DIMENSION, attention_bias=True, mlp_bias=True, rope_parameters=PLAIN_ROPE)
+    configuration._attn_implementation = "eager"
+    settings = published(
+        "internlm3", num_attention_heads=HEADS, num_key_value_heads=2, head_dim=DIMENSION, qkv_bias=True, bias=True,
+        max_position_embeddings=64, rope_theta=10000.0)
+    settings["rms_norm_eps"] = configuration.rms_norm_eps
+    model = randomise(transformers.LlamaForCausalLM(configuration), 35)
+    write("internlm3", model, settings, targets=ALL)
+
+
+def mixtral_names(name):
+    """transformers 5's names for a Mixtral's parts, as its checkpoints have them."""
+    for kind, short in [("gate_proj", "w1"), ("down_proj", "w2"), ("up_proj", "w3")]:
+        if ".experts." in name:
+            name = name.replace(kind, short)
+    return name.replace(".mlp.", ".block_sparse_moe.")
+
+
+MIXTURES = ["mixtral", "qwen2_moe", "qwen3_moe"]
 FAMILIES = {
+    "llama": lambda: from_transformers(
+        "llama", "Llama", 36, ALL, **COMMON, head_dim=DIMENSION, attention_bias=True, mlp_bias=True, rope_parameters={
+            "rope_type": "llama3", "rope_theta": 500.0, "factor": 4.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+            "original_max_position_embeddings": 16}),
+    "mistral": lambda: from_transformers(
+        "mistral", "Mistral", 37, ALL, **COMMON, head_dim=DIMENSION, sliding_window=5, rope_parameters=PLAIN_ROPE),
+    "qwen2": lambda: from_transformers(
+        "qwen2", "Qwen2", 38, ALL, **COMMON, use_sliding_window=True, sliding_window=5, max_window_layers=1, rope_parameters=PLAIN_ROPE),
+    "internlm3": make_internlm3,
+    "mixtral": lambda: from_transformers(
+        "mixtral", "Mixtral", 76, ATTENTION, mixtral_names, **{**COMMON, "intermediate_size": 8}, head_dim=DIMENSION, num_local_experts=4,
+        num_experts_per_tok=2, sliding_window=7, rope_parameters=PLAIN_ROPE),
+    "qwen2_moe": lambda: from_transformers(
+        "qwen2_moe", "Qwen2Moe", 115, [*ATTENTION, "shared_expert.gate_proj", "shared_expert.down_proj", "shared_expert_gate"],
+        **{**COMMON, "num_hidden_layers": 3}, moe_intermediate_size=8, shared_expert_intermediate_size=12, num_experts=4,
+        num_experts_per_tok=2, norm_topk_prob=False, mlp_only_layers=[1], rope_parameters=PLAIN_ROPE),
+    "qwen3_moe": lambda: from_transformers(
+        "qwen3_moe", "Qwen3Moe", 43, ATTENTION, **{**COMMON, "num_hidden_layers": 4}, head_dim=DIMENSION, moe_intermediate_size=8,
+        num_experts=5, num_experts_per_tok=2, norm_topk_prob=True, decoder_sparse_step=2, rope_parameters=PLAIN_ROPE),
     "qwen3": lambda: from_transformers(
-        "qwen3", "Qwen3", 21, **COMMON, head_dim=DIMENSION, tie_word_embeddings=True, rope_parameters=PLAIN_ROPE),
-    "gemma": lambda: from_transformers("gemma", "Gemma", 22, **COMMON, head_dim=DIMENSION, rope_parameters=PLAIN_ROPE),
+        "qwen3", "Qwen3", 21, ALL, **COMMON, head_dim=DIMENSION, tie_word_embeddings=True, rope_parameters=PLAIN_ROPE),
+    "gemma": lambda: from_transformers("gemma", "Gemma", 22, ALL, **COMMON, head_dim=DIMENSION, rope_parameters=PLAIN_ROPE),
     "gemma2": lambda: from_transformers(
-        "gemma2", "Gemma2", 23, **COMMON, head_dim=DIMENSION, query_pre_attn_scalar=12, attn_logit_softcapping=2.0,
+        "gemma2", "Gemma2", 23, ALL, **COMMON, head_dim=DIMENSION, query_pre_attn_scalar=12, attn_logit_softcapping=2.0,
         final_logit_softcapping=3.0, sliding_window=5, rope_parameters=PLAIN_ROPE),
     "gemma3": lambda: from_transformers(
-        "gemma3", "Gemma3Text", 24, **{**COMMON, "num_hidden_layers": 3}, head_dim=DIMENSION, query_pre_attn_scalar=12, sliding_window=5,
+        "gemma3", "Gemma3Text", 86, ALL, **{**COMMON, "num_hidden_layers": 3}, head_dim=DIMENSION, query_pre_attn_scalar=12, sliding_window=5,
         layer_types=["sliding_attention", "sliding_attention", "full_attention"],
         rope_parameters={
             "sliding_attention": PLAIN_ROPE, "full_attention": {"rope_type": "linear", "factor": 2.0, "rope_theta": 1000000.0}}),
@@ -326,16 +425,16 @@ FAMILIES = {
             "rope_type": "longrope", "rope_theta": 10000.0, "partial_rotary_factor": 0.5, "original_max_position_embeddings": 10,
             "short_factor": [1.0, 1.1, 1.3], "long_factor": [1.5, 2.5, 4.0]}),
     "glm": lambda: from_transformers(
-        "glm", "Glm", 26, **COMMON, head_dim=DIMENSION, attention_bias=True,
+        "glm", "Glm", 26, [*ATTENTION, "gate_up_proj", "down_proj"], **COMMON, head_dim=DIMENSION, attention_bias=True,
         rope_parameters={**PLAIN_ROPE, "partial_rotary_factor": 0.5}),
     "glm4": lambda: from_transformers(
-        "glm4", "Glm4", 27, **COMMON, head_dim=DIMENSION, attention_bias=True,
+        "glm4", "Glm4", 27, [*ATTENTION, "gate_up_proj", "down_proj"], **COMMON, head_dim=DIMENSION, attention_bias=True,
         rope_parameters={**PLAIN_ROPE, "partial_rotary_factor": 0.5}),
     "gpt2": lambda: from_transformers(
         "gpt2", "GPT2", 28, ["c_attn", "c_proj", "c_fc"], vocab_size=VOCABULARY, n_embd=HIDDEN, n_layer=2, n_head=2, n_positions=64, n_inner=INNER,
         attn_pdrop=0.0, embd_pdrop=0.0, resid_pdrop=0.0, bos_token_id=0, eos_token_id=1),
     "bloom": lambda: from_transformers(
-        "bloom", "Bloom", 29, vocab_size=VOCABULARY, hidden_size=12, n_layer=2, n_head=6, attention_dropout=0.0, hidden_dropout=0.0,
+        "bloom", "Bloom", 29, ["query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"], vocab_size=VOCABULARY, hidden_size=12, n_layer=2, n_head=6, attention_dropout=0.0, hidden_dropout=0.0,
         bos_token_id=0, eos_token_id=1, pad_token_id=2),
     "baichuan": make_baichuan,
     "baichuan2": make_baichuan2,
