@@ -73,6 +73,29 @@ typedef struct {
 } tb_adamw_step;
 void tb_adamw(float *parameter, const float *gradient, float *first, float *second, long count, tb_adamw_step step);
 void tb_adamw_bf16(uint16_t *parameter, const float *gradient, float *first, float *second, long count, tb_adamw_step step);
+// Both moments take in the gradient; direction = first / (sqrt(second) + epsilon), without bias correction. direction may be gradient.
+void tb_adam_direction(const float *gradient, float *first, float *second, float *direction, long count, float beta1, float beta2,
+                       float epsilon);
+// second = decay * second + gain * (gradient^2 + square_epsilon); direction = gradient / (sqrt(second) + epsilon).
+void tb_rms_direction(const float *gradient, float *second, float *direction, long count, float decay, float gain,
+                      float square_epsilon, float epsilon);
+// parameter = decay * parameter - rate * direction
+void tb_descend(float *parameter, const float *direction, long count, float rate, float decay);
+void tb_descend_bf16(uint16_t *parameter, const float *direction, long count, float rate, float decay);
+// to[c] += sum of x[r][c]^2
+void tb_add_column_squares(const float *x, long rows, long columns, float *to);
+
+// A moment kept in 8 bits: blocks of TB_STATE_BLOCK codes into `table` (256 rising values in -1...1), times the block's scale.
+#define TB_STATE_BLOCK 256
+typedef struct {
+    uint8_t *codes;
+    float *scales;
+    const float *table;      // 256 values
+    const float *midpoints;  // 255 values between neighbours of the table
+} tb_state_8bit;
+// As Adam with both moments in 8 bits: direction = first / (sqrt(second) * root_correction + epsilon).
+void tb_adam_8bit_direction(const float *gradient, tb_state_8bit first, tb_state_8bit second, float *direction, long count,
+                            tb_adamw_step step);
 
 // gemv.c: y[m, rows] = x[m, columns] . weight[rows, columns]^T for a few rows of x (m up to 8). y_stride: distance of y's rows.
 void tb_gemv_f32(const float *x, long m, long x_stride, const float *weight, long rows, long columns, float *y, long y_stride);

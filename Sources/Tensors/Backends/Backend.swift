@@ -3,7 +3,7 @@
 ///
 /// Letters in the shapes: T rows (tokens), H hidden size, O outputs, R adapter ranks side by side, V vocabulary. Everything is f32
 /// but weights, tables and caches, which may be stored in bf16 or f16. "Adds to" means +=.
-public protocol Backend: FamilyBackend {
+public protocol Backend: OptimizerBackend, FamilyBackend {
     /// For people: "CPU, AVX-512, 2 threads".
     var summary: String { get }
     /// True when no values exist: shapes and bytes only.
@@ -90,10 +90,6 @@ public protocol Backend: FamilyBackend {
     func crossEntropy(
         logits: Tensor, targets: Tensor, weight: CrossEntropyWeight?, labelSmoothing: Float, losses: Tensor?
     ) -> CrossEntropySums
-
-    // Optimizers
-    /// One AdamW step; parameter is f32 or bf16, the rest f32.
-    func adamW(parameter: Tensor, gradient: Tensor, firstMoment: Tensor, secondMoment: Tensor, step: AdamWStep)
 }
 
 /// A gradient's tensor, and whether something is there already that must be added to.
@@ -161,26 +157,4 @@ public struct CrossEntropySums: Sendable {
     public var loss = 0.0
     public var correctCount = 0
     public init() {}
-}
-
-/// The numbers of one AdamW step (torch.optim.AdamW's formula).
-public struct AdamWStep: Sendable {
-    public var learningRate, beta1, beta2, epsilon, weightDecay: Double
-    /// Counts from 1.
-    public var step: Int
-    /// Multiplies the gradient first: clipping.
-    public var gradientScale: Double
-
-    public init(
-        learningRate: Double, beta1: Double = 0.9, beta2: Double = 0.999, epsilon: Double = 1e-8, weightDecay: Double = 0, step: Int,
-        gradientScale: Double = 1
-    ) {
-        self.learningRate = learningRate
-        self.beta1 = beta1
-        self.beta2 = beta2
-        self.epsilon = epsilon
-        self.weightDecay = weightDecay
-        self.step = step
-        self.gradientScale = gradientScale
-    }
 }

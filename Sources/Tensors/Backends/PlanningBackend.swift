@@ -79,5 +79,4 @@ public final class PlanningBackend: Backend {
     public func crossEntropy(
         logits: Tensor, targets: Tensor, weight: CrossEntropyWeight?, labelSmoothing: Float, losses: Tensor?
     ) -> CrossEntropySums { CrossEntropySums() }
-    public func adamW(parameter: Tensor, gradient: Tensor, firstMoment: Tensor, secondMoment: Tensor, step: AdamWStep) {}
 }

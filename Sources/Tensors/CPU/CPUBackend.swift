@@ -158,35 +158,6 @@ public final class CPUBackend: Backend {
         }
     }
 
-    public func adamW(parameter: Tensor, gradient: Tensor, firstMoment: Tensor, secondMoment: Tensor, step: AdamWStep) {
-        precondition(parameter.count == gradient.count, "AdamW of \(parameter.shape) with gradient \(gradient.shape)")
-        let numbers = tb_adamw_step(
-            beta1: Float(step.beta1), beta2: Float(step.beta2), epsilon: Float(step.epsilon),
-            step_size: Float(step.learningRate / (1 - power(step.beta1, step.step))),
-            root_correction: Float(1 / (1 - power(step.beta2, step.step)).squareRoot()),
-            decay: Float(1 - step.learningRate * step.weightDecay), gradient_scale: Float(step.gradientScale))
-        let g = gradient.floatPointer, m = firstMoment.floatPointer, v = secondMoment.floatPointer
-        switch parameter.dtype {
-        case .float32:
-            let p = parameter.floatPointer
-            forEachChunk(of: parameter.count) { tb_adamw(p + $0, g + $0, m + $0, v + $0, $1, numbers) }
-        case .bfloat16:
-            let p = parameter.halfPointer
-            forEachChunk(of: parameter.count) { tb_adamw_bf16(p + $0, g + $0, m + $0, v + $0, $1, numbers) }
-        case .float16, .int32, .int64, .uint8: preconditionFailure("AdamW of a \(parameter.dtype) parameter")
-        }
-    }
-
-    private func power(_ base: Double, _ exponent: Int) -> Double {
-        var result = 1.0, square = base, left = exponent
-        while left > 0 {
-            if left & 1 == 1 { result *= square }
-            square *= square
-            left >>= 1
-        }
-        return result
-    }
-
     /// Elements `start ..< start + count` of a floating tensor as f32.
     func widen(_ source: Tensor, from start: Int, count: Int, into to: UnsafeMutablePointer<Float>) {
         switch source.dtype {
