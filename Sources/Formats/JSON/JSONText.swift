@@ -10,6 +10,32 @@ public enum JSONStyle: Sendable, Equatable {
     case python
     /// One member per line, indented by so many spaces per level, as json.dumps(indent=n).
     case indented(Int)
+    /// As json.dumps with `separators` and a text as `indent`; nil writes one line.
+    case laidOut(item: String, key: String, indent: String?)
+
+    var itemSeparator: String {
+        switch self {
+        case .compact, .indented: return ","
+        case .python: return ", "
+        case .laidOut(let item, _, _): return item
+        }
+    }
+
+    var keySeparator: String {
+        switch self {
+        case .compact: return ":"
+        case .python, .indented: return ": "
+        case .laidOut(_, let key, _): return key
+        }
+    }
+
+    var indentation: String? {
+        switch self {
+        case .compact, .python: return nil
+        case .indented(let width): return String(repeating: " ", count: max(0, width))
+        case .laidOut(_, _, let indent): return indent
+        }
+    }
 }
 
 extension JSONValue {
@@ -33,7 +59,19 @@ private struct JSONWriter {
     let style: JSONStyle
     let sortedKeys: Bool
     let escapeNonASCII: Bool
+    private let itemSeparator: String
+    private let keySeparator: String
+    private let indentation: String?
     var bytes: [UInt8] = []
+
+    init(style: JSONStyle, sortedKeys: Bool, escapeNonASCII: Bool) {
+        self.style = style
+        self.sortedKeys = sortedKeys
+        self.escapeNonASCII = escapeNonASCII
+        itemSeparator = style.itemSeparator
+        keySeparator = style.keySeparator
+        indentation = style.indentation
+    }
 
     mutating func append(_ value: JSONValue, level: Int) {
         switch value {
@@ -50,7 +88,7 @@ private struct JSONWriter {
             let pairs = sortedKeys ? object.pairs.sorted { precedes($0.key, $1.key) } : object.pairs
             append(open: "{", close: "}", count: pairs.count, level: level) { writer, index in
                 writer.append(pairs[index].key)
-                writer.put(writer.style == .compact ? ":" : ": ")
+                writer.put(writer.keySeparator)
                 writer.append(pairs[index].value, level: level + 1)
             }
         }
@@ -61,7 +99,7 @@ private struct JSONWriter {
     ) {
         put(open)
         for index in 0..<count {
-            if index > 0 { put(style == .python ? ", " : ",") }
+            if index > 0 { put(itemSeparator) }
             breakLine(level + 1)
             element(&self, index)
         }
@@ -70,9 +108,9 @@ private struct JSONWriter {
     }
 
     private mutating func breakLine(_ level: Int) {
-        guard case .indented(let width) = style else { return }
+        guard let indentation else { return }
         bytes.append(UInt8(ascii: "\n"))
-        bytes.append(contentsOf: repeatElement(UInt8(ascii: " "), count: width * level))
+        for _ in 0..<level { bytes.append(contentsOf: indentation.utf8) }
     }
 
     private mutating func append(_ number: Double) {

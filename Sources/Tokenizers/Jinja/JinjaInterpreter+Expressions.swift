@@ -5,6 +5,15 @@ extension JinjaInterpreter {
         var result = JinjaCallArguments()
         for expression in arguments.positional { result.positional.append(try evaluate(expression)) }
         for (name, expression) in arguments.named { result.named.append((name, try evaluate(expression))) }
+        if let spread = arguments.spread { result.positional += try items(of: try evaluate(spread)) }
+        if let spread = arguments.spreadNamed {
+            guard case .dictionary(let dictionary) = try evaluate(spread) else { throw fail("** needs a mapping") }
+            for pair in dictionary.pairs {
+                guard case .string(let name) = pair.key else { throw fail("** needs names, found \(pair.key.kindName)") }
+                if result.named.contains(where: { $0.name == name }) { throw fail("the value \(name) is given twice") }
+                result.named.append((name, pair.value))
+            }
+        }
         return result
     }
 
@@ -19,16 +28,31 @@ extension JinjaInterpreter {
         switch expression {
         case .string(let text): return .string(text)
         case .integer(let value): return .integer(value)
-        case .number(let value): return .number(value)
         case .bool(let value): return .bool(value)
-        case .none: return .none
         case .name(let name): return lookUp(name)
-        case .list(let parts): return .list(try evaluate(parts))
-        case .tuple(let parts): return .tuple(try evaluate(parts))
+        case .number(let value): return .number(value)
+        case .none: return .none
+        case .list, .tuple, .dictionary, .unary, .binary, .and, .or, .comparison, .concatenation, .conditional, .attribute, .item, .slice, .call,
+            .filter, .test:
+            try enter()
+            defer { leave() }
+            return try evaluateNested(expression)
+        }
+    }
+
+    private func evaluateNested(_ expression: JinjaExpression) throws(TemplateError) -> JinjaValue {
+        switch expression {
+        case .string, .integer, .number, .bool, .none, .name: return try evaluate(expression)
+        case .list(let parts): return try checked(.list(try evaluate(parts)))
+        case .tuple(let parts): return try checked(.tuple(try evaluate(parts)))
         case .dictionary(let pairs):
             var dictionary = JinjaDictionary()
-            for pair in pairs { dictionary[try evaluate(pair.key)] = try evaluate(pair.value) }
-            return .dictionary(dictionary)
+            for pair in pairs {
+                let key = try evaluate(pair.key)
+                if JinjaKey(key) == nil { throw fail("\(key.kindName) cannot be a key") }
+                dictionary[key] = try evaluate(pair.value)
+            }
+            return try checked(.dictionary(dictionary))
         case .unary(let symbol, let operand): return try unary(symbol, try evaluate(operand))
         case .binary(let symbol, let left, let right): return try binary(symbol, try evaluate(left), try evaluate(right))
         case .and(let left, let right):
@@ -46,7 +70,8 @@ extension JinjaInterpreter {
             }
             return .bool(true)
         case .concatenation(let parts):
-            let text = try evaluate(parts).map(\.text).joined()
+            var text = ""
+            for part in parts { text += try self.text(of: try evaluate(part)) }
             try charge(text.utf8.count)
             return .string(text)
         case .conditional(let value, let test, let otherwise):
@@ -64,6 +89,11 @@ extension JinjaInterpreter {
         case .test(let value, let name, let arguments, let negated):
             return .bool(try applyTest(name, try evaluate(value), try evaluate(arguments)) != negated)
         }
+    }
+
+    private func checked(_ value: JinjaValue) throws(TemplateError) -> JinjaValue {
+        try checkDepth(value)
+        return value
     }
 
     private func bound(_ expression: JinjaExpression?) throws(TemplateError) -> Int? {
@@ -92,10 +122,10 @@ extension JinjaInterpreter {
             try charge(a.utf8.count + b.utf8.count)
             return .string(a + b)
         case ("+", .list(let a), .list(let b)):
-            try charge((a.count + b.count) * 16)
+            try chargeElements(a.count + b.count)
             return .list(a + b)
         case ("+", .tuple(let a), .tuple(let b)):
-            try charge((a.count + b.count) * 16)
+            try chargeElements(a.count + b.count)
             return .tuple(a + b)
         case ("*", .string(let text), let count), ("*", let count, .string(let text)):
             guard let count = count.integer else { break }
@@ -104,10 +134,11 @@ extension JinjaInterpreter {
             return .string(String(repeating: text, count: Int(times)))
         case ("*", .list(let values), let count), ("*", let count, .list(let values)):
             guard let count = count.integer else { break }
-            let times = max(0, min(count, 1 << 31))
-            try charge(values.count * Int(times) * 16)
-            return .list((0..<Int(times)).flatMap { _ in values })
-        case ("%", .string(let format), _): return .string(try formatted(format, right))
+            return .list(try repeated(values, count))
+        case ("*", .tuple(let values), let count), ("*", let count, .tuple(let values)):
+            guard let count = count.integer else { break }
+            return .tuple(try repeated(values, count))
+        case ("%", .string(let format), _): return .string(try JinjaFormat.percent(format, right, self))
         default: break
         }
         if let a = left.integer, let b = right.integer, symbol != "/" { return try integerArithmetic(symbol, a, b) }
@@ -127,6 +158,12 @@ extension JinjaInterpreter {
         case "//": return .number((a / b).rounded(.down))
         default: return .number(a - (a / b).rounded(.down) * b)
         }
+    }
+
+    private func repeated(_ values: [JinjaValue], _ count: Int64) throws(TemplateError) -> [JinjaValue] {
+        let times = Int(max(0, min(count, 1 << 31)))
+        try chargeElements(values.count.multipliedReportingOverflow(by: times).overflow ? .max : values.count * times)
+        return (0..<times).flatMap { _ in values }
     }
 
     private func integerArithmetic(_ symbol: String, _ a: Int64, _ b: Int64) throws(TemplateError) -> JinjaValue {
@@ -153,6 +190,7 @@ extension JinjaInterpreter {
     }
 
     private func compare(_ symbol: String, _ left: JinjaValue, _ right: JinjaValue) throws(TemplateError) -> Bool {
+        try spend(min(weight(left), weight(right)))
         switch symbol {
         case "==": return JinjaValue.equal(left, right)
         case "!=": return !JinjaValue.equal(left, right)
@@ -171,12 +209,31 @@ extension JinjaInterpreter {
         }
     }
 
+    /// About how many bytes comparing a value goes through.
+    private func weight(_ value: JinjaValue) -> Int {
+        switch value {
+        case .string(let text): return text.utf8.count
+        case .list(let values), .tuple(let values): return values.reduce(0) { $0 + 8 + weight($1) }
+        case .dictionary(let dictionary): return dictionary.pairs.reduce(0) { $0 + 16 + weight($1.key) + weight($1.value) }
+        case .undefined, .none, .bool, .integer, .number, .view, .generator, .namespace, .loop, .function: return 8
+        }
+    }
+
     func contains(_ container: JinjaValue, _ value: JinjaValue) throws(TemplateError) -> Bool {
         switch container {
         case .string(let text):
             guard case .string(let wanted) = value else { throw fail("in a string only a string can be found, not \(value.kindName)") }
+            try spend(text.utf8.count * 2)
             return TextSearch.contains(text, wanted)
-        case .list(let values), .tuple(let values): return values.contains { JinjaValue.equal($0, value) }
+        case .list(let values), .tuple(let values):
+            try spend(values.count * 16)
+            return values.contains { JinjaValue.equal($0, value) }
+        case .view(let view):
+            try spend(view.elements.count * 16)
+            return view.elements.contains { JinjaValue.equal($0, value) }
+        case .generator(let generator):
+            while let next = generator.next() { if JinjaValue.equal(next, value) { return true } }
+            return false
         case .dictionary(let dictionary): return dictionary[value] != nil
         case .undefined: return false
         case .none, .bool, .integer, .number, .namespace, .loop, .function: throw fail("nothing can be in \(container.kindName)")
@@ -188,6 +245,19 @@ extension JinjaInterpreter {
         if case .undefined(let missing) = object { throw fail("'\(missing)' is undefined, so it has no \(name)") }
         if case .namespace(let space) = object { return space[name] ?? .undefined(name) }
         if case .loop(let loop) = object { return loop[name] ?? .undefined(name) }
+        if name.utf8.first == 0x5F, case .dictionary(let dictionary) = object, let value = dictionary[.string(name)] { return value }
+        if case .function(let function) = object, let macro = function.macro {
+            switch name {
+            case "name": return .string(macro.name)
+            case "arguments": return .tuple(macro.parameters.map { .string($0.name) })
+            case "catch_kwargs": return .bool(macro.usesNamedArguments)
+            case "catch_varargs": return .bool(macro.usesVariableArguments)
+            case "caller": return .bool(macro.usesCaller)
+            default: break
+            }
+        }
+        if name.utf8.first == 0x5F { return .undefined(name) }
+        if JinjaMethods.isHidden(name, of: object) { return .undefined("\(name), which would change a value in place,") }
         if let method = JinjaMethods.method(name, of: object) { return .function(method) }
         if case .dictionary(let dictionary) = object { return dictionary[.string(name)] ?? .undefined(name) }
         return .undefined(name)
@@ -203,17 +273,25 @@ extension JinjaInterpreter {
             if let index = key.integer { return JinjaInterpreter.element(values, index) ?? .undefined("element \(index)") }
         case .string(let text):
             if let index = key.integer {
-                let scalars = text.unicodeScalars.map { JinjaValue.string(String(Character($0))) }
-                return JinjaInterpreter.element(scalars, index) ?? .undefined("character \(index)")
+                try spend(text.utf8.count * 2)
+                let scalars = text.unicodeScalars
+                let count = Int64(scalars.count)
+                let place = index < 0 ? index &+ count : index
+                guard place >= 0, place < count else { return .undefined("character \(index)") }
+                return .string(String(Character(scalars[scalars.index(scalars.startIndex, offsetBy: Int(place))])))
             }
-        case .none, .bool, .integer, .number, .namespace, .loop, .function: break
+        case .view(let view):
+            if case .range = view.kind, let index = key.integer {
+                return JinjaInterpreter.element(view.elements, index) ?? .undefined("element \(index)")
+            }
+        case .none, .bool, .integer, .number, .generator, .namespace, .loop, .function: break
         }
         guard case .string(let name) = key else { return .undefined(key.text) }
         return try attribute(of: object, name)
     }
 
     private static func element(_ values: [JinjaValue], _ index: Int64) -> JinjaValue? {
-        let place = index < 0 ? index + Int64(values.count) : index
+        let place = index < 0 ? index &+ Int64(values.count) : index
         return place >= 0 && place < Int64(values.count) ? values[Int(place)] : nil
     }
 
@@ -225,7 +303,12 @@ extension JinjaInterpreter {
         switch object {
         case .list(let list): (isString, values) = (false, list)
         case .tuple(let list): (isString, values) = (false, list)
-        case .string(let text): (isString, values) = (true, text.unicodeScalars.map { .string(String(Character($0))) })
+        case .string(let text):
+            if let part = try slicedForward(text, start, stop, stride) { return .string(part) }
+            (isString, values) = (true, try items(of: object))
+        case .view(let view):
+            guard case .range = view.kind else { throw fail("\(object.kindName) cannot be sliced") }
+            (isString, values) = (false, view.elements)
         default: throw fail("\(object.kindName) cannot be sliced")
         }
         let count = values.count
@@ -243,40 +326,25 @@ extension JinjaInterpreter {
             if overflow { break }
             place = next
         }
+        try chargeElements(result.count)
         if isString { return .string(result.map(\.text).joined()) }
         if case .tuple = object { return .tuple(result) }
         return .list(result)
     }
 
-    /// `"%s and %d" % values`
-    func formatted(_ format: String, _ value: JinjaValue) throws(TemplateError) -> String {
-        var values: [JinjaValue]
-        if case .tuple(let several) = value { values = several } else { values = [value] }
-        var result = ""
-        var isAfterPercent = false
-        for scalar in format.unicodeScalars {
-            guard isAfterPercent else {
-                if scalar == "%" { isAfterPercent = true } else { result.unicodeScalars.append(scalar) }
-                continue
-            }
-            isAfterPercent = false
-            if scalar == "%" {
-                result += "%"
-                continue
-            }
-            guard !values.isEmpty else { throw fail("the format has more places than values") }
-            let next = values.removeFirst()
-            switch scalar {
-            case "s": result += next.text
-            case "r": result += next.representation
-            case "d", "i":
-                guard let number = next.double.flatMap({ Int64(exactly: $0.rounded(.towardZero)) }) else {
-                    throw fail("%d needs a number, found \(next.kindName)")
-                }
-                result += String(number)
-            default: throw fail("the format %\(scalar) is not known")
-            }
+    /// A stretch of a text without taking it apart.
+    private func slicedForward(_ text: String, _ start: Int?, _ stop: Int?, _ stride: Int) throws(TemplateError) -> String? {
+        guard stride == 1 else { return nil }
+        try spend(text.utf8.count * 2)
+        let scalars = text.unicodeScalars
+        let count = scalars.count
+        func clamp(_ index: Int?, _ missing: Int) -> Int {
+            guard let index else { return missing }
+            return index < 0 ? (index < -count ? 0 : index + count) : min(index, count)
         }
-        return result
+        let (from, to) = (clamp(start, 0), clamp(stop, count))
+        guard from < to else { return "" }
+        let first = scalars.index(scalars.startIndex, offsetBy: from)
+        return String(scalars[first..<scalars.index(first, offsetBy: to - from)])
     }
 }

@@ -1,33 +1,58 @@
 import Formats
 import Platform
 
-/// Runs a template's tree. Steps, depth and the size of the text are bounded: a template is somebody else's program.
+/// Names and values of one block. Macros keep the blocks that they were written in, by reference: they see later assignments.
+final class JinjaScope {
+    var values: [String: JinjaValue]
+    init(_ values: [String: JinjaValue] = [:]) { self.values = values }
+}
+
+/// Runs a template's tree. Steps, nesting, work and the size of what is made are bounded: a template is somebody else's program.
 final class JinjaInterpreter {
     struct Limits: Sendable {
-        var steps = 1_000_000
-        var callDepth = 60
-        var outputBytes = 64 << 20
+        var steps = 10_000_000
+        var callDepth = 100
+        /// Expressions and blocks inside one another while they run, calls included.
+        var nesting = 1000
+        /// Text and lists that may be made, intermediate ones included.
+        var outputBytes = 256 << 20
+        /// Bytes that operations may go through; about a nanosecond each.
+        var work = 4 << 30
+        /// Lists and mappings inside one another.
+        var valueDepth = 200
     }
 
     enum Flow { case normal, breakLoop, continueLoop }
 
-    private let limits: Limits
+    let limits: Limits
     private var steps = 0
     private var callDepth = 0
+    private var nesting = 0
     private var producedBytes = 0
+    private var work = 0
     private(set) var line = 1
-    /// Innermost scope last; the first is the template's own.
-    var scopes: [[String: JinjaValue]]
+    /// Innermost scope last; the first holds what is given, the second is the template's own.
+    var scopes: [JinjaScope]
     var output = ""
     /// Byte ranges of the text that `{% generation %}` blocks wrote.
     private(set) var generationRanges: [Range<Int>] = []
+    /// What could hold itself in a circle and is emptied at the end.
+    private var namespaces: [JinjaNamespace] = []
+    private var keptScopes: [JinjaScope] = []
 
     init(globals: [String: JinjaValue], limits: Limits) {
-        scopes = [globals, [:]]
+        scopes = [JinjaScope(globals), JinjaScope()]
         self.limits = limits
     }
 
+    deinit {
+        for space in namespaces { space.values = [] }
+        for scope in keptScopes { scope.values = [:] }
+    }
+
     func fail(_ reason: String) -> TemplateError { .rendering(line: line, reason: reason) }
+
+    // MARK: Limits
 
     func step() throws(TemplateError) {
         steps += 1
@@ -40,80 +65,52 @@ final class JinjaInterpreter {
         if producedBytes > limits.outputBytes { throw .tooExpensive(what: "it made more than \(limits.outputBytes >> 20) MB of text") }
     }
 
-    private func write(_ text: String) throws(TemplateError) {
-        try charge(text.utf8.count)
-        output += text
+    /// Charges for bytes that an operation looks at.
+    func spend(_ bytes: Int) throws(TemplateError) {
+        work += min(max(bytes, 0), 1 << 40)
+        if work > limits.work { throw .tooExpensive(what: "it went through more than \(limits.work >> 30) GB of text") }
     }
+
+    /// Charges for a list of so many elements.
+    func chargeElements(_ count: Int) throws(TemplateError) { try charge(min(count, 1 << 32) * 40) }
+
+    func enter() throws(TemplateError) {
+        nesting += 1
+        if nesting > limits.nesting { throw .tooExpensive(what: "blocks and calls are nested more than \(limits.nesting) deep") }
+    }
+
+    func leave() { nesting -= 1 }
+
+    /// Refuses a value whose lists and mappings are nested without end: letting go of it would need as deep a stack.
+    func checkDepth(_ value: JinjaValue) throws(TemplateError) { try checkDepth(value, 1) }
+
+    private func checkDepth(_ value: JinjaValue, _ depth: Int) throws(TemplateError) {
+        func check(_ values: some Sequence<JinjaValue>, _ count: Int) throws(TemplateError) {
+            if depth > limits.valueDepth { throw .tooExpensive(what: "lists are nested more than \(limits.valueDepth) deep") }
+            try spend(count * 8)
+            for value in values { try checkDepth(value, depth + 1) }
+        }
+        switch value {
+        case .list(let values), .tuple(let values): try check(values, values.count)
+        case .dictionary(let dictionary):
+            for pair in dictionary.pairs { try check([pair.key, pair.value], 2) }
+        case .view(let view): try check(view.elements, view.elements.count)
+        case .generator(let generator): try check(generator.remaining, generator.remaining.count)
+        case .namespace(let space): try check(space.values.map(\.value), space.values.count)
+        case .undefined, .none, .bool, .integer, .number, .string, .loop, .function: break
+        }
+    }
+
+    // MARK: Names
 
     func lookUp(_ name: String) -> JinjaValue {
         for scope in scopes.reversed() {
-            if let value = scope[name] { return value }
+            if let value = scope.values[name] { return value }
         }
         return .undefined(name)
     }
 
-    func assign(_ name: String, _ value: JinjaValue) { scopes[scopes.count - 1][name] = value }
-
-    func run(_ body: [JinjaStatement]) throws(TemplateError) -> Flow {
-        for statement in body {
-            line = statement.line
-            try step()
-            let flow = try run(statement)
-            if flow != .normal { return flow }
-        }
-        return .normal
-    }
-
-    private func run(_ statement: JinjaStatement) throws(TemplateError) -> Flow {
-        switch statement.kind {
-        case .text(let text): try write(text)
-        case .output(let expression): try write(try evaluate(expression).text)
-        case .expression(let expression): _ = try evaluate(expression)
-        case .condition(let branches, let otherwise):
-            for branch in branches where try evaluate(branch.test).isTrue { return try run(branch.body) }
-            return try run(otherwise)
-        case .loop(let target, let sequence, let filter, let body, let otherwise, let isRecursive):
-            if isRecursive { throw fail("recursive loops are not supported") }
-            try runLoop(target, try evaluate(sequence), filter, body, otherwise)
-        case .set(let target, let expression): try assign(target, try evaluate(expression))
-        case .setBlock(let target, let body, let filters):
-            var value = JinjaValue.string(try capture(body))
-            for (name, arguments) in filters { value = try applyFilter(name, value, try evaluate(arguments)) }
-            try assign(target, value)
-        case .macro(let macro): assign(macro.name, .function(function(macro)))
-        case .call(let caller, let expression):
-            guard case .call(let callee, let arguments) = expression else { throw fail("a call block needs a call") }
-            var evaluated = try evaluate(arguments)
-            evaluated.named.append(("caller", .function(function(caller))))
-            try write(try call(try evaluate(callee), evaluated).text)
-        case .filterBlock(let filters, let body):
-            var value = JinjaValue.string(try capture(body))
-            for (name, arguments) in filters { value = try applyFilter(name, value, try evaluate(arguments)) }
-            try write(value.text)
-        case .with(let assignments, let body):
-            scopes.append([:])
-            defer { scopes.removeLast() }
-            for (target, expression) in assignments { try assign(target, try evaluate(expression)) }
-            return try run(body)
-        case .generation(let body):
-            let start = output.utf8.count
-            let flow = try run(body)
-            generationRanges.append(start..<output.utf8.count)
-            return flow
-        case .breakLoop: return .breakLoop
-        case .continueLoop: return .continueLoop
-        }
-        return .normal
-    }
-
-    /// The text that a body writes.
-    func capture(_ body: [JinjaStatement]) throws(TemplateError) -> String {
-        let saved = output
-        output = ""
-        defer { output = saved }
-        _ = try run(body)
-        return output
-    }
+    func assign(_ name: String, _ value: JinjaValue) { scopes[scopes.count - 1].values[name] = value }
 
     func assign(_ target: JinjaTarget, _ value: JinjaValue) throws(TemplateError) {
         switch target {
@@ -122,6 +119,7 @@ final class JinjaInterpreter {
             guard case .namespace(let space) = lookUp(name) else {
                 throw fail("\(name).\(attribute) cannot be set: only a namespace's values can")
             }
+            try checkDepth(value)
             space[attribute] = value
         case .tuple(let targets):
             let values = try items(of: value)
@@ -132,137 +130,171 @@ final class JinjaInterpreter {
         }
     }
 
-    private func runLoop(
-        _ target: JinjaTarget, _ sequence: JinjaValue, _ filter: JinjaExpression?, _ body: [JinjaStatement],
-        _ otherwise: [JinjaStatement]
-    ) throws(TemplateError) {
+    func makeNamespace() -> JinjaNamespace {
+        let space = JinjaNamespace()
+        namespaces.append(space)
+        return space
+    }
+
+    /// The scopes as they are, for a macro that is written here.
+    func captureScopes() -> [JinjaScope] {
+        if let last = scopes.last, keptScopes.last !== last { keptScopes.append(last) }
+        return scopes
+    }
+
+    // MARK: Statements
+
+    func run(_ body: [JinjaStatement]) throws(TemplateError) -> Flow {
+        try enter()
+        defer { leave() }
+        for statement in body {
+            line = statement.line
+            try step()
+            let flow = try run(statement)
+            if flow != .normal { return flow }
+        }
+        return .normal
+    }
+
+    /// A body with names of its own.
+    func runInside(_ body: [JinjaStatement]) throws(TemplateError) -> Flow {
+        scopes.append(JinjaScope())
+        defer { scopes.removeLast() }
+        return try run(body)
+    }
+
+    func write(_ text: String) throws(TemplateError) {
+        try charge(text.utf8.count)
+        output += text
+    }
+
+    private func run(_ statement: JinjaStatement) throws(TemplateError) -> Flow {
+        switch statement.kind {
+        case .text(let text): try write(text)
+        case .output(let expression): try write(try text(of: try evaluate(expression)))
+        case .expression(let expression): _ = try evaluate(expression)
+        case .condition(let branches, let otherwise):
+            for branch in branches where try evaluate(branch.test).isTrue { return try run(branch.body) }
+            return try run(otherwise)
+        case .loop(let loop): return try runLoop(loop, try evaluate(loop.sequence), depth: 0)
+        case .set(let target, let expression): try assign(target, try evaluate(expression))
+        case .setBlock(let target, let body, let filters):
+            try assign(target, try filtered(.string(try capture(body)), filters))
+        case .macro(let macro): assign(macro.name, .function(function(macro)))
+        case .call(let caller, let expression): try runCall(caller, expression)
+        case .filterBlock(let filters, let body): try write(try text(of: try filtered(.string(try capture(body)), filters)))
+        case .with(let assignments, let body):
+            var values: [(JinjaTarget, JinjaValue)] = []
+            for (target, expression) in assignments { values.append((target, try evaluate(expression))) }
+            scopes.append(JinjaScope())
+            defer { scopes.removeLast() }
+            for (target, value) in values { try assign(target, value) }
+            return try run(body)
+        case .block(let body): return try runInside(body)
+        case .generation(let body):
+            let start = output.utf8.count
+            let flow = try runInside(body)
+            generationRanges.append(start..<output.utf8.count)
+            return flow
+        case .otherFile(let word): throw fail("{% \(word) %} would read another file, which templates may not")
+        case .breakLoop: return .breakLoop
+        case .continueLoop: return .continueLoop
+        }
+        return .normal
+    }
+
+    private func filtered(_ value: JinjaValue, _ filters: [(String, JinjaArguments)]) throws(TemplateError) -> JinjaValue {
+        var value = value
+        for (name, arguments) in filters { value = try applyFilter(name, value, try evaluate(arguments)) }
+        return value
+    }
+
+    /// The text that a body writes, with names of its own.
+    func capture(_ body: [JinjaStatement]) throws(TemplateError) -> String {
+        let saved = output
+        output = ""
+        defer { output = saved }
+        _ = try runInside(body)
+        return output
+    }
+
+    /// As Python's `str`, charged for.
+    func text(of value: JinjaValue) throws(TemplateError) -> String {
+        if case .string(let text) = value { return text }
+        let text = value.text
+        try charge(text.utf8.count)
+        return text
+    }
+
+    private func runLoop(_ loop: JinjaForLoop, _ sequence: JinjaValue, depth: Int) throws(TemplateError) -> Flow {
         var elements = try items(of: sequence)
-        if let filter {
+        if let filter = loop.filter {
             var kept: [JinjaValue] = []
-            scopes.append([:])
+            scopes.append(JinjaScope())
             defer { scopes.removeLast() }
             for element in elements {
                 try step()
-                try assign(target, element)
+                try assign(loop.target, element)
                 if try evaluate(filter).isTrue { kept.append(element) }
             }
             elements = kept
         }
-        if elements.isEmpty {
-            _ = try run(otherwise)
-            return
-        }
-        let state = JinjaLoop(elements)
+        if elements.isEmpty { return try runInside(loop.otherwise) }
+        // A deeper round sees what the loop saw, not what its body has set.
+        let outside = scopes
+        let again = loop.isRecursive ? { (interpreter: JinjaInterpreter, value: JinjaValue, depth: Int) throws(TemplateError) -> String in
+            try interpreter.runAgain(loop, value, depth, outside)
+        } : nil
+        let state = JinjaLoop(elements, depth: depth, again: again)
         for index in elements.indices {
             try step()
-            scopes.append([:])
+            scopes.append(JinjaScope())
             defer { scopes.removeLast() }
             state.index = index
-            try assign(target, elements[index])
+            try assign(loop.target, elements[index])
             assign("loop", .loop(state))
-            if try run(body) == .breakLoop { break }
+            if try run(loop.body) == .breakLoop { break }
         }
+        return .normal
     }
 
-    private func function(_ macro: JinjaMacro) -> JinjaFunction {
-        JinjaFunction(macro.name) { (interpreter, arguments) throws(TemplateError) in
-            try interpreter.callMacro(macro, arguments)
-        }
-    }
-
-    private func callMacro(_ macro: JinjaMacro, _ arguments: JinjaCallArguments) throws(TemplateError) -> JinjaValue {
-        // A macro sees the template's own names and its parameters, not those of the place that calls it; a caller block sees both.
-        let saved = scopes
-        if macro.name != "caller" { scopes = Array(scopes.prefix(2)) }
-        scopes.append([:])
-        defer { scopes = saved }
-        var extra = arguments.positional
-        for (index, parameter) in macro.parameters.enumerated() {
-            if index < arguments.positional.count {
-                assign(parameter.name, arguments.positional[index])
-                extra.removeFirst()
-            } else if let given = arguments.named.first(where: { $0.name == parameter.name }) {
-                assign(parameter.name, given.value)
-            } else if let value = parameter.value {
-                assign(parameter.name, try evaluate(value))
-            } else {
-                assign(parameter.name, .undefined(parameter.name))
-            }
-        }
-        let unknown = arguments.named.filter { given in
-            given.name != "caller" && !macro.parameters.contains { $0.name == given.name }
-        }
-        assign("varargs", .tuple(extra))
-        assign("kwargs", .dictionary(JinjaDictionary(unknown.map { (.string($0.name), $0.value) })))
-        if let caller = arguments.named.first(where: { $0.name == "caller" }) { assign("caller", caller.value) }
-        let outer = output
+    /// The body of a recursive loop for `loop(value)`.
+    private func runAgain(_ loop: JinjaForLoop, _ value: JinjaValue, _ depth: Int, _ outside: [JinjaScope]) throws(TemplateError) -> String {
+        let saved = (scopes, output)
+        scopes = outside
         output = ""
-        defer { output = outer }
-        _ = try run(macro.body)
-        return .string(output)
+        defer { (scopes, output) = saved }
+        _ = try runLoop(loop, value, depth: depth)
+        return output
     }
+
+    // MARK: Calls
 
     func call(_ callee: JinjaValue, _ arguments: JinjaCallArguments) throws(TemplateError) -> JinjaValue {
-        guard case .function(let function) = callee else { throw fail("\(callee.kindName) cannot be called") }
         callDepth += 1
         defer { callDepth -= 1 }
         if callDepth > limits.callDepth { throw .tooExpensive(what: "calls are nested more than \(limits.callDepth) deep") }
-        return try function.body(self, arguments)
+        switch callee {
+        case .function(let function): return try function.body(self, arguments)
+        case .loop(let loop): return try loop.call(self, arguments)
+        case .undefined, .none, .bool, .integer, .number, .string, .list, .tuple, .dictionary, .view, .generator, .namespace:
+            throw fail("\(callee.kindName) cannot be called")
+        }
     }
 
     /// What a loop over the value sees.
     func items(of value: JinjaValue) throws(TemplateError) -> [JinjaValue] {
         switch value {
         case .list(let values), .tuple(let values): return values
-        case .string(let text): return text.unicodeScalars.map { .string(String(Character($0))) }
+        case .string(let text):
+            try spend(text.utf8.count * 32)
+            try chargeElements(text.utf8.count)
+            return text.unicodeScalars.map { .string(String(Character($0))) }
         case .dictionary(let dictionary): return dictionary.pairs.map(\.key)
+        case .view(let view): return view.elements
+        case .generator(let generator): return generator.takeAll()
         case .undefined: return []
         case .none, .bool, .integer, .number, .namespace, .loop, .function: throw fail("\(value.kindName) cannot be looped over")
-        }
-    }
-}
-
-/// The `loop` variable.
-final class JinjaLoop {
-    private let elements: [JinjaValue]
-    var index = 0
-    private var lastSeen: [JinjaValue]?
-
-    init(_ elements: [JinjaValue]) { self.elements = elements }
-
-    /// A value of the loop by its name.
-    subscript(_ name: String) -> JinjaValue? {
-        let count = elements.count
-        switch name {
-        case "index": return .integer(Int64(index + 1))
-        case "index0": return .integer(Int64(index))
-        case "revindex": return .integer(Int64(count - index))
-        case "revindex0": return .integer(Int64(count - index - 1))
-        case "first": return .bool(index == 0)
-        case "last": return .bool(index == count - 1)
-        case "length": return .integer(Int64(count))
-        case "depth": return .integer(1)
-        case "depth0": return .integer(0)
-        case "previtem": return index > 0 ? elements[index - 1] : .undefined("previtem")
-        case "nextitem": return index + 1 < count ? elements[index + 1] : .undefined("nextitem")
-        case "cycle":
-            let position = index
-            return .function(
-                JinjaFunction("cycle") { (interpreter, arguments) throws(TemplateError) in
-                    guard !arguments.positional.isEmpty else { throw interpreter.fail("cycle needs values") }
-                    return arguments.positional[position % arguments.positional.count]
-                })
-        case "changed":
-            return .function(
-                JinjaFunction("changed") { [self] (_, arguments) throws(TemplateError) in
-                    let same = lastSeen.map { old in
-                        old.count == arguments.positional.count
-                            && zip(old, arguments.positional).allSatisfy { JinjaValue.equal($0, $1) }
-                    }
-                    lastSeen = arguments.positional
-                    return .bool(!(same ?? false))
-                })
-        default: return nil
         }
     }
 }

@@ -246,18 +246,29 @@ struct JinjaLexer {
         let start = position
         var isFloat = false
         func isDigit(_ byte: UInt8) -> Bool { byte >= 0x30 && byte <= 0x39 }
-        while isDigit(byte(position)) || (byte(position) == 0x5F && isDigit(byte(position + 1))) { position += 1 }
+        if source[start] == 0x30, "xXoObB".utf8.contains(byte(start + 1)) {
+            position += 2
+            while isDigit(byte(position)) || (byte(position) | 0x20 >= 0x61 && byte(position) | 0x20 <= 0x66) || byte(position) == 0x5F { position += 1 }
+            let text = String(decoding: source[start..<position], as: UTF8.self)
+            guard let value = JinjaNumbers.integer(text, base: 0) else { throw .syntax(line: line, reason: "the number \(text) cannot be read") }
+            emit(.integer(value))
+            return
+        }
+        func skipDigits() {
+            while isDigit(byte(position)) || (byte(position) == 0x5F && isDigit(byte(position + 1))) { position += 1 }
+        }
+        skipDigits()
         if byte(position) == 0x2E, isDigit(byte(position + 1)) {
             isFloat = true
             position += 1
-            while isDigit(byte(position)) { position += 1 }
+            skipDigits()
         }
         if byte(position) | 0x20 == 0x65 {
             let sign = byte(position + 1) == 0x2B || byte(position + 1) == 0x2D
             if isDigit(byte(position + (sign ? 2 : 1))) {
                 isFloat = true
                 position += sign ? 2 : 1
-                while isDigit(byte(position)) { position += 1 }
+                skipDigits()
             }
         }
         let text = String(decoding: source[start..<position].filter { $0 != 0x5F }, as: UTF8.self)
@@ -291,7 +302,7 @@ struct JinjaLexer {
             case 0x66: bytes.append(0x0C)
             case 0x76: bytes.append(0x0B)
             case 0x61: bytes.append(0x07)
-            case 0x30: bytes.append(0)
+            case 0x30...0x37: appendOctal(value, &bytes)
             case 0x5C, 0x27, 0x22: bytes.append(value)
             case 0x0A: line += 1
             case 0x78: try appendEscape(2, &bytes)
@@ -303,6 +314,18 @@ struct JinjaLexer {
         guard position < source.count else { throw .syntax(line: line, reason: "a string is not closed") }
         position += 1
         return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// `\\101`: up to three octal digits.
+    private mutating func appendOctal(_ first: UInt8, _ bytes: inout [UInt8]) {
+        var value = UInt32(first - 0x30)
+        for _ in 0..<2 {
+            let digit = byte(position)
+            guard (0x30...0x37).contains(digit) else { break }
+            value = value * 8 + UInt32(digit - 0x30)
+            position += 1
+        }
+        if let scalar = Unicode.Scalar(value) { bytes.append(contentsOf: Array(String(Character(scalar)).utf8)) }
     }
 
     private mutating func appendEscape(_ digits: Int, _ bytes: inout [UInt8]) throws(TemplateError) {

@@ -7,11 +7,16 @@ enum JinjaMethods {
         case .string(let text): return stringMethod(name, text)
         case .dictionary(let dictionary): return dictionaryMethod(name, dictionary)
         case .list(let values), .tuple(let values): return listMethod(name, values)
-        case .undefined, .none, .bool, .integer, .number, .namespace, .loop, .function: return nil
+        case .view(let view):
+            if case .range = view.kind { return listMethod(name, view.elements) }
+            return nil
+        case .number(let number) where name == "is_integer":
+            return JinjaFunction(name) { (_, _) throws(TemplateError) in .bool(number == number.rounded() && number.isFinite) }
+        case .undefined, .none, .bool, .integer, .number, .generator, .namespace, .loop, .function: return nil
         }
     }
 
-    private typealias Arguments = JinjaCallArguments
+    typealias Arguments = JinjaCallArguments
 
     private static func text(_ arguments: Arguments, _ index: Int, _ name: String, _ interpreter: JinjaInterpreter) throws(TemplateError)
         -> String?
@@ -30,13 +35,15 @@ enum JinjaMethods {
     private static let stringNames: Set<String> = [
         "strip", "lstrip", "rstrip", "split", "rsplit", "splitlines", "startswith", "endswith", "upper", "lower", "title", "capitalize",
         "swapcase", "replace", "find", "rfind", "index", "count", "join", "isdigit", "isalpha", "isalnum", "isspace", "isupper", "islower",
-        "removeprefix", "removesuffix", "zfill", "ljust", "rjust", "center", "format", "partition", "rpartition", "casefold", "encode",
+        "removeprefix", "removesuffix", "zfill", "ljust", "rjust", "center", "format", "partition", "rpartition", "casefold", "encode", "rindex",
+        "isdecimal", "isnumeric", "isascii", "istitle", "isprintable", "expandtabs", "format_map",
     ]
 
     private static func stringMethod(_ name: String, _ text: String) -> JinjaFunction? {
         guard stringNames.contains(name) else { return nil }
         return JinjaFunction(name) { (interpreter, arguments) throws(TemplateError) in
             try interpreter.charge(text.utf8.count)
+            try interpreter.spend(text.utf8.count * 8)
             switch name {
             case "strip", "lstrip", "rstrip":
                 let characters = try self.text(arguments, 0, "chars", interpreter)
@@ -45,15 +52,22 @@ enum JinjaMethods {
                 let separator = try self.text(arguments, 0, "sep", interpreter)
                 let limit = arguments.value(1, "maxsplit")?.integer ?? -1
                 if separator?.isEmpty == true { throw interpreter.fail("a separator cannot be empty") }
-                return .list(
-                    JinjaText.split(text, separator, limit < 0 ? .max : Int(limit), fromRight: name == "rsplit").map { .string($0) })
-            case "splitlines": return .list(JinjaText.lines(text).map { .string($0) })
+                let parts = JinjaText.split(text, separator, limit < 0 ? .max : Int(limit), fromRight: name == "rsplit")
+                try interpreter.chargeElements(parts.count)
+                return .list(parts.map { .string($0) })
+            case "splitlines":
+                let lines = JinjaText.lines(text, keepsEnds: arguments.value(0, "keepends")?.isTrue ?? false)
+                try interpreter.chargeElements(lines.count)
+                return .list(lines.map { .string($0) })
             case "startswith", "endswith":
-                var choices: [JinjaValue] = []
-                if case .tuple(let several)? = arguments.positional.first { choices = several } else { choices = arguments.positional }
+                guard let given = arguments.positional.first else { throw interpreter.fail("\(name) needs a string") }
+                var choices: [JinjaValue] = [given]
+                if case .tuple(let several) = given { choices = several }
+                let part = try within(text, arguments, interpreter)
                 for choice in choices {
                     guard case .string(let wanted) = choice else { throw interpreter.fail("\(name) needs a string, found \(choice.kindName)") }
-                    if name == "startswith" ? JinjaText.hasPrefix(text, wanted) : JinjaText.hasSuffix(text, wanted) { return .bool(true) }
+                    if part.isEmpty, arguments.positional.count > 1, !wanted.isEmpty { continue }
+                    if name == "startswith" ? JinjaText.hasPrefix(part, wanted) : JinjaText.hasSuffix(part, wanted) { return .bool(true) }
                 }
                 return .bool(false)
             case "upper": return .string(text.uppercased())
@@ -61,28 +75,40 @@ enum JinjaMethods {
             case "casefold": return .string(text.lowercased())
             case "title": return .string(JinjaText.title(text))
             case "capitalize": return .string(JinjaText.capitalized(text))
-            case "swapcase": return .string(String(text.map { Character($0.isUppercase ? $0.lowercased() : $0.uppercased()) }))
+            case "swapcase": return .string(JinjaText.swappedCase(text))
             case "replace":
                 let from = try needed(arguments, 0, interpreter)
                 let to = try needed(arguments, 1, interpreter)
-                let limit = arguments.value(2, "count")?.integer ?? -1
-                let result = JinjaText.replace(text, from, to, limit < 0 ? .max : Int(limit))
-                try interpreter.charge(result.utf8.count)
-                return .string(result)
-            case "find", "rfind", "index":
-                let found = JinjaText.find(text, try needed(arguments, 0, interpreter), last: name == "rfind")
-                if name == "index", found < 0 { throw interpreter.fail("substring not found") }
-                return .integer(Int64(found))
+                return .string(try interpreter.replaced(text, from, to, arguments.value(2, "count")?.integer ?? -1))
+            case "find", "rfind", "index", "rindex":
+                let start = try bounds(text, arguments, interpreter).lowerBound
+                let found = JinjaText.find(try within(text, arguments, interpreter), try needed(arguments, 0, interpreter), last: name.hasPrefix("r"))
+                if name.hasSuffix("index"), found < 0 { throw interpreter.fail("substring not found") }
+                return .integer(Int64(found < 0 ? found : found + start))
             case "count":
                 let wanted = try needed(arguments, 0, interpreter)
-                return .integer(Int64(JinjaText.split(text, wanted.isEmpty ? nil : wanted, .max, fromRight: false).count - 1))
+                let part = try within(text, arguments, interpreter)
+                if wanted.isEmpty { return .integer(Int64(part.unicodeScalars.count + 1)) }
+                return .integer(Int64(JinjaText.split(part, wanted, .max, fromRight: false).count - 1))
             case "join":
                 var parts: [String] = []
                 for part in try interpreter.items(of: arguments.positional.first ?? .list([])) {
                     guard case .string(let piece) = part else { throw interpreter.fail("join needs strings, found \(part.kindName)") }
                     parts.append(piece)
                 }
-                return .string(parts.joined(separator: text))
+                try interpreter.charge(text.utf8.count.multipliedReportingOverflow(by: parts.count).partialValue)
+                let joined = parts.joined(separator: text)
+                try interpreter.charge(joined.utf8.count)
+                return .string(joined)
+            case "isdecimal": return .bool(!text.isEmpty && text.unicodeScalars.allSatisfy { $0.properties.numericType == .decimal })
+            case "isnumeric": return .bool(!text.isEmpty && text.unicodeScalars.allSatisfy { $0.properties.numericType != nil })
+            case "isascii": return .bool(text.utf8.allSatisfy { $0 < 0x80 })
+            case "isprintable": return .bool(text.unicodeScalars.allSatisfy { JinjaText.isPrintable($0) })
+            case "istitle": return .bool(JinjaText.isTitle(text))
+            case "expandtabs":
+                let size = Int(max(0, min(arguments.value(0, "tabsize")?.integer ?? 8, 1 << 12)))
+                try interpreter.charge(text.utf8.reduce(0) { $0 + ($1 == 9 ? size : 0) })
+                return .string(JinjaText.withoutTabs(text, size))
             case "isdigit": return .bool(!text.isEmpty && text.unicodeScalars.allSatisfy { $0.properties.numericType == .decimal || $0.properties.numericType == .digit })
             case "isalpha": return .bool(!text.isEmpty && text.unicodeScalars.allSatisfy { UnicodeClasses.shared.isLetter($0.value) })
             case "isalnum":
@@ -90,8 +116,8 @@ enum JinjaMethods {
                     !text.isEmpty
                         && text.unicodeScalars.allSatisfy { UnicodeClasses.shared.isLetter($0.value) || UnicodeClasses.shared.isNumber($0.value) })
             case "isspace": return .bool(!text.isEmpty && text.unicodeScalars.allSatisfy { JinjaText.isSpace($0) })
-            case "isupper": return .bool(text.contains { $0.isUppercase } && !text.contains { $0.isLowercase })
-            case "islower": return .bool(text.contains { $0.isLowercase } && !text.contains { $0.isUppercase })
+            case "isupper": return .bool(JinjaText.isUpper(text))
+            case "islower": return .bool(JinjaText.isLower(text))
             case "removeprefix":
                 let prefix = try needed(arguments, 0, interpreter)
                 return .string(JinjaText.hasPrefix(text, prefix) ? String(decoding: text.utf8.dropFirst(prefix.utf8.count), as: UTF8.self) : text)
@@ -101,18 +127,42 @@ enum JinjaMethods {
             case "zfill", "ljust", "rjust", "center": return try padded(name, text, arguments, interpreter)
             case "partition", "rpartition":
                 let separator = try needed(arguments, 0, interpreter)
-                let parts = JinjaText.split(text, separator.isEmpty ? nil : separator, 1, fromRight: name == "rpartition")
+                if separator.isEmpty { throw interpreter.fail("a separator cannot be empty") }
+                let parts = JinjaText.split(text, separator, 1, fromRight: name == "rpartition")
                 if parts.count < 2 {
                     return .tuple(name == "partition" ? [.string(text), .string(""), .string("")] : [.string(""), .string(""), .string(text)])
                 }
                 return .tuple([.string(parts[0]), .string(separator), .string(parts[1])])
-            case "format": return .string(try JinjaText.format(text, arguments, interpreter))
+            case "format": return .string(try JinjaFormat.braces(text, arguments, interpreter))
+            case "format_map":
+                guard case .dictionary(let mapping)? = arguments.positional.first else { throw interpreter.fail("format_map needs a mapping") }
+                let named = mapping.pairs.map { (name: $0.key.text, value: $0.value) }
+                return .string(try JinjaFormat.braces(text, JinjaCallArguments(named: named), interpreter))
             default: throw interpreter.fail("the string method \(name) is not supported")
             }
         }
     }
 
-    private static func padded(
+    /// The stretch that a method's second and third argument choose, in code points.
+    private static func bounds(_ text: String, _ arguments: Arguments, _ interpreter: JinjaInterpreter) throws(TemplateError) -> Range<Int> {
+        let count = text.unicodeScalars.count
+        func place(_ index: Int, _ missing: Int) throws(TemplateError) -> Int {
+            guard arguments.positional.indices.contains(index) else { return missing }
+            if case .none = arguments.positional[index] { return missing }
+            guard let value = arguments.positional[index].integer else { throw interpreter.fail("a position must be an integer") }
+            return value < 0 ? max(0, count + Int(max(value, Int64(-count)))) : Int(min(value, Int64(count) + 1))
+        }
+        let (start, end) = (try place(1, 0), min(try place(2, count), count))
+        return start..<max(start, end)
+    }
+
+    private static func within(_ text: String, _ arguments: Arguments, _ interpreter: JinjaInterpreter) throws(TemplateError) -> String {
+        if arguments.positional.count < 2 { return text }
+        let range = try bounds(text, arguments, interpreter)
+        return JinjaText.string(text.unicodeScalars.dropFirst(range.lowerBound).prefix(range.count))
+    }
+
+    static func padded(
         _ name: String, _ text: String, _ arguments: Arguments, _ interpreter: JinjaInterpreter
     ) throws(TemplateError) -> JinjaValue {
         let width = Int(max(0, min(arguments.value(0, "width")?.integer ?? 0, 1 << 24)))
@@ -130,16 +180,21 @@ enum JinjaMethods {
 
     private static func dictionaryMethod(_ name: String, _ dictionary: JinjaDictionary) -> JinjaFunction? {
         switch name {
-        case "items": return JinjaFunction(name) { (_, _) throws(TemplateError) in .list(dictionary.pairs.map { .tuple([$0.key, $0.value]) }) }
-        case "keys": return JinjaFunction(name) { (_, _) throws(TemplateError) in .list(dictionary.pairs.map(\.key)) }
-        case "values": return JinjaFunction(name) { (_, _) throws(TemplateError) in .list(dictionary.pairs.map(\.value)) }
+        case "items":
+            return JinjaFunction(name) { (interpreter, _) throws(TemplateError) in
+                try interpreter.spend(dictionary.pairs.count * 64)
+                return .view(JinjaView(kind: .items, elements: dictionary.pairs.map { .tuple([$0.key, $0.value]) }))
+            }
+        case "keys":
+            return JinjaFunction(name) { (_, _) throws(TemplateError) in .view(JinjaView(kind: .keys, elements: dictionary.pairs.map(\.key))) }
+        case "values":
+            return JinjaFunction(name) { (_, _) throws(TemplateError) in .view(JinjaView(kind: .values, elements: dictionary.pairs.map(\.value))) }
         case "copy": return JinjaFunction(name) { (_, _) throws(TemplateError) in .dictionary(dictionary) }
         case "get":
             return JinjaFunction(name) { (interpreter, arguments) throws(TemplateError) in
                 guard let key = arguments.positional.first else { throw interpreter.fail("get needs a key") }
                 return dictionary[key] ?? arguments.value(1, "default") ?? .none
             }
-        case "update", "pop", "setdefault", "clear", "popitem": return refused(name)
         default: return nil
         }
     }
@@ -159,14 +214,16 @@ enum JinjaMethods {
                 return .integer(Int64(values.filter { JinjaValue.equal($0, wanted) }.count))
             }
         case "copy": return JinjaFunction(name) { (_, _) throws(TemplateError) in .list(values) }
-        case "append", "extend", "insert", "pop", "remove", "reverse", "sort", "clear": return refused(name)
         default: return nil
         }
     }
 
-    private static func refused(_ name: String) -> JinjaFunction {
-        JinjaFunction(name) { (interpreter, _) throws(TemplateError) in
-            throw interpreter.fail("\(name) would change a value in place, which templates may not")
+    /// Methods that would change a value in place, which the sandbox hides: a template finds them undefined.
+    static func isHidden(_ name: String, of value: JinjaValue) -> Bool {
+        switch value {
+        case .dictionary: return ["update", "pop", "setdefault", "clear", "popitem"].contains(name)
+        case .list: return ["append", "extend", "insert", "pop", "remove", "reverse", "sort", "clear"].contains(name)
+        case .undefined, .none, .bool, .integer, .number, .string, .tuple, .view, .generator, .namespace, .loop, .function: return false
         }
     }
 }

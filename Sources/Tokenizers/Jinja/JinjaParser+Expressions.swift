@@ -18,6 +18,7 @@ extension JinjaParser {
         if depth > JinjaParser.depthLimit { throw .tooExpensive(what: "expressions are nested more than \(JinjaParser.depthLimit) deep") }
         var value = try parseOr()
         while takeName("if") {
+            try chain()
             let test = try parseOr()
             let otherwise = takeName("else") ? try parseExpression() : nil
             value = .conditional(value, test: test, otherwise: otherwise)
@@ -27,13 +28,19 @@ extension JinjaParser {
 
     mutating func parseOr() throws(TemplateError) -> JinjaExpression {
         var left = try parseAnd()
-        while takeName("or") { left = .or(left, try parseAnd()) }
+        while takeName("or") {
+            try chain()
+            left = .or(left, try parseAnd())
+        }
         return left
     }
 
     private mutating func parseAnd() throws(TemplateError) -> JinjaExpression {
         var left = try parseNot()
-        while takeName("and") { left = .and(left, try parseNot()) }
+        while takeName("and") {
+            try chain()
+            left = .and(left, try parseNot())
+        }
         return left
     }
 
@@ -68,6 +75,7 @@ extension JinjaParser {
         var left = try parseConcatenation()
         while case .symbol(let symbol) = current, symbol == "+" || symbol == "-" {
             advance()
+            try chain()
             left = .binary(symbol, left, try parseConcatenation())
         }
         return left
@@ -83,6 +91,7 @@ extension JinjaParser {
         var left = try parsePower()
         while case .symbol(let symbol) = current, ["*", "/", "//", "%"].contains(symbol) {
             advance()
+            try chain()
             left = .binary(symbol, left, try parsePower())
         }
         return left
@@ -90,7 +99,10 @@ extension JinjaParser {
 
     private mutating func parsePower() throws(TemplateError) -> JinjaExpression {
         var left = try parseUnary(withFilters: true)
-        while take("**") { left = .binary("**", left, try parseUnary(withFilters: true)) }
+        while take("**") {
+            try chain()
+            left = .binary("**", left, try parseUnary(withFilters: true))
+        }
         return left
     }
 
@@ -118,7 +130,9 @@ extension JinjaParser {
             case "true", "True": return .bool(true)
             case "false", "False": return .bool(false)
             case "none", "None": return .none
-            default: return .name(name)
+            default:
+                usedNames.insert(name)
+                return .name(name)
             }
         case .string(var text):
             advance()
@@ -172,6 +186,7 @@ extension JinjaParser {
     private mutating func parsePostfix(_ start: JinjaExpression) throws(TemplateError) -> JinjaExpression {
         var value = start
         while true {
+            try chain()
             if take(".") {
                 if case .integer(let index) = current {
                     advance()
@@ -209,7 +224,11 @@ extension JinjaParser {
         var arguments = JinjaArguments()
         try expect("(")
         while current != .symbol(")") {
-            if case .name(let name) = current, position + 1 < tokens.count, tokens[position + 1].token == .symbol("=") {
+            if take("**") {
+                arguments.spreadNamed = try parseExpression()
+            } else if take("*") {
+                arguments.spread = try parseExpression()
+            } else if case .name(let name) = current, position + 1 < tokens.count, tokens[position + 1].token == .symbol("=") {
                 advance()
                 advance()
                 arguments.named.append((name, try parseExpression()))
@@ -225,6 +244,7 @@ extension JinjaParser {
     private mutating func parseFiltersAndTests(_ start: JinjaExpression) throws(TemplateError) -> JinjaExpression {
         var value = start
         while true {
+            try chain()
             if take("|") {
                 let name = try expectName()
                 value = .filter(value, name, current == .symbol("(") ? try parseArguments() : JinjaArguments())

@@ -4,6 +4,16 @@ struct JinjaParser {
     var position = 0
     var depth = 0
     static let depthLimit = 150
+    /// Operators, filters and the like in a row within one tag: each makes the tree a level deeper.
+    var chained = 0
+    static let chainLimit = 1000
+    /// Names that the innermost macro's body uses.
+    var usedNames: Set<String> = []
+
+    mutating func chain() throws(TemplateError) {
+        chained += 1
+        if chained > JinjaParser.chainLimit { throw .tooExpensive(what: "one tag has more than \(JinjaParser.chainLimit) operators") }
+    }
 
     static func parse(_ source: String) throws(TemplateError) -> [JinjaStatement] {
         var parser = JinjaParser(tokens: try JinjaLexer.tokens(source))
@@ -77,12 +87,14 @@ struct JinjaParser {
                 advance()
                 body.append(JinjaStatement(kind: .text(text), line: line))
             case .variableBegin:
+                chained = 0
                 advance()
                 let expression = try parseTuple()
                 guard current == .variableEnd else { throw fail("expected }}, found \(describeCurrent())") }
                 advance()
                 body.append(JinjaStatement(kind: .output(expression), line: line))
             case .blockBegin:
+                chained = 0
                 advance()
                 let word = try expectName()
                 if closings.contains(word) { return (body, word) }
@@ -98,10 +110,10 @@ struct JinjaParser {
         case "for": return try parseFor()
         case "set": return try parseSet()
         case "macro":
-            let macro = try parseMacroHead(name: try expectName())
-            return .macro(try parseMacroBody(macro, closing: "endmacro"))
+            let name = try expectName()
+            return .macro(try parseMacroBody(JinjaMacro(name: name, parameters: try parseParameters()), closing: "endmacro"))
         case "call":
-            var macro = JinjaMacro(name: "caller", parameters: [], body: [])
+            var macro = JinjaMacro(name: "caller", parameters: [])
             if current == .symbol("(") { macro.parameters = try parseParameters() }
             let call = try parseExpression()
             return .call(try parseMacroBody(macro, closing: "endcall"), call)
@@ -123,6 +135,19 @@ struct JinjaParser {
             let (body, _) = try parseBody(until: ["endwith"])
             try expectBlockEnd()
             return .with(assignments, body)
+        case "block":
+            _ = try expectName()
+            _ = takeName("scoped")
+            _ = takeName("required")
+            try expectBlockEnd()
+            let (body, _) = try parseBody(until: ["endblock"])
+            if case .name = current { advance() }
+            try expectBlockEnd()
+            return .block(body)
+        case "include", "import", "from", "extends":
+            while current != .blockEnd, current != .end { advance() }
+            try expectBlockEnd()
+            return .otherFile(word)
         case "generation":
             try expectBlockEnd()
             let (body, _) = try parseBody(until: ["endgeneration"])
@@ -178,7 +203,8 @@ struct JinjaParser {
             (otherwise, _) = try parseBody(until: ["endfor"])
             try expectBlockEnd()
         }
-        return .loop(target: target, sequence: sequence, filter: filter, body: body, otherwise: otherwise, isRecursive: isRecursive)
+        return .loop(
+            JinjaForLoop(target: target, sequence: sequence, filter: filter, body: body, otherwise: otherwise, isRecursive: isRecursive))
     }
 
     private mutating func parseSet() throws(TemplateError) -> JinjaStatement.Kind {
@@ -205,10 +231,6 @@ struct JinjaParser {
         return filters
     }
 
-    private mutating func parseMacroHead(name: String) throws(TemplateError) -> JinjaMacro {
-        JinjaMacro(name: name, parameters: try parseParameters(), body: [])
-    }
-
     private mutating func parseParameters() throws(TemplateError) -> [(name: String, value: JinjaExpression?)] {
         var parameters: [(name: String, value: JinjaExpression?)] = []
         try expect("(")
@@ -224,7 +246,13 @@ struct JinjaParser {
     private mutating func parseMacroBody(_ head: JinjaMacro, closing: String) throws(TemplateError) -> JinjaMacro {
         try expectBlockEnd()
         var macro = head
+        let outer = usedNames
+        usedNames = []
         (macro.body, _) = try parseBody(until: [closing])
+        macro.usesVariableArguments = usedNames.contains("varargs")
+        macro.usesNamedArguments = usedNames.contains("kwargs")
+        macro.usesCaller = usedNames.contains("caller")
+        usedNames.formUnion(outer)
         if case .name = current { advance() }
         try expectBlockEnd()
         return macro

@@ -28,6 +28,10 @@ indirect enum JinjaExpression: Sendable {
 struct JinjaArguments: Sendable {
     var positional: [JinjaExpression] = []
     var named: [(name: String, value: JinjaExpression)] = []
+    /// `*values`
+    var spread: JinjaExpression?
+    /// `**mapping`
+    var spreadNamed: JinjaExpression?
 }
 
 /// What a `for` or `set` assigns to.
@@ -40,7 +44,20 @@ indirect enum JinjaTarget: Sendable {
 struct JinjaMacro: Sendable {
     var name: String
     var parameters: [(name: String, value: JinjaExpression?)]
+    var body: [JinjaStatement] = []
+    /// True when the body asks for what else was given: only then may there be more.
+    var usesVariableArguments = false
+    var usesNamedArguments = false
+    var usesCaller = false
+}
+
+struct JinjaForLoop: Sendable {
+    var target: JinjaTarget
+    var sequence: JinjaExpression
+    var filter: JinjaExpression?
     var body: [JinjaStatement]
+    var otherwise: [JinjaStatement]
+    var isRecursive: Bool
 }
 
 struct JinjaStatement: Sendable {
@@ -48,15 +65,16 @@ struct JinjaStatement: Sendable {
         case text(String)
         case output(JinjaExpression)
         case condition([(test: JinjaExpression, body: [JinjaStatement])], otherwise: [JinjaStatement])
-        case loop(
-            target: JinjaTarget, sequence: JinjaExpression, filter: JinjaExpression?, body: [JinjaStatement],
-            otherwise: [JinjaStatement], isRecursive: Bool)
+        case loop(JinjaForLoop)
         case set(JinjaTarget, JinjaExpression)
         case setBlock(JinjaTarget, [JinjaStatement], filters: [(String, JinjaArguments)])
         case macro(JinjaMacro)
         case call(JinjaMacro, JinjaExpression)
         case filterBlock([(String, JinjaArguments)], [JinjaStatement])
         case with([(JinjaTarget, JinjaExpression)], [JinjaStatement])
+        case block([JinjaStatement])
+        /// include, import, from and extends: nothing is ever read, so running into one is an error.
+        case otherFile(String)
         /// The part that the assistant wrote (`{% generation %}`).
         case generation([JinjaStatement])
         case breakLoop

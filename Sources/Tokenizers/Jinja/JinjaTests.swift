@@ -1,4 +1,11 @@
 extension JinjaInterpreter {
+    /// Tests that there are, for the test `test`.
+    static let testNames: Set<String> = [
+        "odd", "even", "divisibleby", "defined", "undefined", "filter", "test", "none", "boolean", "false", "true", "integer", "float", "lower",
+        "upper", "string", "mapping", "number", "sequence", "iterable", "callable", "sameas", "escaped", "in", "==", "eq", "equalto", "!=", "ne",
+        ">", "gt", "greaterthan", "ge", ">=", "<", "lt", "lessthan", "<=", "le",
+    ]
+
     /// `value is name(arguments)`
     func applyTest(_ name: String, _ value: JinjaValue, _ arguments: JinjaCallArguments) throws(TemplateError) -> Bool {
         switch name {
@@ -16,12 +23,15 @@ extension JinjaInterpreter {
         case "sequence":
             switch value {
             case .string, .list, .tuple, .dictionary, .undefined: return true
-            case .none, .bool, .integer, .number, .namespace, .loop, .function: return false
+            case .view(let view):
+                if case .range = view.kind { return true }
+                return false
+            case .none, .bool, .integer, .number, .generator, .namespace, .loop, .function: return false
             }
         case "iterable":
             switch value {
-            case .string, .list, .tuple, .dictionary, .undefined: return true
-            case .none, .bool, .integer, .number, .namespace, .loop, .function: return false
+            case .string, .list, .tuple, .dictionary, .view, .generator, .undefined, .loop: return true
+            case .none, .bool, .integer, .number, .namespace, .function: return false
             }
         case "boolean":
             if case .bool = value { return true }
@@ -41,15 +51,24 @@ extension JinjaInterpreter {
         case "number":
             switch value {
             case .integer, .number, .bool: return true
-            case .undefined, .none, .string, .list, .tuple, .dictionary, .namespace, .loop, .function: return false
+            case .undefined, .none, .string, .list, .tuple, .dictionary, .view, .generator, .namespace, .loop, .function: return false
             }
         case "callable":
-            if case .function = value { return true }
-            return false
-        case "lower": return value.text == value.text.lowercased()
-        case "upper": return value.text == value.text.uppercased()
+            switch value {
+            // jinja2's undefined values have the method that makes things callable.
+            case .function, .loop, .undefined: return true
+            case .none, .bool, .integer, .number, .string, .list, .tuple, .dictionary, .view, .generator, .namespace: return false
+            }
+        case "lower": return JinjaText.isLower(value.text)
+        case "upper": return JinjaText.isUpper(value.text)
         case "escaped": return false
+        case "filter": return JinjaInterpreter.filterNames.contains(value.text)
+        case "test": return JinjaInterpreter.testNames.contains(value.text)
         case "odd", "even":
+            if let number = value.double, value.integer == nil {
+                let rest = number - (number / 2).rounded(.down) * 2
+                return rest == (name == "odd" ? 1 : 0)
+            }
             guard let integer = value.integer else { throw fail("\(name) needs an integer, found \(value.kindName)") }
             return (integer % 2 != 0) == (name == "odd")
         default: return try applyComparisonTest(name, value, arguments)
@@ -58,7 +77,7 @@ extension JinjaInterpreter {
 
     private func applyComparisonTest(_ name: String, _ value: JinjaValue, _ arguments: JinjaCallArguments) throws(TemplateError) -> Bool {
         guard let other = arguments.positional.first else {
-            if ["in", "eq", "equalto", "ne", "gt", "ge", "lt", "le", "divisibleby", "sameas", "filter", "test"].contains(name) {
+            if ["in", "eq", "equalto", "ne", "gt", "ge", "lt", "le", "divisibleby", "sameas", "greaterthan", "lessthan"].contains(name) {
                 throw fail("the test \(name) needs a value")
             }
             throw fail("the test \(name) is not known")

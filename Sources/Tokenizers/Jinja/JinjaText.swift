@@ -72,7 +72,8 @@ enum JinjaText {
         return words.map { string(scalars[$0]) }
     }
 
-    static func lines(_ text: String) -> [String] {
+    /// As `str.splitlines`.
+    static func lines(_ text: String, keepsEnds: Bool = false) -> [String] {
         let breaks: Set<UInt32> = [0x0A, 0x0B, 0x0C, 0x0D, 0x1C, 0x1D, 0x1E, 0x85, 0x2028, 0x2029]
         var result: [String] = []
         var current: [Unicode.Scalar] = []
@@ -81,10 +82,12 @@ enum JinjaText {
         for scalar in text.unicodeScalars {
             if scalar.value == 0x0A, previousWasReturn {
                 previousWasReturn = false
+                if keepsEnds, let last = result.indices.last { result[last].unicodeScalars.append(scalar) }
                 continue
             }
             previousWasReturn = scalar.value == 0x0D
             if breaks.contains(scalar.value) {
+                if keepsEnds { current.append(scalar) }
                 result.append(string(current))
                 current = []
                 isOpen = false
@@ -134,8 +137,11 @@ enum JinjaText {
         let scalars = Array(text.unicodeScalars)
         let pattern = Array(wanted.unicodeScalars)
         guard scalars.count >= pattern.count else { return -1 }
-        let places = Array(0...(scalars.count - pattern.count))
-        for place in last ? places.reversed() : places where scalars[place..<place + pattern.count].elementsEqual(pattern) { return place }
+        let end = scalars.count - pattern.count
+        for step in 0...end {
+            let place = last ? end - step : step
+            if pattern.isEmpty || (scalars[place] == pattern[0] && scalars[place..<place + pattern.count].elementsEqual(pattern)) { return place }
+        }
         return -1
     }
 
@@ -157,50 +163,6 @@ enum JinjaText {
                 result.unicodeScalars.append(scalar)
             }
             isInWord = isCased
-        }
-        return result
-    }
-
-    /// `"{} {name} {0}".format(...)`, without format specifications.
-    static func format(_ text: String, _ arguments: JinjaCallArguments, _ interpreter: JinjaInterpreter) throws(TemplateError) -> String {
-        var result = ""
-        var next = 0
-        var field: String?
-        var previous: Unicode.Scalar?
-        for scalar in text.unicodeScalars {
-            defer { previous = scalar }
-            if var name = field {
-                if scalar == "{", name.isEmpty, previous == "{" {
-                    result += "{"
-                    field = nil
-                    previous = nil
-                    continue
-                }
-                if scalar != "}" {
-                    name.unicodeScalars.append(scalar)
-                    field = name
-                    continue
-                }
-                field = nil
-                let value: JinjaValue?
-                if name.isEmpty {
-                    value = arguments.positional.indices.contains(next) ? arguments.positional[next] : nil
-                    next += 1
-                } else if let index = Int(name) {
-                    value = arguments.positional.indices.contains(index) ? arguments.positional[index] : nil
-                } else {
-                    value = arguments.named.first { $0.name == name }?.value
-                }
-                guard let value else { throw interpreter.fail("the format has no value for {\(name)}") }
-                result += value.text
-            } else if scalar == "{" {
-                field = ""
-            } else if scalar == "}" {
-                if previous == "}" { continue }
-                result += "}"
-            } else {
-                result.unicodeScalars.append(scalar)
-            }
         }
         return result
     }

@@ -1,5 +1,4 @@
 import Formats
-import Platform
 
 /// A value while a template runs. Texts, lists and mappings behave as Python's; they never change in place.
 indirect enum JinjaValue {
@@ -12,6 +11,10 @@ indirect enum JinjaValue {
     case list([JinjaValue])
     case tuple([JinjaValue])
     case dictionary(JinjaDictionary)
+    /// What `range`, `keys`, `values` and `items` give.
+    case view(JinjaView)
+    /// What lazy filters give: to be gone through once, without a length.
+    case generator(JinjaGenerator)
     case namespace(JinjaNamespace)
     /// The `loop` of a running loop.
     case loop(JinjaLoop)
@@ -39,7 +42,8 @@ indirect enum JinjaValue {
         case .string(let value): return !value.isEmpty
         case .list(let values), .tuple(let values): return !values.isEmpty
         case .dictionary(let dictionary): return !dictionary.pairs.isEmpty
-        case .namespace, .loop, .function: return true
+        case .view(let view): return !view.elements.isEmpty
+        case .namespace, .loop, .function, .generator: return true
         }
     }
 
@@ -60,94 +64,11 @@ indirect enum JinjaValue {
         case .list: return "a list"
         case .tuple: return "a tuple"
         case .dictionary: return "a mapping"
+        case .view(let view): return "a \(view.kind.name)"
+        case .generator: return "a generator"
         case .namespace: return "a namespace"
         case .loop: return "a loop"
         case .function: return "a function"
-        }
-    }
-
-    /// As Python's `str`.
-    var text: String {
-        switch self {
-        case .undefined: return ""
-        case .string(let value): return value
-        default: return representation
-        }
-    }
-
-    /// As Python's `repr`.
-    var representation: String {
-        switch self {
-        case .undefined: return "Undefined"
-        case .none: return "None"
-        case .bool(let value): return value ? "True" : "False"
-        case .integer(let value): return String(value)
-        case .number(let value): return NumberText.pythonFloat(value)
-        case .string(let value): return JinjaValue.quoted(value)
-        case .list(let values): return "[" + values.map(\.representation).joined(separator: ", ") + "]"
-        case .tuple(let values):
-            return "(" + values.map(\.representation).joined(separator: ", ") + (values.count == 1 ? ",)" : ")")
-        case .dictionary(let dictionary):
-            return "{" + dictionary.pairs.map { "\($0.key.representation): \($0.value.representation)" }.joined(separator: ", ") + "}"
-        case .namespace: return "<Namespace>"
-        case .loop: return "<LoopContext>"
-        case .function(let function): return "<function \(function.name)>"
-        }
-    }
-
-    private static func quoted(_ value: String) -> String {
-        let bytes = Array(value.utf8)
-        let quote: Character = bytes.contains(0x27) && !bytes.contains(0x22) ? "\"" : "'"
-        var result = String(quote)
-        for scalar in value.unicodeScalars {
-            switch scalar {
-            case "\\": result += "\\\\"
-            case "\n": result += "\\n"
-            case "\r": result += "\\r"
-            case "\t": result += "\\t"
-            case "'" where quote == "'": result += "\\'"
-            default:
-                if scalar.value < 0x20 || scalar.value == 0x7F {
-                    let digits = String(scalar.value, radix: 16)
-                    result += "\\x" + (digits.count < 2 ? "0" : "") + digits
-                } else {
-                    result.unicodeScalars.append(scalar)
-                }
-            }
-        }
-        return result + String(quote)
-    }
-
-    /// For `tojson`; undefined and functions have no JSON.
-    var json: JSONValue? {
-        switch self {
-        case .undefined, .function, .namespace, .loop: return nil
-        case .none: return .null
-        case .bool(let value): return .bool(value)
-        case .integer(let value): return .integer(value)
-        case .number(let value): return .number(value)
-        case .string(let value): return .string(value)
-        case .list(let values), .tuple(let values):
-            var result: [JSONValue] = []
-            for value in values {
-                guard let value = value.json else { return nil }
-                result.append(value)
-            }
-            return .array(result)
-        case .dictionary(let dictionary):
-            var pairs: [(String, JSONValue)] = []
-            for (key, value) in dictionary.pairs {
-                guard let value = value.json else { return nil }
-                let name: String
-                switch key {
-                case .string(let text): name = text
-                case .bool(let flag): name = flag ? "true" : "false"
-                case .none: name = "null"
-                default: name = key.text
-                }
-                pairs.append((name, value))
-            }
-            return .object(JSONObject(pairs))
         }
     }
 
@@ -176,6 +97,9 @@ indirect enum JinjaValue {
         case (.string(let a), .string(let b)): return a.utf8.elementsEqual(b.utf8)
         case (.list(let a), .list(let b)), (.tuple(let a), .tuple(let b)):
             return a.count == b.count && zip(a, b).allSatisfy { equal($0, $1) }
+        case (.view(let a), .view(let b)):
+            return a.kind.name == b.kind.name && a.elements.count == b.elements.count && zip(a.elements, b.elements).allSatisfy { equal($0, $1) }
+        case (.generator(let a), .generator(let b)): return a === b
         case (.dictionary(let a), .dictionary(let b)):
             return a.pairs.count == b.pairs.count && a.pairs.allSatisfy { pair in b[pair.key].map { equal($0, pair.value) } ?? false }
         case (.namespace(let a), .namespace(let b)): return a === b
@@ -202,66 +126,5 @@ indirect enum JinjaValue {
             if let a = left.double, let b = right.double { return a < b ? -1 : a > b ? 1 : 0 }
             return nil
         }
-    }
-}
-
-/// A mapping that keeps its order.
-struct JinjaDictionary {
-    private(set) var pairs: [(key: JinjaValue, value: JinjaValue)] = []
-
-    init(_ pairs: [(JinjaValue, JinjaValue)] = []) {
-        for (key, value) in pairs { self[key] = value }
-    }
-
-    subscript(_ key: JinjaValue) -> JinjaValue? {
-        get { pairs.first { JinjaValue.equal($0.key, key) }?.value }
-        set {
-            let place = pairs.firstIndex { JinjaValue.equal($0.key, key) }
-            switch (place, newValue) {
-            case (let place?, let value?): pairs[place].value = value
-            case (let place?, nil): pairs.remove(at: place)
-            case (nil, let value?): pairs.append((key, value))
-            case (nil, nil): break
-            }
-        }
-    }
-}
-
-/// The one value that a template can change: made by `namespace(...)`.
-final class JinjaNamespace {
-    var values: [(name: String, value: JinjaValue)] = []
-
-    subscript(_ name: String) -> JinjaValue? {
-        get { values.first { $0.name == name }?.value }
-        set {
-            if let place = values.firstIndex(where: { $0.name == name }) {
-                if let newValue { values[place].value = newValue }
-            } else if let newValue {
-                values.append((name, newValue))
-            }
-        }
-    }
-}
-
-/// Evaluated arguments of a call.
-struct JinjaCallArguments {
-    var positional: [JinjaValue] = []
-    var named: [(name: String, value: JinjaValue)] = []
-
-    /// The argument at a position, or of that name.
-    func value(_ index: Int, _ name: String) -> JinjaValue? {
-        if index < positional.count { return positional[index] }
-        return named.first { $0.name == name }?.value
-    }
-}
-
-/// Something that can be called: a macro, a method bound to its value, a global function.
-final class JinjaFunction {
-    let name: String
-    let body: (JinjaInterpreter, JinjaCallArguments) throws(TemplateError) -> JinjaValue
-
-    init(_ name: String, _ body: @escaping (JinjaInterpreter, JinjaCallArguments) throws(TemplateError) -> JinjaValue) {
-        self.name = name
-        self.body = body
     }
 }

@@ -5,24 +5,43 @@ import Tokenizers
 
 /// Renders `{"messages": [...], "tools": [...], "enable_thinking": ...}` with a named template, or with the model's own.
 struct ConversationRenderer {
-    let tokenizer: Tokenizer
+    private let tokenizer: Tokenizer
     /// Nil for the model's own template.
-    let template: String?
-    let addsGenerationPrompt: Bool
+    private let template: PromptTemplate?
+    private let own: JinjaTemplate?
+    private let addsGenerationPrompt: Bool
+
+    /// - Parameter template: a named template; nil takes the model's own.
+    init(tokenizer: Tokenizer, template name: String?, addsGenerationPrompt: Bool) throws(TemplateError) {
+        self.addsGenerationPrompt = addsGenerationPrompt
+        if let name {
+            let template = try PromptTemplate.named(name)
+            self.template = template
+            self.tokenizer = template.prepare(tokenizer).tokenizer
+            own = nil
+        } else {
+            guard let source = tokenizer.chatTemplateSource else { throw .noOwnTemplate(directory: tokenizer.directory) }
+            template = nil
+            self.tokenizer = tokenizer
+            own = try JinjaTemplate(source)
+        }
+    }
 
     func render(_ value: JSONValue) throws -> (text: String, tokens: [Int32]) {
         guard let row = value.objectValue, let messages = row["messages"]?.arrayValue else {
             throw TokenizerCommand.LineError("expected {\"messages\": [...]}, found \(value.kindName)")
         }
-        return if let template { try renderNamed(template, row, messages) } else { try renderOwn(row, messages) }
+        if let template { return try renderNamed(template, row, messages) }
+        if let own { return try renderOwn(own, row, messages) }
+        throw TemplateError.noOwnTemplate(directory: tokenizer.directory)
     }
 
     /// The model's template gets the row as it is, so that it can use whatever its messages hold.
-    private func renderOwn(_ row: JSONObject, _ messages: [JSONValue]) throws -> (String, [Int32]) {
-        guard let source = tokenizer.chatTemplateSource else { throw TemplateError.noOwnTemplate(directory: tokenizer.directory) }
+    private func renderOwn(_ template: JinjaTemplate, _ row: JSONObject, _ messages: [JSONValue]) throws -> (String, [Int32]) {
         var context = row
         context.set("messages", .array(messages))
         if !row.contains("tools") { context.set("tools", .null) }
+        if !row.contains("documents") { context.set("documents", .null) }
         context.set("add_generation_prompt", .bool(addsGenerationPrompt))
         let tokens = [
             ("bos_token", tokenizer.bosToken), ("eos_token", tokenizer.eosToken), ("pad_token", tokenizer.padToken),
@@ -31,14 +50,13 @@ struct ConversationRenderer {
         for (name, token) in tokens {
             if let token { context.set(name, .string(token)) }
         }
-        let text = try JinjaTemplate(source).render(context: context)
+        let text = try template.render(context: context)
         return (text, tokenizer.encode(text))
     }
 
-    private func renderNamed(_ name: String, _ row: JSONObject, _ messages: [JSONValue]) throws -> (String, [Int32]) {
-        var template = try PromptTemplate.named(name)
+    private func renderNamed(_ template: PromptTemplate, _ row: JSONObject, _ messages: [JSONValue]) throws -> (String, [Int32]) {
+        var template = template
         if let thinks = row["enable_thinking"]?.boolValue { template.enableThinking = thinks }
-        let tokenizer = template.prepare(tokenizer).tokenizer
         var turns = try messages.map(Self.message)
         let system = turns.first?.role == .system ? turns.removeFirst().content : nil
         let tools = row["tools"].flatMap { $0.isNull ? nil : $0.text(style: .python) }

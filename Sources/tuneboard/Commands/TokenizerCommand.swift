@@ -25,7 +25,7 @@ enum TokenizerCommand {
                 .string(tokenizer.decode(try tokens(value, tokenizer), skipSpecialTokens: skipsSpecial))
             }
         case "render":
-            let renderer = ConversationRenderer(
+            let renderer = try ConversationRenderer(
                 tokenizer: try Self.tokenizer(invocation), template: invocation.value("template"),
                 addsGenerationPrompt: invocation.has("add_generation_prompt"))
             return answerLines { value in

@@ -93,6 +93,49 @@ PIECES = r"""
 {{ range(1000000) }}
 {% generation %}said{% endgeneration %}{{ dict(a=1)|tojson }}{{ dict({'x': 1}, y=2) }}{{ 'a' if true else zz.y }}{{ zz is defined and zz.y }}{{ ("a" "b")|upper }}{{ (1 + 2)|string ~ 'x' }}{{ -1|abs }}{{ 'x' if 1 > 2 else 'y' if 2 > 1 else 'z' }}
 {{ a|length > 2 and a[0] == 3 }}{{ not a is string }}{{ 'x' is string and t }}{{ a is not mapping }}{{ 'b' not in 'abc' }}{{ (a|first) + 1 }}{{ a|map('string')|join('') }}{{ d.a|map('string')|list }}{{ s|trim|length }}{{ words[0].upper() ~ words[-1] }}
+{% for x in [[1, [2, [3]]], [4]] recursive %}{{ loop.depth }}{{ loop.depth0 }}{% if x is iterable %}({{ loop(x) }}){% else %}{{ x }}{% endif %}{{ ',' if not loop.last }}{% endfor %}
+{% for t in [{'n': 'a', 'c': [{'n': 'b', 'c': []}, {'n': 'd', 'c': [{'n': 'e', 'c': []}]}]}] recursive %}<{{ t.n }}{% if t.c %}{{ loop(t.c) }}{% endif %}>{% else %}none{% endfor %}{% for x in [1] %}{{ loop([2]) }}{% endfor %}
+{% macro m(a, b=2) %}{{ a }}{{ b }}{% endmacro %}{{ m(*[1, 5]) }}{{ m(**{'a': 3}) }}{{ m(1, *[4]) }}{{ m(1, **{'b': 7}) }}{{ dict(x=1, **{'y': 2}) }}{% set ms = [m] %}{{ ms[0](*[8, 9]) }}
+{% macro show(items, pad) %}{% for i in items %}{% call wrap(i) %}{{ pad }}{{ i }}{% set q = i %}{{ q }}{{ caller is defined }}{% endcall %}{% endfor %}{% endmacro %}{% macro wrap(v) %}[{{ v }}:{{ caller() }}]{% endmacro %}{{ show([1, 2], '-') }}
+{% macro late() %}{{ later }}{{ inner is defined }}{% endmacro %}{% set later = 'set after' %}{% for inner in [1] %}{{ late() }}{% endfor %}{% macro list(rows) %}{% for r in rows %}{{ caller(r, loop.index) }};{% endfor %}{% endmacro %}{% call(row, n) list(['x', 'y']) %}{{ n }}={{ row }}{% endcall %}
+{% macro m(a) %}{{ a }}{% endmacro %}{{ m(1, 2) }}
+{% macro m(a) %}{{ a }}{% endmacro %}{{ m(b=2) }}
+{% macro m(a) %}{{ a }}{% endmacro %}{% call m(1) %}x{% endcall %}
+{% macro m(a) %}{{ a }}{{ kwargs }}{{ varargs }}{% endmacro %}{{ m(1, 2, z=3) }}{{ m() }}{{ m.name }}
+{% set x = 1 %}{% set b %}{% set x = 2 %}{{ x }}{% endset %}{{ x }}{{ b }}{% filter upper %}{% set x = 3 %}a{{ x }}{% endfilter %}{{ x }}{% generation %}{% set x = 4 %}{{ x }}{% endgeneration %}{{ x }}{% with x = 5, y = x %}{{ x }}{{ y }}{% endwith %}
+{{ a|map('string') is iterable }}{{ a|map('string') is sequence }}{{ a|select('odd')|first }}{% if []|select %}true{% endif %}{{ (a|reverse)|list }}{{ none|select|list }}{{ none|map('upper')|list }}{{ 0|selectattr('x')|list }}{% set g = a|map('int') %}{{ g|list }}{{ g|list }}{{ g|first is defined }}
+{{ a|map('string')|length }}
+{{ a|select|last }}
+{{ (a|map('int'))[0] is defined }}{{ d.items()[0] is defined }}{{ d.keys() }}{{ d.values()|list|length }}{{ d.items()|length }}{{ range(3) }}{{ range(1, 9, 2) }}{{ range(5)[2] }}{{ range(5)[1:3]|list }}{{ 3 in range(5) }}{{ 'b' in d.keys() }}{{ {}.items() is iterable }}{% if {}.items() %}x{% else %}empty{% endif %}
+{{ d.pop is defined }}{{ a.append is defined }}{{ d.get is defined }}{{ a.index(1) }}{{ a.count(9) }}{{ d.__class__ }}{{ d._x is defined }}{{ 's'.__len__ is defined }}
+{{ d.update({'x': 1}) }}
+{{ zz|int }}
+{{ zz|abs }}
+{{ zz|length }}{{ zz|upper }}{{ zz|list }}{{ zz|join(',') }}{{ zz|replace('a', 'b') }}{{ zz|trim }}{{ zz|items|list }}{{ zz|sort }}{{ zz ~ 'x' }}{{ 1 in zz }}{{ zz == zz }}{{ zz|first is defined }}{{ zz is sequence }}{{ zz is iterable }}{{ zz is mapping }}
+{{ [1, 2.5]|tojson(separators=(',', ':')) }}{{ {'b': 1, 'a': [1]}|tojson(sort_keys=true, indent=1) }}{{ {'b': 'é'}|tojson(ensure_ascii=true) }}{{ [1, [2]]|tojson(indent='\t') }}{{ {'a': 1}|tojson(indent=2, separators=(' ; ', ' = ')) }}{{ {1: 2, none: 3, true: 4, 1.5: 5}|tojson }}{{ [[], {}]|tojson(indent=0) }}
+{{ range(3)|tojson }}
+{{ d.items()|tojson }}
+{{ zz|tojson }}
+{{ 5|round }}{{ 5.5|round }}{{ 1.115|round(2) }}{{ 2.675|round(2) }}{{ 1234.5|round(-2) }}{{ -0.5|round }}{{ 7|round(2, 'floor') }}{{ '12_3'|int }}{{ '0x1A'|int(0, 16) }}{{ '1A'|int(base=16) }}{{ ' 42 '|int }}{{ '4e2'|int }}{{ 'inf'|float }}{{ '1_0.5'|float }}{{ '.5'|float }}{{ '5.'|float }}{{ true|int }}{{ none|int(9) }}{{ 'x'|float(1.5) }}
+{{ '%s|%5s|%-5s|%r' % ('a', 'b', 'c', 'd') }}{{ '%d %05d %+d %x %X %o %c' % (3, 42, 7, 255, 255, 8, 'z') }}{{ '%.2f %8.3f %e %g %%' % (3.14159, 2.5, 12345.678, 0.0001) }}{{ '%(a)s-%(b)d' % {'a': 'x', 'b': 2} }}{{ '%-6d|%06.2f|%.3s' % (42, 3.14159, 'abcdef') }}
+{{ '%d' % 'x' }}
+{{ '%s %s' % 'x' }}
+{{ '%s' % ('a', 'b') }}
+{{ '{} {}'.format(1, 'b') }}{{ '{1}{0}'.format('a', 'b') }}{{ '{k} {d[a]}'.format(k=1, d={'a': 2}) }}{{ '{:>6}|{:<6}|{:^6}|{:*^7}'.format('a', 'b', 'c', 'd') }}{{ '{:.2f} {:,} {:05d} {:+d} {:x} {:b} {:%} {:e}'.format(3.14159, 1234567, 42, 7, 255, 5, 0.25, 12345.678) }}{{ '{{}}{!r}'.format('q') }}{{ '{:>{w}}'.format('z', w=4) }}
+{{ '{} {}'.format(1) }}
+{{ 'a b-c (d e'|title }}{{ "it's a dog's life"|title }}{{ "it's a dog's".title() }}{{ 'ǆx'|title }}{{ 'HELLO wORLD'|title }}{{ 'a.b c'|capitalize }}{{ 'ÀB'.swapcase() }}{{ 'ab' is lower }}{{ '' is lower }}{{ '1' is upper }}{{ 'A1' is upper }}{{ 'Aa'.istitle() }}{{ '5'.isdecimal() }}{{ '½'.isnumeric() }}{{ 'é'.isascii() }}{{ 'a\n'.isprintable() }}
+{{ 'abcabc'.find('c', 3) }}{{ 'abcabc'.find('a', 1, 3) }}{{ 'abcabc'.count('a', 1) }}{{ 'abc'.startswith('b', 1) }}{{ 'abc'.endswith('b', 0, 2) }}{{ 'abc'.index('c') }}{{ 'abcb'.rindex('b') }}{{ 'a\tb'.expandtabs(4) }}{{ 'aXbX'.rpartition('X') }}{{ 'a\nb'.splitlines(true) }}{{ ''.split() }}{{ ''.split(',') }}{{ 'aaa'.count('') }}{{ 'x'.center(4, '*') }}|{{ '-5'.zfill(4) }}
+{{ ['\u00a0', '\u3000', '\u200b', 'é', '\x7f', '\x1b', '\U0001F600', "a'b", 'a"b', "'\"", '\ud7ff'] }}{{ '\101\x41\u0041' }}{{ 0x1F }}{{ 0b101 }}{{ 0o17 }}{{ 1e5 }}{{ 1.5e-7 }}{{ 100000000000000000000.0 }}{{ 1_0.2_5 if false else 'n' }}
+{{ '<a b="c">&\''|e }}{{ '<b>x</b>  <!-- c --> y &lt;'|striptags }}{{ 'a b/ü?&'|urlencode }}{{ {'a b': 'c/d', 'e': 1}|urlencode }}{{ {'class': 'x y', 'n': none, 'id': 3}|xmlattr }}{{ 1000|filesizeformat }}{{ 1|filesizeformat }}{{ 123456789|filesizeformat }}{{ 1536|filesizeformat(true) }}{{ 'the quick brown fox jumps'|wordwrap(10) }}{{ "a-b, c's"|wordcount }}
+{% set c = cycler('o', 'e') %}{{ c.next() }}{{ c.next() }}{{ c.current }}{{ c.next() }}{{ c.reset() }}{{ c.current }}{% set j = joiner('|') %}{{ j() }}{{ j() }}{{ dict([['k', 1], ('j', 2)]) }}{{ namespace({'q': 5}).q }}{{ 'x' is filter }}{{ 'upper' is filter }}{{ 'odd' is test }}{{ 3.0 is odd }}{{ loop is callable }}{{ raise_exception is callable }}
+{% block head %}in block {{ t }}{% endblock %}{% block tail scoped %}x{% endblock tail %}
+{% include 'x.txt' %}
+{% import 'x' as y %}
+{% from 'x' import y %}
+{% extends 'x' %}
+{{ [3, 1] < [3, 2] }}{{ (1, 2) == (1, 2) }}{{ [1] == (1,) }}{{ (1, 2) * 2 }}{{ [] + [1] }}{{ 'a' * 0 }}{{ 'ab'[5] is defined }}{{ 'abc'[-1] }}{{ 'abc'[10:] }}{{ 'abcdef'[-3:-1] }}{{ 'abcdef'[::2] }}{{ (1, 2, 3)[1:] }}{{ {[1]: 2} if false else 1 }}{{ 2 ** 3 ** 2 }}{{ -5 // 2 }}{{ 5 % -3 }}{{ 1 if 0 else 2 if 0 else 3 }}{{ not 1 == 2 }}
+{{ rows|sort(attribute='k,v')|map(attribute='v')|list }}{{ [[1, 2], [3]]|sum(start=[]) }}{{ words|min }}{{ words|max(case_sensitive=true) }}{{ rows|max(attribute='v') }}{{ []|min is defined }}{{ d|dictsort(false, 'key', true)|map('first')|list }}{{ rows|groupby('v')|map('first')|list }}{% for k, g in rows|groupby('k', case_sensitive=true) %}{{ k }}{{ g|length }}{% endfor %}{{ [1, [2], 'a']|unique|list if false else '' }}{{ [1, 1.0, true, 'a', 'A']|unique|list }}
+{{ 'x\r\ny\rz'|indent(2) }}{{ ''|indent }}{{ 'a\n\n b'|indent('--') }}{{ 'abcdefghij'|truncate(5, true, '') }}{{ 'abc def ghi jkl'|truncate(8, leeway=0) }}{{ 'abc'|center(2) }}{{ 'aXbXc'|replace('X', '-', 1) }}{{ 5|string|length }}{{ 'abc'|batch(2)|list }}{{ 'abcde'|slice(2)|list }}{{ ''|first is defined }}{{ {'a': 1}|first }}{{ {'a': 1}|last }}{{ {'a': 1, 'b': 2}|list }}{{ {'a': 1, 'b': 2}|reverse|list }}
 """.strip("\n").split("\n")
 
 BLOCKS = [
