@@ -8,8 +8,6 @@ public enum CommandLineStyle: Sendable, Equatable, CaseIterable {
     case minimal
     /// Everything that differs from the defaults, without a recipe.
     case full
-    /// The same run with `llamafactory-cli`.
-    case llamaFactory
 }
 
 extension Configuration {
@@ -33,17 +31,11 @@ extension Configuration {
             words = [["tuneboard", command.rawValue] + (recipePath.map { [$0] } ?? [])]
             base = recipePath == nil ? [:] : recipeValues
         case .full: words = [["tuneboard", command.rawValue]]
-        case .llamaFactory: words = [["llamafactory-cli", command.rawValue]]
         }
         for argument in ArgumentTable.all where !argument.isSecret {
             let value = value(argument.name)
             guard value != base[argument.name] ?? argument.defaultValue else { continue }
-            if style == .llamaFactory {
-                guard argument.group != .tuneboard, value != .null else { continue }
-                words.append(["--" + argument.name, Self.pythonText(value)])
-            } else {
-                words.append(Self.option(argument.name, value))
-            }
+            words.append(Self.option(argument.name, value))
         }
         return words
     }
@@ -60,14 +52,6 @@ extension Configuration {
         case .null, .list([]), .numbers([]): "null"
         case .mapping(let object) where object.isEmpty: "null"
         case .flag, .integer, .number, .text, .list, .numbers, .mapping: value.text
-        }
-    }
-
-    private static func pythonText(_ value: ArgumentValue) -> String {
-        switch value {
-        case .flag(let flag): flag ? "True" : "False"
-        case .number(let number): NumberText.pythonFloat(number)
-        case .null, .integer, .text, .list, .numbers, .mapping: value.text
         }
     }
 

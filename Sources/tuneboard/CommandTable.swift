@@ -55,6 +55,7 @@ enum CommandTable {
             options: [
                 json, OptionRow("plan", nil, "print the estimate of steps, memory and disk, and do not train"),
                 OptionRow("detach", nil, "train in the background and return the shell"),
+            ] + PreviewCommand.options + [
             ], arguments: .train, run: JobCommand.train),
         CommandEntry(
             "eval", "measure loss and perplexity, or generate and score answers", usage: ["[RECIPE] [KEY=VALUE | --KEY VALUE]..."],
@@ -62,7 +63,7 @@ enum CommandTable {
                 Measures loss, perplexity and token accuracy on eval_dataset (or on the val_size share of dataset).
                 With do_predict or predict_with_generate it generates answers and scores BLEU-4 and ROUGE.
                 """,
-            options: [json], arguments: .evaluate, run: JobCommand.evaluate),
+            options: [json] + PreviewCommand.options, arguments: .evaluate, run: JobCommand.evaluate),
         CommandEntry(
             "chat", "talk to a model", usage: ["[RECIPE] [--question TEXT]... [KEY=VALUE | --KEY VALUE]..."],
             details: """
@@ -76,7 +77,7 @@ enum CommandTable {
         CommandEntry(
             "export", "merge adapters and write a model folder", usage: ["[RECIPE] [KEY=VALUE | --KEY VALUE]..."],
             details: "Merges the adapters into the base in fp32, writes safetensors with tokenizer and template, and verifies the result.",
-            options: [json], arguments: .export, run: JobCommand.export),
+            options: [json] + PreviewCommand.options, arguments: .export, run: JobCommand.export),
         CommandEntry(
             "api", "serve a model to other programs", usage: [""],
             run: { _ in

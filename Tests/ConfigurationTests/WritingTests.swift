@@ -93,10 +93,6 @@ import Testing
         configuration.reset("plot_loss")
         #expect(configuration.commandLine() == "tuneboard train 'my recipe.yaml' --learning_rate 5e-05 --plot_loss false")
         #expect(configuration.commandLine(style: .full) == "tuneboard train")
-        try configuration.set("lora_rank", text: "16")
-        try configuration.set("device", text: "cpu")
-        try configuration.set("do_train", text: "true")
-        #expect(configuration.commandLine(style: .llamaFactory) == "llamafactory-cli train --do_train True --lora_rank 16")
     }
 
     @Test func secretsAreNotWritten() throws {

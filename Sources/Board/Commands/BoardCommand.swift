@@ -45,7 +45,7 @@ public struct BoardCommand: Sendable {
 /// Every command of the board.
 public enum CommandTable {
     public static let all: [BoardCommand] =
-        global + jobs + pages + lists + forms + fieldEditing + chart + log + runs + evaluate + chat + popups
+        global + jobs + pages + lists + forms + fieldEditing + chart + log + runs + queue + evaluate + chat + popups
 
     public static func command(_ identifier: String) -> BoardCommand? { byIdentifier[identifier] }
 

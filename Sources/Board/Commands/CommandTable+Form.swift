@@ -6,6 +6,14 @@ extension CommandTable {
             refusal: { $0.editRefusal() }, perform: { $0.editField() }),
         BoardCommand("form.editText", "Edit the field as text", keys: keys("e"), in: [.form],
             refusal: { $0.editRefusal() }, perform: { $0.editFieldAsText() }),
+        BoardCommand("form.editor", "Edit the field in $EDITOR, or the form on a heading", keys: keys("E"), in: [.form],
+            refusal: { $0.editRefusal() }, perform: { $0.editFieldInEditor() }),
+        BoardCommand("form.editor.all", "Edit the whole form in $EDITOR", keys: keys("ctrl+e"), in: [.form, .formPage]) {
+            $0.editFormInEditor()
+        },
+        BoardCommand("message.editor", "Write the message in $EDITOR", keys: keys("ctrl+e"), in: [.message]) { $0.editMessageInEditor() },
+        BoardCommand("form.history", "Earlier values of the field", label: "history", keys: keys("H"), in: [.form], rank: 17,
+            refusal: { $0.historyRefusal() }, perform: { $0.openHistory() }),
         BoardCommand("form.toggle", "Toggle, or fold the section", keys: keys("space"), in: [.form],
             refusal: { $0.editRefusal() }, perform: { $0.toggleField() }),
         BoardCommand("form.nextChoice", "Next choice, or unfold the section", keys: keys("right", "l"), in: [.form]) {
@@ -65,9 +73,19 @@ extension CommandTable {
             $0.moveChoice(by: -1)
         },
         BoardCommand("dialog.cancel", "Cancel", label: "cancel", keys: keys("escape"), in: [.dialog], rank: 2) { $0.closeOverlay() },
-        BoardCommand("preview.style", "Minimal command, full command, YAML", label: "form", keys: keys("a"), in: [.preview], rank: 1) {
-            $0.cyclePreview()
+        BoardCommand("preview.style", "The next style: YAML, LLaMA-Factory, torchrun, Slurm", label: "style",
+            keys: keys("a", "right", "tab"), in: [.preview], rank: 1) { $0.cyclePreview(by: 1) },
+        BoardCommand("preview.style.previous", "The style before", keys: keys("left", "shift+tab"), in: [.preview]) {
+            $0.cyclePreview(by: -1)
         },
+        BoardCommand("preview.machines.more", "One machine more", label: "machines", keys: keys("+"), in: [.preview], rank: 4,
+            onlyWhenPossible: true, refusal: { $0.shapeRefusal() }, perform: { $0.changeMachines(by: 1) }),
+        BoardCommand("preview.machines.fewer", "One machine fewer", keys: keys("-"), in: [.preview], refusal: { $0.shapeRefusal() },
+            perform: { $0.changeMachines(by: -1) }),
+        BoardCommand("preview.devices.more", "Twice as many GPUs on each machine", label: "GPUs", keys: keys(">"), in: [.preview], rank: 5,
+            onlyWhenPossible: true, refusal: { $0.shapeRefusal() }, perform: { $0.changeDevices(isMore: true) }),
+        BoardCommand("preview.devices.fewer", "Half as many GPUs on each machine", keys: keys("<"), in: [.preview],
+            refusal: { $0.shapeRefusal() }, perform: { $0.changeDevices(isMore: false) }),
         BoardCommand("prompt.accept", "Accept", label: "accept", keys: keys("enter"), in: [.prompt], rank: 1) { $0.acceptPrompt() },
         BoardCommand("prompt.cancel", "Cancel", label: "cancel", keys: keys("escape"), in: [.prompt], rank: 2) { $0.closeOverlay() },
     ]

@@ -9,7 +9,7 @@ extension CommandTable {
         BoardCommand("chart.log", "Logarithmic or linear axis", label: "log-y", keys: keys("l"), in: [.chart], rank: 1) {
             $0.toggleLogarithm()
         },
-        BoardCommand("chart.smooth", "Smoothing: 0, 0.6, 0.9, 0.99", label: "smooth", keys: keys("s"), in: [.chart], rank: 2) {
+        BoardCommand("chart.smooth", "Smoothing: 0, 0.6, 0.9, 0.99; finer by , and .", label: "smooth", keys: keys("s"), in: [.chart], rank: 2) {
             $0.cycleSmoothing()
         },
         BoardCommand("chart.zoomIn", "Zoom in", label: "zoom", keys: keys("+", "="), in: [.chart], rank: 3, refusal: needsPoints) {
@@ -29,13 +29,29 @@ extension CommandTable {
             refusal: needsPoints) { $0.toggleFollow() },
         BoardCommand("chart.inspect", "Cursor that reads values", label: "inspect", keys: keys("i"), in: [.chart], rank: 9,
             refusal: needsPoints) { $0.toggleInspect() },
-        BoardCommand("chart.metric", "Next metric", label: "metric", keys: keys("m"), in: [.chart], rank: 10) { $0.cycleMetric(by: 1) },
-        BoardCommand("chart.metric.previous", "Previous metric", keys: keys("M"), in: [.chart]) { $0.cycleMetric(by: -1) },
+        BoardCommand("chart.metric", "Next metric", label: "metric", keys: keys("m", "down"), in: [.chart], rank: 10) {
+            $0.cycleMetric(by: 1)
+        },
+        BoardCommand("chart.metric.previous", "Previous metric", keys: keys("M", "up"), in: [.chart]) { $0.cycleMetric(by: -1) },
+        BoardCommand("chart.grid", "All charts in a grid, or one large", label: "grid", keys: keys("v"), in: [.chart], rank: 4) {
+            $0.toggleGrid()
+        },
+        BoardCommand("chart.large", "Make the chosen chart large", keys: keys("enter"), in: [.chart], refusal: { $0.gridRefusal() },
+            perform: { $0.toggleGrid() }),
+        BoardCommand("chart.axis", "Over steps, time, tokens or epochs", label: "axis", keys: keys("a"), in: [.chart], rank: 12,
+            refusal: needsPoints) { $0.cycleAxis() },
+        BoardCommand("chart.smooth.less", "Smooth less", keys: keys(","), in: [.chart]) { $0.adjustSmoothing(isMore: false) },
+        BoardCommand("chart.smooth.more", "Smooth more", keys: keys("."), in: [.chart]) { $0.adjustSmoothing(isMore: true) },
+        BoardCommand("chart.export", "Write the chart's points to a file", keys: keys("E"), in: [.chart], refusal: needsPoints) {
+            $0.promptForChartFile()
+        },
         BoardCommand("chart.overlay", "Draw another run over this one", label: "overlay", keys: keys("o"), in: [.chart], rank: 21) {
             $0.toggleOverlayRun()
         },
         BoardCommand("chart.talk", "Hold the training and talk to its weights as they stand", label: "talk", keys: keys("t"), in: [.chart],
             rank: 20, onlyWhenPossible: true, refusal: { $0.talkRefusal() }, perform: { $0.talkToTraining() }),
+        BoardCommand("chart.overlay.clear", "Draw this run alone again", keys: keys("O"), in: [.chart],
+            refusal: { $0.clearOverlaysRefusal() }, perform: { $0.clearOverlayRuns() }),
         BoardCommand("chart.leave", "Leave the cursor, the zoom, then the opened run", keys: keys("escape"), in: [.chart]) {
             $0.leaveChart()
         },
@@ -67,9 +83,45 @@ extension CommandTable {
             refusal: { $0.resumeRefusal() }, perform: { $0.resumeSelectedRun() }),
         BoardCommand("runs.load", "Load the run's configuration into the form", label: "load", keys: keys("c"), in: [.runs], rank: 3,
             refusal: { $0.loadRunRefusal() }, perform: { $0.loadSelectedRun() }),
+        BoardCommand("runs.extend", "Make a finished run longer", label: "extend", keys: keys("e"), in: [.runs], rank: 9,
+            onlyWhenPossible: true, refusal: { $0.extendRefusal() }, perform: { $0.promptToExtend() }),
+        BoardCommand("runs.mark", "Mark the run for comparison", label: "mark", keys: keys("space"), in: [.runs], rank: 5,
+            refusal: { $0.runRefusal() }, perform: { $0.markRun() }),
+        BoardCommand("runs.compare", "Show where the marked runs differ", label: "differ", keys: keys("="), in: [.runs], rank: 6,
+            onlyWhenPossible: true, refusal: { $0.runComparisonRefusal() }, perform: { $0.compareRuns() }),
+        BoardCommand("runs.draw", "Draw the marked runs over each other", label: "draw", keys: keys("v"), in: [.runs], rank: 7,
+            refusal: { $0.drawMarkedRefusal() }, perform: { $0.drawMarkedRuns() }),
+        BoardCommand("runs.filter", "Find a run", label: "find", keys: keys("/"), in: [.runs], rank: 8,
+            refusal: { $0.catalog.runs.isEmpty ? $0.runRefusal() : nil }, perform: { $0.startRunFilter() }),
+        BoardCommand("runs.sort", "Order the runs otherwise", label: "sort", keys: keys("s"), in: [.runs], rank: 10) { $0.cycleRunOrder() },
+        BoardCommand("runs.rename", "Rename the run", label: "rename", keys: keys("m"), in: [.runs], rank: 11,
+            refusal: { $0.renameRefusal() }, perform: { $0.promptToRename() }),
+        BoardCommand("runs.path", "Copy the path of the run's folder", label: "path", keys: keys("y"), in: [.runs], rank: 12,
+            refusal: { $0.runRefusal() }, perform: { $0.copyRunPath() }),
+        BoardCommand("runsFilter.accept", "Keep the filter and go to the runs", label: "keep", keys: keys("enter"), in: [.runsFilter],
+            rank: 1) { $0.acceptRunFilter() },
+        BoardCommand("runsFilter.cancel", "Show all runs again", label: "clear", keys: keys("escape"), in: [.runsFilter], rank: 2) {
+            $0.clearRunFilter()
+        },
         BoardCommand("runs.delete", "Delete the run; asks", label: "delete", keys: keys("delete"), in: [.runs], rank: 4,
             refusal: { $0.deleteRefusal() }, perform: { $0.askToDeleteRun() }),
         BoardCommand("runs.close", "Back to this program's own run", keys: keys("escape"), in: [.monitor, .runs]) { $0.closeOpenedRun() },
+    ]
+
+    static let queue: [BoardCommand] = [
+        BoardCommand("queue.add", "Add the form to the queue", label: "queue", keys: keys("A"), in: [.formPage], rank: 16,
+            refusal: { $0.enqueueRefusal() }, perform: { $0.enqueue() }),
+        BoardCommand("queue.show", "Jobs that wait in the queue", keys: keys("B"), in: [.page]) { $0.openQueue() },
+        BoardCommand("queue.start", "Start the queue", label: "start", keys: keys("f5", "ctrl+r"), in: [.queue], rank: 1,
+            refusal: { $0.startQueueRefusal() }, perform: { $0.startQueue() }),
+        BoardCommand("queue.edit", "Take the job back into its form", label: "edit", keys: keys("enter"), in: [.queue], rank: 2,
+            refusal: { $0.queueRefusal() }, perform: { $0.editQueued() }),
+        BoardCommand("queue.earlier", "Move the job forwards", label: "earlier", keys: keys("K"), in: [.queue], rank: 3,
+            refusal: { $0.queueRefusal() }, perform: { $0.shiftInQueue(by: -1) }),
+        BoardCommand("queue.later", "Move the job backwards", label: "later", keys: keys("J"), in: [.queue], rank: 4,
+            refusal: { $0.queueRefusal() }, perform: { $0.shiftInQueue(by: 1) }),
+        BoardCommand("queue.remove", "Take the job out of the queue; asks", label: "take out", keys: keys("delete"), in: [.queue], rank: 5,
+            refusal: { $0.queueRefusal() }, perform: { $0.askToDequeue() }),
     ]
 
     static let evaluate: [BoardCommand] = [

@@ -15,6 +15,10 @@ public enum Context: Sendable, Hashable, CaseIterable {
     /// Lists under a filter being typed.
     case textList
     case runs
+    /// The filter over the runs being typed.
+    case runsFilter
+    /// The list of jobs that wait.
+    case queue
     case results
     case samples
     case evaluatePage
@@ -45,7 +49,8 @@ public enum Context: Sendable, Hashable, CaseIterable {
         case .fieldEdit: "Typing in a field"
         case .formFilter: "Filtering a form"
         case .list, .textList: "Lists"
-        case .runs: "Runs"
+        case .runs, .runsFilter: "Runs"
+        case .queue: "Queue"
         case .results: "Results"
         case .samples, .evaluatePage: "Evaluate"
         case .chat, .chatForm, .message, .transcript: "Chat"
@@ -64,7 +69,7 @@ extension BoardState {
         case .form:
             if let contexts = typingContexts(of: forms[tab]) { return contexts }
             return [.form, .list] + pageContexts
-        case .runs: return [.runs, .list] + pageContexts
+        case .runs: return runList.isFiltering ? [.runsFilter, .textList, .anywhere] : [.runs, .list] + pageContexts
         case .results: return [.results, .list] + pageContexts
         case .samples: return [.samples, .list] + pageContexts
         case .transcript: return [.transcript, .list] + pageContexts
@@ -79,7 +84,7 @@ extension BoardState {
     /// True while printable keys are text.
     public var takesText: Bool {
         switch contexts.first {
-        case .fieldEdit, .formFilter, .message, .logSearch, .commandList, .picker, .prompt, .editor: true
+        case .fieldEdit, .formFilter, .runsFilter, .message, .logSearch, .commandList, .picker, .prompt, .editor: true
         default: false
         }
     }
@@ -107,7 +112,9 @@ extension BoardState {
         case .preview: [.preview, .list, .overlay, .anywhere]
         case .prompt: [.prompt, .anywhere]
         case .editor: [.editor, .anywhere]
-        case .runs: [.runs, .list, .overlay, .anywhere]
+        case .runs: runList.isFiltering ? [.runsFilter, .textList, .anywhere] : [.runs, .list, .overlay, .anywhere]
+        case .comparison: [.list, .overlay, .anywhere]
+        case .queue: [.queue, .list, .overlay, .anywhere]
         case .form(let tab): typingContexts(of: forms[tab]) ?? [.form, .list, .overlay, .anywhere]
         }
     }

@@ -100,6 +100,8 @@ enum FirstState {
             export: FormState(tab: .export, configuration: derived(training, for: .export)))
         var state = BoardState(size: size, forms: forms)
         state.now = Clock.unixTime()
+        state.history = HistoryFile.load()
+        state.queue = DiskWork.loadQueue()
         state.secondsFromUTC = secondsFromUTC(state.now)
         if let problem {
             state.status = StatusMessage(.failure, problem)

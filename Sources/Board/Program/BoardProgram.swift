@@ -178,6 +178,7 @@ public final class BoardProgram {
     private func perform(_ effect: Effect) {
         switch effect {
         case .copy(let text, let what): copy(text, what: what)
+        case .editText(let purpose, let text): edit(text, purpose)
         case .repaint:
             backend.repaint()
             isDirty = true
@@ -196,11 +197,23 @@ public final class BoardProgram {
         case .quit:
             handler.perform(.endTalk)
             outcome = .quit
-        case .scanCatalog, .plan, .loadRecipe, .saveRecipe, .writeText, .startJob, .control, .controlRun, .openRun, .closeRun,
+        case .scanCatalog, .plan, .loadRecipe, .saveRecipe, .writeText, .rememberValue, .renameRun, .compareRuns, .saveQueue,
+            .checkExportTarget, .exportChart, .startJob, .control, .controlRun, .openRun, .closeRun,
             .loadOverlay, .deleteRun, .logOutput, .loadChat, .unloadChat, .sendChat, .cancelChat, .setAdapter, .listConversations,
             .loadConversation, .talkToTraining, .endTalk:
             handler.perform(effect)
         }
+    }
+
+    /// The editor has the terminal until it is left; what a job says meanwhile waits.
+    private func edit(_ text: String, _ purpose: EditorPurpose) {
+        switch backend.withTerminalReleased({ UserEditor.edit(text, purpose) }) {
+        case .text(let after): apply(.textEdited(purpose, before: text, after: after))
+        case .failure(let problem):
+            apply(.notify(StatusMessage(.failure, problem)))
+            apply(.textEdited(purpose, before: text, after: nil))
+        }
+        apply(.resize(backend.size))
     }
 
     private func copy(_ text: String, what: String) {

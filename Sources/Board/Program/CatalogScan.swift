@@ -71,7 +71,8 @@ final class CatalogScan: @unchecked Sendable {
     /// Adapters, and the checkpoints of full fine-tuning, which have none.
     private static func adapters(_ relative: (String) -> String) -> [AdapterEntry] {
         var entries = AdapterCatalog.scan().map {
-            AdapterEntry(path: $0.name, baseModel: $0.baseModel, rank: $0.rank, step: $0.step, modified: $0.modificationTime)
+            AdapterEntry(path: $0.name, baseModel: $0.baseModel, rank: $0.rank, step: $0.step, loss: $0.loss, evaluationLoss: $0.evaluationLoss,
+                modified: $0.modificationTime)
         }
         let known = Set(entries.map(\.path))
         for run in RunCatalog.scan() {

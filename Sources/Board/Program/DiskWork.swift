@@ -6,12 +6,12 @@ import Runs
 /// Small pieces of work on the disk, each on a thread of its own so that a slow file system never holds up a key.
 enum DiskWork {
     /// Runs `body` elsewhere; what it returns goes to the board.
-    private static func begin(_ queue: ActionQueue, _ body: @escaping @Sendable () -> [Action]) {
+    static func begin(_ queue: ActionQueue, _ body: @escaping @Sendable () -> [Action]) {
         queue.beginWork()
         _ = EngineThread(name: "disk") { queue.endWork(body()) }
     }
 
-    private static func failure(_ error: any Error) -> [Action] { [.notify(StatusMessage(.failure, String(describing: error)))] }
+    static func failure(_ error: any Error) -> [Action] { [.notify(StatusMessage(.failure, String(describing: error)))] }
 
     static func loadRecipe(_ tab: Tab, _ path: String, _ queue: ActionQueue) {
         begin(queue) {
@@ -37,12 +37,11 @@ enum DiskWork {
         }
     }
 
-    static func write(_ text: String, to path: String, _ queue: ActionQueue) {
+    static func write(_ text: String, to path: String, overwrites: Bool, _ queue: ActionQueue) {
         begin(queue) {
             do {
-                guard !FileSystem.exists(path) else {
-                    return [.notify(StatusMessage(.failure, "\(path) exists already and was left alone. Choose another name."))]
-                }
+                if FileSystem.isDirectory(path) { return [.notify(StatusMessage(.failure, "\(path) is a folder."))] }
+                guard overwrites || !FileSystem.exists(path) else { return [.fileExists(path: path, text: text)] }
                 try prepareDirectory(of: path)
                 try FileSystem.writeAtomically(path, text: text)
                 return [.notify(StatusMessage(.success, "Wrote \(path)"))]
@@ -84,7 +83,7 @@ enum DiskWork {
                 update = follower.poll()
                 run.apply(update.events)
             }
-            return [.overlayLoaded(directory: directory, run.metrics[.loss])]
+            return [.overlayLoaded(directory: directory, run.metrics)]
         }
     }
 
@@ -126,7 +125,7 @@ enum DiskWork {
         return path
     }
 
-    private static func prepareDirectory(of path: String) throws {
+    static func prepareDirectory(of path: String) throws {
         let directory = Path.directory(path)
         if !directory.isEmpty, directory != ".", !FileSystem.exists(directory) { try FileSystem.createDirectory(directory) }
     }

@@ -21,6 +21,7 @@ public final class RunsEffects: EffectHandler {
     private var askedPlan: (tab: Tab, generation: Int)?
     private var follower: FollowedRun?
     private let catalogScan = CatalogScan()
+    private let history = HistoryFile()
 
     public init(runner: JobRunner = JobRunner(), detachment: Detachment) {
         self.runner = runner
@@ -50,7 +51,15 @@ public final class RunsEffects: EffectHandler {
         case .plan(let tab, let configuration, let generation): plan(tab, configuration, generation, queue)
         case .loadRecipe(let tab, let path): DiskWork.loadRecipe(tab, path, queue)
         case .saveRecipe(let tab, let path, let configuration): DiskWork.saveRecipe(tab, path, configuration, queue)
-        case .writeText(let path, let text): DiskWork.write(text, to: path, queue)
+        case .writeText(let path, let text, let overwrites): DiskWork.write(text, to: path, overwrites: overwrites, queue)
+        case .rememberValue(let argument, let value): history.remember(argument, value, queue)
+        case .renameRun(let directory, let name):
+            if follower?.directory == directory { closeRun() }
+            DiskWork.rename(directory, to: name, queue)
+        case .compareRuns(let directories): DiskWork.compare(directories, queue)
+        case .saveQueue(let jobs): DiskWork.saveQueue(jobs, queue)
+        case .checkExportTarget(let path): DiskWork.checkExportTarget(path, queue)
+        case .exportChart(let path, let series, let axis): DiskWork.exportChart(series, axis: axis, to: path, queue)
         case .startJob(let tab, let kind, let configuration): start(tab, kind, configuration, queue)
         case .control(let request): job?.request(request)
         case .controlRun(let directory, let request): DiskWork.control(directory, request, queue)
@@ -70,7 +79,7 @@ public final class RunsEffects: EffectHandler {
         case .loadConversation(let path): ConversationFiles.load(path, queue)
         case .talkToTraining(let configuration): beginTalk(configuration, queue)
         case .endTalk: talk?.close()
-        case .copy, .repaint, .bell, .suspend, .detach, .quit: break
+        case .copy, .editText, .repaint, .bell, .suspend, .detach, .quit: break
         }
     }
 

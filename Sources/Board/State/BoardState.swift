@@ -59,8 +59,11 @@ public struct BoardState: Sendable {
     public var activeJob: Tab?
     /// A run opened from the list: finished, or alive in another process. Shown by the Monitor instead of our own.
     public var openedRun: RunDigest?
-    /// Another run's loss drawn under the chart's own.
-    public var overlayRun: (directory: String, series: PlotSeries)?
+    /// Other runs drawn under the chart's own.
+    public var overlayRuns: [OverlayRun] = []
+    /// Runs that wait for their turn.
+    public var queue: [QueuedRun] = []
+    public var history = FieldHistory()
 
     public var chart = ChartState()
     public var logPane = LogPaneState()
@@ -78,7 +81,7 @@ public struct BoardState: Sendable {
     /// How many seconds the board is behind UTC or ahead of it, for the clock in the log.
     public var secondsFromUTC = 0
     /// The recipe that is being loaded to resume its run, and the checkpoint to go on from when it has come.
-    var resumesAfterLoading: (recipe: String, checkpoint: String)?
+    var resumesAfterLoading: ResumeRequest?
     /// What to do once the running job has stopped.
     public var afterStop: Intent = .dismiss
     public var isQuitting = false
@@ -164,27 +167,6 @@ public struct Forms: Sendable {
             }
         }
     }
-}
-
-/// How the large plot is looked at.
-public struct ChartState: Sendable, Equatable {
-    public static let smoothingFactors = [0.0, 0.6, 0.9, 0.99]
-
-    public var metric = Metric.loss
-    /// The part of the axes in view, the scale and the reading cursor.
-    public var view = PlotView()
-    public var smoothingIndex = 2
-
-    public init() {}
-
-    public var smoothing: Double { Self.smoothingFactors[smoothingIndex] }
-}
-
-/// The runs list.
-public struct RunListState: Sendable, Equatable {
-    public var selection = 0
-
-    public init() {}
 }
 
 /// Results and samples of the Evaluate page.

@@ -43,10 +43,18 @@ public struct AdapterEntry: Sendable, Equatable {
     public var rank: Int?
     /// The optimiser step of a `checkpoint-N`, nil for the end of a run.
     public var step: Int?
+    /// The last training loss up to here, and the evaluation loss where there was one.
+    public var loss: Double?
+    public var evaluationLoss: Double?
     /// Seconds since 1970.
     public var modified: Double
 
-    public init(path: String, baseModel: String = "", rank: Int? = nil, step: Int? = nil, modified: Double = 0) {
+    public init(
+        path: String, baseModel: String = "", rank: Int? = nil, step: Int? = nil, loss: Double? = nil, evaluationLoss: Double? = nil,
+        modified: Double = 0
+    ) {
+        self.loss = loss
+        self.evaluationLoss = evaluationLoss
         self.path = path
         self.baseModel = baseModel
         self.rank = rank

@@ -39,17 +39,18 @@ public struct FormLayout: Sendable {
         ]),
         Section("Output", [
             "output_dir", "overwrite_output_dir", "resume_from_checkpoint", "logging_steps", "save_steps", "save_total_limit",
-            "eval_strategy", "eval_steps", "plot_loss", "report_to",
+            "eval_strategy", "eval_steps", "per_device_eval_batch_size", "plot_loss", "report_to",
         ]),
         Section("Device", ["device", "threads", "report_memory"]),
         Section("LoRA", [
             "lora_rank", "lora_alpha", "lora_dropout", "lora_target", "additional_target", "loraplus_lr_ratio", "create_new_adapter",
-            "use_rslora", "use_dora", "pissa_init",
+            "use_rslora", "use_dora", "pissa_init", "pissa_convert",
         ]),
         Section("Extra", isOpenAtFirst: false, [
             "optim", "weight_decay", "adam_beta1", "adam_beta2", "adam_epsilon", "neftune_noise_alpha", "optim_args", "packing",
             "neat_packing", "train_on_prompt", "mask_history", "resize_vocab", "use_llama_pro", "enable_thinking",
             "gradient_checkpointing", "label_smoothing_factor", "load_best_model_at_end", "early_stopping_steps",
+            "use_unsloth", "enable_liger_kernel", "deepspeed", "project", "trackio_space_id", "hub_private_repo",
         ]),
         Section("Freeze", isOpenAtFirst: false, ["freeze_trainable_layers", "freeze_trainable_modules", "freeze_extra_modules"]),
         Section("RLHF", isOpenAtFirst: false, [
@@ -75,7 +76,10 @@ public struct FormLayout: Sendable {
     ])
 
     static let evaluate = FormLayout(sections: [
-        Section("Model", ["model_name_or_path", "adapter_name_or_path", "finetuning_type", "template"]),
+        Section("Model", [
+            "model_name_or_path", "adapter_name_or_path", "finetuning_type", "template", "quantization_bit", "quantization_method",
+            "rope_scaling", "flash_attn",
+        ]),
         Section("Data", ["stage", "dataset_dir", "eval_dataset", "cutoff_len", "max_samples", "per_device_eval_batch_size"]),
         Section("Task", ["predict_with_generate", "do_predict", "do_eval"]),
         Section("Generation", [
@@ -87,7 +91,8 @@ public struct FormLayout: Sendable {
 
     static let chat = FormLayout(sections: [
         Section("Model", [
-            "model_name_or_path", "adapter_name_or_path", "finetuning_type", "template", "infer_dtype",
+            "model_name_or_path", "adapter_name_or_path", "finetuning_type", "template", "quantization_bit", "quantization_method",
+            "rope_scaling", "flash_attn", "infer_backend", "infer_dtype",
         ]),
         Section("Conversation", ["default_system", "enable_thinking"]),
         Section("Sampling", [
@@ -98,7 +103,9 @@ public struct FormLayout: Sendable {
     ])
 
     static let export = FormLayout(sections: [
-        Section("Model", ["model_name_or_path", "adapter_name_or_path", "finetuning_type", "template"]),
+        Section("Model", [
+            "model_name_or_path", "adapter_name_or_path", "finetuning_type", "template", "quantization_bit", "quantization_method",
+        ]),
         Section("Export", [
             "export_dir", "export_size", "infer_dtype", "export_device", "export_legacy_format", "export_quantization_bit",
             "export_quantization_dataset", "export_hub_model_id",

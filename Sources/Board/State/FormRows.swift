@@ -102,6 +102,10 @@ extension FormState {
         let matcher = FuzzyMatcher(pattern: query)
         let scored = arguments.enumerated().compactMap { index, argument -> (score: Int, index: Int, argument: Argument)? in
             if let match = matcher.match(argument.name) { return (match.score + 1_000, index, argument) }
+            // Those who come from LLaMA Board look for its names.
+            if let match = FieldAliases.names(of: argument.name).compactMap({ matcher.match($0) }).map(\.score).max() {
+                return (match + 500, index, argument)
+            }
             // The help text is matched literally: fuzzy matches in prose are noise.
             if query.utf8.count > 2, argument.help.lowercased().contains(query.lowercased()) { return (0, index, argument) }
             return nil

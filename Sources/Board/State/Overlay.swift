@@ -1,3 +1,4 @@
+import Configuration
 import Events
 import Terminal
 
@@ -19,6 +20,10 @@ public enum Overlay: Sendable {
     case editor(EditorState)
     /// The runs under `saves/` where the page has no room for them.
     case runs
+    /// Two to four runs side by side.
+    case comparison(RunComparison)
+    /// The jobs that wait for their turn.
+    case queue(selection: Int)
 }
 
 /// Help and palette: a filter and a selection over the command table.
@@ -35,6 +40,8 @@ public struct CommandListState: Sendable {
 public struct PickerState: Sendable {
     public enum Kind: Sendable, Equatable {
         case models, datasets, adapters, recipes, outputDirectories, checkpoints, templates
+        /// Values that the field had before, in this session and in earlier ones.
+        case history
         /// The choices of an enumerated argument.
         case choices([String])
         /// Another run to draw over the chart.
@@ -106,34 +113,18 @@ public enum Intent: Sendable, Equatable {
     case start(Tab)
     case discardChangesAndLoad(path: String, tab: Tab)
     case saveRecipe(path: String, tab: Tab)
+    case replaceFile(path: String, text: String)
+    case adoptEditedForm(Tab, Configuration)
+    case editAgain(EditorPurpose, text: String)
+    case dequeue(Int)
 }
 
-/// The preview of a form as a command or as YAML.
+/// The preview of a form in one of the styles in which its run can be started.
 public struct PreviewState: Sendable {
-    public enum Style: Sendable, CaseIterable, Equatable {
-        case minimal, full, yaml, factory
-
-        public var title: String {
-            switch self {
-            case .minimal: say("command")
-            case .full: say("command, every value")
-            case .yaml: "YAML"
-            case .factory: say("for LLaMA-Factory")
-            }
-        }
-
-        public var next: Style {
-            switch self {
-            case .minimal: .full
-            case .full: .yaml
-            case .yaml: .factory
-            case .factory: .minimal
-            }
-        }
-    }
-
     public var tab: Tab
-    public var style = Style.minimal
+    public var style = LaunchStyle.command
+    /// Machines and devices for the styles that are about several.
+    public var shape = LaunchShape()
     public var scroll = 0
 
     public init(tab: Tab) { self.tab = tab }
@@ -143,7 +134,13 @@ public struct PreviewState: Sendable {
 public struct PromptState: Sendable {
     public enum Purpose: Sendable, Equatable {
         case saveRecipe(Tab)
-        case writePreview(Tab, PreviewState.Style)
+        case writePreview(Tab, LaunchStyle, LaunchShape)
+        /// A new name for a run, as its path below the working directory.
+        case renameRun(directory: String)
+        /// How long a finished run should become: `epochs=5` or `steps=2000`.
+        case extendRun(directory: String)
+        /// The file that the points of the chart are written to.
+        case exportChart
         case saveConversation
     }
 

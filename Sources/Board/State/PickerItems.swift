@@ -13,6 +13,8 @@ public struct PickerItem: Sendable, Equatable {
     public var problem: String?
     /// True for the line that takes what was typed.
     public var isTyped = false
+    /// The prompt template that goes with a model.
+    public var template: String?
     /// The characters of the title that the filter matched.
     public var matches: [Int] = []
 
@@ -67,14 +69,14 @@ extension BoardState {
     private func takesTyped(_ picker: PickerState) -> Bool {
         switch picker.kind {
         case .models, .adapters, .recipes, .outputDirectories, .checkpoints, .datasets, .templates: true
-        case .overlayRun, .conversations: false
+        case .overlayRun, .conversations, .history: false
         case .choices: ArgumentTable.argument(named: picker.argument)?.kind != .choice
         }
     }
 
     private func unfilteredItems(of picker: PickerState) -> [PickerItem] {
         switch picker.kind {
-        case .models: catalog.models.map(item)
+        case .models: modelItems
         case .datasets: catalog.datasets.map(item)
         case .adapters: [PickerItem("", title: say("none"))] + catalog.adapters.filter { $0.rank != nil }.map(item)
         case .checkpoints: [PickerItem("", title: say("none"))] + catalog.adapters.filter { $0.step != nil }.map(item)
@@ -84,12 +86,13 @@ extension BoardState {
             stored.map { PickerItem($0.path, title: $0.title, detail: Age.text(since: $0.modified, now: now)) }
         case .choices(let choices): choices.map { PickerItem($0, title: $0.isEmpty ? say("not set") : $0) }
         case .templates: [PickerItem("", title: say("the model's own chat template"))] + catalog.templates.map { PickerItem($0) }
+        case .history: history.values(of: picker.argument).map { PickerItem($0, title: $0.isEmpty ? say("not set") : $0) }
         case .overlayRun:
             catalog.runs.filter { $0.kind == .train && $0.lastLoss != nil && $0.directory != monitoredRun?.directory }.map(item)
         }
     }
 
-    private func item(_ model: ModelEntry) -> PickerItem {
+    func item(_ model: ModelEntry) -> PickerItem {
         var parts: [String] = []
         if !model.architecture.isEmpty { parts.append(model.architecture) }
         if model.parameterCount > 0 { parts.append(NumberText.count(model.parameterCount)) }
@@ -108,12 +111,19 @@ extension BoardState {
         if !adapter.baseModel.isEmpty { parts.append(Path.name(adapter.baseModel)) }
         if let rank = adapter.rank { parts.append("r=\(rank)") }
         if let step = adapter.step { parts.append(say("step \(step)")) }
+        if let loss = adapter.evaluationLoss {
+            parts.append(say("eval \(NumberText.fixed(loss, digits: 3))"))
+        } else if let loss = adapter.loss {
+            parts.append(say("loss \(NumberText.fixed(loss, digits: 3))"))
+        }
         if adapter.modified > 0 { parts.append(Age.text(since: adapter.modified, now: now)) }
         return PickerItem(adapter.path, detail: parts.joined(separator: "  "))
     }
 
     private func item(_ run: RunEntry) -> PickerItem {
-        PickerItem(run.directory, detail: run.lastLoss.map { "loss " + NumberText.fixed($0, digits: 4) } ?? "")
+        let isDrawn = overlayRuns.contains { $0.directory == run.directory }
+        let loss = run.lastLoss.map { "loss " + NumberText.fixed($0, digits: 4) } ?? ""
+        return PickerItem(run.directory, detail: isDrawn ? say("drawn, ⏎ takes it away") : loss)
     }
 
     private var configurationsOfRuns: [PickerItem] {

@@ -29,7 +29,9 @@ public struct RunDigest: Sendable {
     public var firstStep: Int?
     /// The latest step that carried a loss.
     public var latestLogged: StepMetrics?
-    public var evaluations: [EvaluationMetrics] = []
+    public private(set) var evaluations: [EvaluationMetrics] = []
+    /// The evaluation with the smallest loss.
+    public private(set) var bestEvaluation: EvaluationMetrics?
     public var checkpoints: [CheckpointRecord] = []
     public var progress: [ProgressRecord] = []
     public var samples: [PredictionSample] = []
@@ -55,11 +57,6 @@ public struct RunDigest: Sendable {
         if let latest, latest.totalSteps > 0 { return Double(latest.step) / Double(latest.totalSteps) }
         if let record = progress.last, record.total > 0 { return Double(record.completed) / Double(record.total) }
         return nil
-    }
-
-    /// The evaluation with the smallest loss.
-    public var bestEvaluation: EvaluationMetrics? {
-        evaluations.filter { $0.loss?.isFinite == true }.min { ($0.loss ?? .infinity) < ($1.loss ?? .infinity) }
     }
 
     /// The events folded in, in order.
@@ -116,18 +113,13 @@ public struct RunDigest: Sendable {
         guard step.isLogged else { return }
         // The log of a finished run ends in a line without a loss.
         if step.loss != nil { latestLogged = step }
-        if let loss = step.loss { metrics.append(.loss, step: step.step, value: loss) }
-        if let rate = step.learningRate { metrics.append(.learningRate, step: step.step, value: rate) }
-        if let norm = step.gradientNorm { metrics.append(.gradientNorm, step: step.step, value: norm) }
-        if let speed = step.tokensPerSecond { metrics.append(.tokensPerSecond, step: step.step, value: speed) }
-        for (name, value) in step.extra.sorted(by: { $0.key < $1.key }) {
-            metrics.append(Metric(name), step: step.step, value: value)
-        }
+        metrics.append(step)
         if step.loss?.isFinite == false || step.gradientNorm?.isFinite == false { nonFiniteSteps += 1 }
     }
 
     private mutating func apply(_ evaluation: EvaluationMetrics) {
         evaluations.append(evaluation)
+        if let loss = evaluation.loss, loss.isFinite, loss < bestEvaluation?.loss ?? .infinity { bestEvaluation = evaluation }
         if let loss = evaluation.loss { metrics.append(.evaluationLoss, step: evaluation.step, value: loss) }
         for (name, value) in evaluation.values.sorted(by: { $0.key < $1.key }) where name != "eval_loss" {
             metrics.append(Metric(name), step: evaluation.step, value: value)

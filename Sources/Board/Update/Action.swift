@@ -25,7 +25,7 @@ public enum Action: Sendable {
     case runOpened(RunDigest)
     case runGrew(directory: String, [JobEvent], startedOver: Bool, isAlive: Bool)
     case runDeleted(directory: String)
-    case overlayLoaded(directory: String, PlotSeries)
+    case overlayLoaded(directory: String, MetricsStore)
 
     case chat(ChatUpdate)
     case conversationsListed([StoredConversation])
@@ -36,6 +36,13 @@ public enum Action: Sendable {
 
     /// A line that something printed to stdout or stderr.
     case captured(String)
+    case fileExists(path: String, text: String)
+    /// What the editor left; nil when it could not be run or the file is gone.
+    case textEdited(EditorPurpose, before: String, after: String?)
+    /// How many files are in the folder that an export is to go to.
+    case exportTargetChecked(path: String, fileCount: Int)
+    case runRenamed(directory: String, to: String)
+    case runsCompared(RunComparison)
     /// The outcome of an effect in words.
     case notify(StatusMessage)
     /// The terminal hung up or a termination signal came.

@@ -1,5 +1,6 @@
 import Configuration
 import Events
+import Terminal
 
 /// What `update` wants done outside of the board: files, jobs, the terminal. Results come back as actions.
 public enum Effect: Sendable {
@@ -8,7 +9,21 @@ public enum Effect: Sendable {
     case plan(Tab, Configuration, generation: Int)
     case loadRecipe(Tab, path: String)
     case saveRecipe(Tab, path: String, Configuration)
-    case writeText(path: String, text: String)
+    /// Writes a file. One that exists is replaced only where that is asked for, otherwise it comes back as `fileExists`.
+    case writeText(path: String, text: String, overwrites: Bool)
+    /// Gives the terminal to the user's editor and comes back with what was written.
+    case editText(EditorPurpose, text: String)
+    /// Remembers a value that a field was given, for its history.
+    case rememberValue(argument: String, value: String)
+    /// Counts what is in the folder that an export is to go to.
+    case checkExportTarget(path: String)
+    /// Writes the points of a chart as a table.
+    case exportChart(path: String, [PlotSeries], axis: String)
+    case renameRun(directory: String, to: String)
+    /// Reads the configurations of two runs, to show where they differ.
+    case compareRuns([String])
+    /// Keeps the queue of runs for the next start of the board.
+    case saveQueue([QueuedRun])
     case copy(String, what: String)
 
     case startJob(Tab, JobKind, Configuration)

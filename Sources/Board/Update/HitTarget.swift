@@ -24,6 +24,8 @@ public enum HitTarget: Sendable, Equatable {
     case overlay
     /// The plot's inner area; x is the share of its width, 0...1, in thousandths.
     case chart(left: Int, width: Int)
+    /// A small chart.
+    case metric(Metric)
 }
 
 extension [HitRegion] {

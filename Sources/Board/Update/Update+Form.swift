@@ -150,8 +150,9 @@ extension BoardState {
         guard changed != forms[tab].configuration else { return [] }
         forms[tab].undoStack.append(FormState.Change(argument: argument, configuration: forms[tab].configuration))
         forms[tab].redoStack.removeAll()
+        let before = forms[tab].configuration.text(argument)
         forms[tab].configuration = changed
-        return formChanged(tab)
+        return remember(argument, [before, changed.text(argument)]) + formChanged(tab)
     }
 
     mutating func undo() -> [Effect] {

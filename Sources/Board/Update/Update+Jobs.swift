@@ -29,7 +29,7 @@ extension BoardState {
                         .init(say("Start anyway"), key: "s", .start(tab)), .init(say("Cancel"), key: "c", .dismiss),
                     ], selection: 1))
         }
-        return start(tab)
+        return tab == .export ? requestExport() : start(tab)
     }
 
     mutating func start(_ tab: Tab) -> [Effect] {
@@ -99,7 +99,10 @@ extension BoardState {
         }
         let intent = afterStop
         afterStop = .dismiss
+        // What waits goes on after an end of any kind but the user's own.
+        let goesOn = intent == .dismiss && (run.state == .finished || run.state == .failed) && !queue.isEmpty
         overlays.removeAll { if case .dialog(let dialog) = $0 { dialog.isAboutRunningJob } else { false } }
+        if goesOn { return effects + rescan() + [.bell] + startNextInQueue() }
         return effects + rescan() + (intent == .dismiss ? [.bell] : carryOut(intent))
     }
 
@@ -238,7 +241,8 @@ extension DialogState {
         choices.contains { choice in
             switch choice.intent {
             case .stopAndQuit, .detachAndQuit, .abortAndQuit, .abort, .suspend: true
-            case .dismiss, .quit, .deleteRun, .clearChat, .start, .discardChangesAndLoad, .saveRecipe: false
+            case .dismiss, .quit, .deleteRun, .clearChat, .start, .discardChangesAndLoad, .saveRecipe, .replaceFile, .adoptEditedForm,
+                .editAgain, .dequeue: false
             }
         }
     }

@@ -71,9 +71,16 @@ extension BoardState {
         case .form(let tab):
             editFormText(tab, change)
             return []
-        case .dialog, .preview, .runs, .editor: return []
+        case .runs:
+            changeRunFilter(change)
+            return []
+        case .dialog, .preview, .comparison, .queue, .editor: return []
         case nil:
-            if focus == .log { changeLogDraft(change) } else { editFormText(tab, change) }
+            switch focus {
+            case .log: changeLogDraft(change)
+            case .runs: changeRunFilter(change)
+            case .form, .results, .samples, .transcript, .message, .chart: editFormText(tab, change)
+            }
             return []
         }
     }

@@ -2,19 +2,6 @@ import Events
 import Terminal
 
 extension BoardState {
-    /// The series of the metric in the chart.
-    public var chartSeries: PlotSeries { monitoredRun?.metrics[chart.metric] ?? PlotSeries(name: chart.metric.title) }
-
-    /// The large plot: the metric, evaluations and another run over the loss.
-    public var chartPlot: LinePlot {
-        var series = [chartSeries]
-        if chart.metric == .loss {
-            if let evaluations = monitoredRun?.metrics[.evaluationLoss], !evaluations.isEmpty { series.append(evaluations) }
-            if let overlayRun { series.append(overlayRun.series) }
-        }
-        return LinePlot(series: series, view: chart.view)
-    }
-
     // MARK: Chart
 
     mutating func toggleLogarithm() -> [Effect] {
@@ -22,19 +9,6 @@ extension BoardState {
         status = StatusMessage(
             .note, chart.view.isLogarithmic ? say("Logarithmic y axis; values of 0 and below are left out") : say("Linear y axis"))
         return []
-    }
-
-    mutating func cycleSmoothing() -> [Effect] {
-        chart.smoothingIndex = (chart.smoothingIndex + 1) % ChartState.smoothingFactors.count
-        smoothSeries()
-        return []
-    }
-
-    /// Smooths whatever is shown by the chosen factor.
-    mutating func smoothSeries() {
-        jobs[.train]?.metrics.setSmoothing(chart.smoothing)
-        openedRun?.metrics.setSmoothing(chart.smoothing)
-        overlayRun?.series.setSmoothing(chart.smoothing)
     }
 
     /// Zooms around the reading cursor, the newest step while following, or the middle.
@@ -111,29 +85,14 @@ extension BoardState {
         return []
     }
 
-    mutating func cycleMetric(by count: Int) -> [Effect] {
-        let metrics = monitoredRun?.metrics.charts ?? [.loss]
-        let current = metrics.firstIndex(of: chart.metric) ?? 0
-        chart.metric = metrics[(current + count + metrics.count) % metrics.count]
-        return []
-    }
-
     mutating func leaveChart() -> [Effect] {
+        if chart.isGrid { return toggleGrid() }
         if chart.view.cursor != nil {
             chart.view.cursor = nil
             return []
         }
         if chart.view.xRange != nil { return fitChart() }
         return closeOpenedRun()
-    }
-
-    mutating func toggleOverlayRun() -> [Effect] {
-        if overlayRun != nil {
-            overlayRun = nil
-            status = StatusMessage(.note, say("The other run is no longer drawn"))
-            return []
-        }
-        return openPicker(.overlayRun)
     }
 
     /// New lines leave a scrolled log where it is.

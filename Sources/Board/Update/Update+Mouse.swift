@@ -19,7 +19,7 @@ extension BoardState {
         guard let target else {
             // A click beside a list closes it; a question wants an answer.
             switch overlays.last {
-            case .help, .palette, .picker, .preview, .runs, .form: return closeOverlay()
+            case .help, .palette, .picker, .preview, .runs, .form, .comparison, .queue: return closeOverlay()
             case .dialog, .prompt, .editor, nil: return []
             }
         }
@@ -43,6 +43,7 @@ extension BoardState {
             guard let command = CommandTable.command(identifier) else { return [] }
             return perform(command)
         case .overlay: break
+        case .metric(let metric): return press(metric)
         case .chart(let left, let width):
             focus = .chart
             return inspect(at: event.point.x, left: left, width: width)
@@ -83,7 +84,10 @@ extension BoardState {
             overlays[overlays.count - 1] = .picker(picker)
             if picker.takesSeveral { return markPick() }
             return wasSelected ? acceptPick() : []
-        case .dialog, .preview, .prompt, .runs, .form, .editor, nil: return []
+        case .queue:
+            overlays[overlays.count - 1] = .queue(selection: index)
+            return []
+        case .dialog, .preview, .prompt, .runs, .form, .comparison, .editor, nil: return []
         }
     }
 
@@ -98,6 +102,7 @@ extension BoardState {
             switch target {
             case .pane(let pane), .listRow(let pane, _): focus = pane
             case .formRow: focus = .form
+            case .metric: focus = .chart
             default: break
             }
             if focus == .message { return scrollTranscript(by: movement == .up ? 3 : -3) }

@@ -61,7 +61,7 @@ extension BoardState {
         switch overlays.last {
         case .picker(let picker): picker.kind.isFromDisk
         case .runs: true
-        case .help, .palette, .dialog, .preview, .form, .prompt, .editor: false
+        case .help, .palette, .dialog, .preview, .form, .prompt, .comparison, .queue, .editor: false
         case nil: focus == .runs || focus == .results
         }
     }
@@ -78,10 +78,11 @@ extension BoardState {
         case .picker(var picker):
             picker.selection = movement.applied(to: picker.selection, count: items(of: picker).count, page: page)
             overlays[overlays.count - 1] = .picker(picker)
-        case .preview(var preview):
-            let count = previewText(preview.tab, preview.style).split(separator: "\n", omittingEmptySubsequences: false).count
-            preview.scroll = movement.applied(to: preview.scroll, count: count, page: page)
-            overlays[overlays.count - 1] = .preview(preview)
+        case .preview: scrollPreview(movement, page: page)
+        case .comparison(var comparison):
+            comparison.scroll = movement.applied(to: comparison.scroll, count: comparison.rows.count, page: page)
+            overlays[overlays.count - 1] = .comparison(comparison)
+        case .queue: moveInQueue(movement, page: page)
         case .form(let tab): moveInForm(tab, movement, page: page)
         case .runs: moveInRuns(movement, page: page)
         case .dialog, .prompt, .editor: break
@@ -112,7 +113,7 @@ extension BoardState {
     }
 
     private mutating func moveInRuns(_ movement: Movement, page: Int) {
-        runList.selection = movement.applied(to: runList.selection, count: catalog.runs.count, page: page)
+        runList.selection = movement.applied(to: runList.selection, count: visibleRuns.count, page: page)
     }
 
     private mutating func moveTranscript(_ movement: Movement, page: Int) {
@@ -144,7 +145,7 @@ extension BoardState {
 
     /// After the disk was looked at again lists may be shorter.
     mutating func clampSelections() {
-        runList.selection = min(runList.selection, max(0, catalog.runs.count - 1))
+        runList.selection = min(runList.selection, max(0, visibleRuns.count - 1))
         evaluation.resultSelection = min(evaluation.resultSelection, max(0, evaluationResults.count - 1))
     }
 

@@ -124,9 +124,10 @@ extension BoardState {
         overlays.removeLast()
         switch picker.kind {
         case .recipes: return loadRecipe(picked.value, tab: picker.tab)
-        case .overlayRun: return [.loadOverlay(directory: picked.value)]
+        case .overlayRun: return toggleOverlay(picked.value)
         case .conversations: return [.loadConversation(path: picked.value)]
-        case .models, .datasets, .adapters, .outputDirectories, .checkpoints, .templates, .choices:
+        case .models: return changeModel(picker.tab, picker.argument, to: picked.value, template: picked.template)
+        case .datasets, .adapters, .outputDirectories, .checkpoints, .templates, .choices, .history:
             return change(picker.tab, picker.argument, to: picked.value)
         }
     }
@@ -172,49 +173,11 @@ extension BoardState {
         case .start(let tab): return start(tab)
         case .discardChangesAndLoad(let path, let tab): return [.loadRecipe(tab, path: path)]
         case .saveRecipe(let path, let tab): return [.saveRecipe(tab, path: path, forms[tab].configuration)]
+        case .replaceFile(let path, let text): return [.writeText(path: path, text: text, overwrites: true)]
+        case .adoptEditedForm(let tab, let configuration): return adoptEditedForm(tab, configuration)
+        case .editAgain(let purpose, let text): return [.editText(purpose, text: text)]
+        case .dequeue(let index): return dequeue(index)
         }
-    }
-
-    // MARK: Preview
-
-    mutating func openPreview() -> [Effect] {
-        overlays.append(.preview(PreviewState(tab: activeFormTab ?? pageForm)))
-        return []
-    }
-
-    mutating func cyclePreview() -> [Effect] {
-        guard case .preview(var preview) = overlays.last else { return [] }
-        preview.style = preview.style.next
-        preview.scroll = 0
-        overlays[overlays.count - 1] = .preview(preview)
-        return []
-    }
-
-    /// The text of a preview: lines of a shell command, or YAML.
-    public func previewText(_ tab: Tab, _ style: PreviewState.Style) -> String {
-        CommandPreview.text(of: forms[tab], style: style)
-    }
-
-    private var shownPreview: (tab: Tab, style: PreviewState.Style) {
-        if case .preview(let preview) = overlays.last { return (preview.tab, preview.style) }
-        return (pageForm, .minimal)
-    }
-
-    mutating func copyPreview() -> [Effect] {
-        let (tab, style) = shownPreview
-        return [.copy(previewText(tab, style), what: style == .yaml ? say("the YAML") : say("the command"))]
-    }
-
-    mutating func promptForPreviewFile() -> [Effect] {
-        let (tab, style) = shownPreview
-        let name = Path.name(forms[tab].configuration.text(tab == .export ? "export_dir" : "output_dir"))
-        let stem = name.isEmpty ? tab.title.lowercased() : name
-        overlays.append(
-            .prompt(
-                PromptState(
-                    title: say("Write the \(style == .yaml ? "YAML" : say("command")) to"), text: style == .yaml ? "\(stem).yaml" : "\(stem).sh",
-                    purpose: .writePreview(tab, style))))
-        return []
     }
 
     mutating func promptForRecipe() -> [Effect] {
@@ -245,11 +208,11 @@ extension BoardState {
                     title: say("Replace \(Path.name(path))?"), text: say("The file exists. Its values are replaced; comments in it are not kept."),
                     choices: [.init(say("Replace"), key: "r", .saveRecipe(path: path, tab: tab)), .init(say("Cancel"), key: "c", .dismiss)],
                     selection: 1))
-        case .saveConversation: return [.writeText(path: path, text: conversation.json)]
-        case .writePreview(let tab, let style):
-            let text = previewText(tab, style)
-            let script = style == .yaml ? text : "#!/usr/bin/env bash\n" + text
-            return [.writeText(path: path, text: script.hasSuffix("\n") ? script : script + "\n")]
+        case .saveConversation: return [.writeText(path: path, text: conversation.json, overwrites: false)]
+        case .writePreview(let tab, let style, let shape): return writePreview(tab, style, shape, to: path)
+        case .renameRun(let directory): return renameRun(directory, to: path)
+        case .extendRun(let directory): return extendRun(directory, by: path, prompt)
+        case .exportChart: return [.exportChart(path: path, chartPlot.series, axis: chart.axis.title)]
         }
     }
 }
@@ -265,6 +228,7 @@ extension PickerState.Kind {
         case .checkpoints: say("Checkpoints")
         case .templates: say("Templates")
         case .choices: say("Choices")
+        case .history: say("Earlier values")
         case .overlayRun: say("Draw another run over this one")
         case .conversations: say("Conversations")
         }
@@ -274,7 +238,7 @@ extension PickerState.Kind {
     var isFromDisk: Bool {
         switch self {
         case .models, .datasets, .adapters, .recipes, .outputDirectories, .checkpoints, .overlayRun: true
-        case .choices, .templates, .conversations: false
+        case .choices, .templates, .conversations, .history: false
         }
     }
 }

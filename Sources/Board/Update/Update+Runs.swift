@@ -4,10 +4,6 @@ import Platform
 import Terminal
 
 extension BoardState {
-    public var selectedRun: RunEntry? {
-        catalog.runs.indices.contains(runList.selection) ? catalog.runs[runList.selection] : nil
-    }
-
     mutating func openRuns() -> [Effect] {
         if tab == .monitor, monitoredRun == nil || Layout(size: size).isWide {
             focus = .runs
@@ -24,6 +20,7 @@ extension BoardState {
         guard let index = catalog.runs.firstIndex(where: { $0.isAlive && !$0.isOurs && $0.kind == .train }), jobs.isEmpty, tab == .train,
             overlays.isEmpty, !forms.train.isModified, forms.train.edit == nil, !forms.train.isFiltering
         else { return [] }
+        runList = RunListState()
         runList.selection = index
         status = StatusMessage(.note, say("\(RunName.short(catalog.runs[index].directory)) is at work in another process. p, S and x steer it."))
         return openSelectedRun()
@@ -85,8 +82,9 @@ extension BoardState {
 
     mutating func show(_ run: RunDigest) -> [Effect] {
         openedRun = run
-        smoothSeries()
         if !run.metrics.charts.contains(chart.metric) { chart.metric = .loss }
+        if !run.metrics.covers(chart.axis) { chart.axis = .step }
+        smoothSeries()
         if focusByTab[.monitor] == .runs { focusByTab[.monitor] = .chart }
         return []
     }
@@ -96,7 +94,10 @@ extension BoardState {
         // Let go of the old value first: a long run must not be copied for a few new points.
         openedRun = nil
         let before = run.log.records.count
-        if startedOver { run.metrics = MetricsStore(smoothing: chart.smoothing) }
+        if startedOver {
+            run.metrics = MetricsStore(smoothing: chart.smoothing)
+            run.metrics.setAxis(chart.axis)
+        }
         run.apply(events)
         let ended = run.origin == .elsewhere && !isAlive
         if ended { run.origin = .finished }
@@ -125,7 +126,7 @@ extension BoardState {
     mutating func resumeSelectedRun() -> [Effect] {
         guard let run = selectedRun, let path = run.configurationPath, run.checkpoint != nil else { return [] }
         overlays.removeAll()
-        resumesAfterLoading = run.checkpoint.map { (recipe: path, checkpoint: $0) }
+        resumesAfterLoading = run.checkpoint.map { ResumeRequest(recipe: path, checkpoint: $0) }
         return [.loadRecipe(.train, path: path)]
     }
 
@@ -151,11 +152,13 @@ extension BoardState {
     mutating func adoptRecipe(_ tab: Tab, path: String, _ configuration: Configuration, notices: [String]) -> [Effect] {
         var configuration = configuration
         // Loading may have failed before, and this be another recipe.
-        let checkpoint = resumesAfterLoading?.recipe == path ? resumesAfterLoading?.checkpoint : nil
+        let request = resumesAfterLoading?.recipe == path ? resumesAfterLoading : nil
+        let checkpoint = request?.checkpoint
         resumesAfterLoading = nil
         if let checkpoint {
             try? configuration.set("resume_from_checkpoint", text: checkpoint)
             try? configuration.set("overwrite_output_dir", text: "false")
+            for change in request?.changes ?? [] { try? configuration.set(change.name, text: change.value) }
         }
         if configuration != forms[tab].configuration {
             forms[tab].undoStack.append(FormState.Change(argument: "model_name_or_path", configuration: forms[tab].configuration))

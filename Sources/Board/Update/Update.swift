@@ -30,7 +30,9 @@ extension BoardState {
             return refreshIfDue()
         case .catalogScanned(let catalog):
             let isFirst = !self.catalog.isScanned
+            let selected = selectedRun?.directory
             self.catalog = catalog
+            keepRunSelected(selected)
             clampSelections()
             return isFirst ? showLiveRun() : []
         case .planned(let tab, let generation, let plan):
@@ -54,10 +56,12 @@ extension BoardState {
         case .runGrew(let directory, let events, let startedOver, let isAlive):
             return growOpenedRun(directory, events, startedOver: startedOver, isAlive: isAlive)
         case .runDeleted(let directory): return runDeleted(directory)
-        case .overlayLoaded(let directory, let series):
-            overlayRun = (directory, series)
-            smoothSeries()
-            return []
+        case .overlayLoaded(let directory, let metrics): return layUnder(directory, metrics)
+        case .fileExists(let path, let content): return askToReplace(path, content)
+        case .textEdited(let purpose, let before, let after): return takeEditedText(purpose, before: before, after: after)
+        case .runRenamed(let directory, let name): return runRenamed(directory, to: name)
+        case .runsCompared(let comparison): return show(comparison)
+        case .exportTargetChecked(let path, let fileCount): return exportTargetChecked(path, fileCount: fileCount)
         case .chat(let update): return fold(update)
         case .conversationsListed(let stored): return offerConversations(stored)
         case .conversationLoaded(let conversation, let path): return adopt(conversation, path: path)

@@ -14,6 +14,8 @@ extension Painter {
         case .prompt(let prompt): drawPrompt(prompt, isTop: isTop)
         case .editor(let editor): drawEditor(editor, isTop: isTop)
         case .runs: drawRunsPopup()
+        case .comparison(let comparison): drawComparison(comparison)
+        case .queue(let selection): drawQueue(selection: selection)
         }
     }
 
@@ -125,6 +127,7 @@ extension Painter {
         case .choices: say("There is nothing to choose from.")
         case .conversations: say("No conversation has been saved yet: Ctrl+S in the chat saves one.")
         case .overlayRun: say("There is no other run with a loss to draw.")
+        case .history: say("The field had no other value yet.")
         }
     }
 
@@ -157,11 +160,20 @@ extension Painter {
     }
 
     private mutating func drawPreview(_ preview: PreviewState) {
-        let inside = popup(
-            layout.listPopup, title: say("Preview: \(preview.style.title)"), note: say("a form, y copy, Y write, Esc closes"))
-        let lines = CommandPreview.wrapped(state.forms[preview.tab], style: preview.style, width: inside.width)
+        var title = say(key: preview.style.title)
+        if preview.style.isDistributed { title += "  " + say("\(preview.shape.machines) x \(preview.shape.devicesPerMachine) GPUs") }
+        var inside = popup(layout.listPopup, title: title, note: say("a style, y copy, Y write, Esc closes"))
+        let form = state.forms[preview.tab]
+        let notes = CommandPreview.launch(form, preview.style, preview.shape).notes
+        if preview.style.isSingleCommand, let note = notes.first {
+            text("! " + note, in: inside.row(inside.height - 1), "ui.warning")
+            inside = inside.droppingLastRows(1)
+        }
+        let lines = CommandPreview.wrapped(form, style: preview.style, shape: preview.shape, width: inside.width)
         let top = min(preview.scroll, max(0, lines.count - inside.height))
-        for (index, line) in lines.dropFirst(top).prefix(inside.height).enumerated() { text(line, in: inside.row(index), "ui.code") }
+        for (index, line) in lines.dropFirst(top).prefix(inside.height).enumerated() {
+            text(TextWidth.sanitize(line), in: inside.row(index), line.hasPrefix("#") && !line.hasPrefix("#!") && !line.hasPrefix("#SB") ? "ui.text.dim" : "ui.code")
+        }
         grid.scrollBar(
             in: Rect(x: inside.endX, y: inside.y, width: 1, height: inside.height), first: top, visible: inside.height,
             total: lines.count, theme: theme)

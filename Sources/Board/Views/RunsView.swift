@@ -15,11 +15,28 @@ extension Painter {
     }
 
     private var runsNote: String {
-        state.catalog.isScanned ? (state.catalog.runs.isEmpty ? "" : "\(state.catalog.runs.count)") : say("looking…")
+        guard state.catalog.isScanned else { return say("looking…") }
+        var parts = state.runList.order == .newest ? [] : [state.runList.order.title]
+        if !state.runList.marked.isEmpty { parts.append(say("\(state.runList.marked.count) marked")) }
+        if !state.queue.isEmpty { parts.append(say("\(state.queue.count) queued")) }
+        if !state.catalog.runs.isEmpty { parts.append("\(state.catalog.runs.count)") }
+        return parts.joined(separator: ", ")
     }
 
     private mutating func drawRunRows(in area: Rect, isFocused: Bool) {
-        let runs = state.catalog.runs
+        var area = area
+        if let filter = state.runList.filter {
+            let used = text("/ ", in: area.row(0), "ui.key")
+            drawTextField(
+                filter, in: Rect(x: area.x + used, y: area.y, width: area.width - used, height: 1),
+                hasCursor: state.runList.isFiltering && isFocused)
+            area = area.droppingFirstRows(1)
+        }
+        let runs = state.visibleRuns
+        if runs.isEmpty, !state.catalog.runs.isEmpty {
+            text(say("No run matches. Esc shows all."), in: area.row(0), "ui.placeholder")
+            return
+        }
         if runs.isEmpty {
             let hint = state.catalog.isScanned ? say("No runs under saves/ yet. In Train, F5 starts one.") : say("Looking for runs under saves/…")
             paragraph(hint, in: area, "ui.placeholder")
@@ -51,8 +68,11 @@ extension Painter {
     }
 
     private mutating func drawRun(_ run: RunEntry, _ columns: RunColumns, in row: Rect) {
-        let name = TextWidth.truncateStart(RunName.short(run.directory), to: columns.name)
-        text(name, x: row.x, y: row.y, width: columns.name, "ui.text")
+        let isMarked = state.runList.marked.contains(run.directory)
+        let room = columns.name - (isMarked ? 2 : 0)
+        if isMarked { text("● ", x: row.x, y: row.y, width: 2, "ui.mark") }
+        let name = TextWidth.truncateStart(RunName.short(run.directory), to: room)
+        text(name, x: row.endX - row.width + columns.name - room, y: row.y, width: room, "ui.text")
         let (word, scope) = stateWord(run)
         text(word, x: row.x + columns.stateX, y: row.y, width: RunColumns.stateWidth, scope)
         let step = run.totalSteps > 0 ? "\(run.step)/\(run.totalSteps)" : run.step > 0 ? "\(run.step)" : "-"

@@ -69,6 +69,21 @@ public struct RunDirectory: Sendable, Hashable {
         }
     }
 
+    /// Gives the folder another name, unless a process is at work there or something has that name.
+    /// - Parameter name: a path; folders above it are made.
+    public func rename(to name: String) throws(RunError) {
+        guard isRun else { throw .notARun(path: path) }
+        if let live = liveState() { throw .isRunning(path: path, processIdentifier: live.process.processIdentifier) }
+        let target = Path.absolute(Path.expandingTilde(name))
+        guard !FileSystem.exists(target) else { throw .cannotRename(path: path, reason: "\(name) exists already. Choose another name.") }
+        do {
+            try FileSystem.createDirectory(Path.directory(target))
+            try FileSystem.rename(path, target)
+        } catch {
+            throw .cannotRename(path: path, reason: String(describing: error))
+        }
+    }
+
     private static func readState(_ path: String) -> RunState? {
         guard let text = try? FileSystem.readText(path) else { return nil }
         return RunState(text: text)

@@ -12,6 +12,7 @@ public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
     case isRunning(path: String, processIdentifier: Int32)
     case cannotControl(path: String, reason: String)
     case cannotDelete(path: String, reason: String)
+    case cannotRename(path: String, reason: String)
     case cannotStart(reason: String)
 
     public var description: String {
@@ -34,6 +35,8 @@ public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
             "Cannot leave a request for the run in \(path): \(reason)"
         case .cannotDelete(let path, let reason):
             "Cannot delete \(path): \(reason)"
+        case .cannotRename(let path, let reason):
+            "Cannot rename \(path): \(reason)"
         case .cannotStart(let reason):
             "Cannot start the job: \(reason)"
         }

@@ -36,6 +36,7 @@ extension LinePlot {
         drawMarkers(into: &grid, area, xAxis, theme)
         drawCursorLine(into: &grid, area, xAxis, theme)
         drawSeries(into: &grid, area, xAxis, yAxis, theme)
+        drawGaps(into: &grid, area, xAxis, theme)
         drawReadings(into: &grid, area, theme)
         if isEmpty { grid.put("no data yet", in: area.row(area.height / 2), style: theme.style("ui.placeholder"), alignment: .center) }
         return PlotGeometry(area: area, xRange: xAxis.range, yRange: yAxis.range)
@@ -117,6 +118,14 @@ extension LinePlot {
         guard let cursor = view.cursor, xAxis.range.contains(cursor) else { return }
         let x = area.x + Int((xAxis.share(of: cursor) * Double(area.width - 1)).rounded())
         for y in area.y..<area.endY { grid.set("│", at: Point(x: x, y: y), style: theme.style("plot.cursor")) }
+    }
+
+    /// A cross on the axis under every place where the first series had no number.
+    private func drawGaps(into grid: inout CellGrid, _ area: Rect, _ xAxis: PlotAxis, _ theme: Theme) {
+        for gap in series.first?.gaps ?? [] where xAxis.range.contains(gap) {
+            let x = area.x + Int((xAxis.share(of: gap) * Double(area.width - 1)).rounded())
+            grid.set("×", at: Point(x: x, y: area.endY), style: theme.style("ui.error"))
+        }
     }
 
     // MARK: Curves

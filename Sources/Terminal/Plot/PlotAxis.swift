@@ -80,7 +80,9 @@ struct PlotAxis: Equatable, Sendable {
             let rounded = (thousands * 100).rounded() / 100
             return trimmed(rounded, digits: 2) + (abs(value) >= 1e6 ? "M" : "k")
         }
-        let digits = step > 0 ? min(6, max(0, Int(ceil(-log10(step) - 1e-9)) + (isTwoDigit(step) ? 1 : 0))) : 3
+        // A lone mark has no neighbour to be told apart from: as many digits as it needs.
+        guard step > 0 else { return short(value) }
+        let digits = min(6, max(0, Int(ceil(-log10(step) - 1e-9)) + (isTwoDigit(step) ? 1 : 0)))
         return fixed(value, digits: digits)
     }
 

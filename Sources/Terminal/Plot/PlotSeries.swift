@@ -16,6 +16,9 @@ public struct PlotSeries: Equatable, Sendable {
     public private(set) var xs: [Double] = []
     /// Values that are not finite leave a gap.
     public private(set) var gapCount = 0
+    /// Where the first of them were, in x.
+    public private(set) var gaps: [Double] = []
+    private static let rememberedGaps = 1_000
     /// The factor of the exponential moving average, 0 for none.
     public private(set) var smoothing: Double
 
@@ -47,12 +50,19 @@ public struct PlotSeries: Equatable, Sendable {
         if let last = xs.last, x <= last { truncate(from: x) }
         xs.append(x)
         raw.append(y)
-        if !y.isFinite { gapCount += 1 }
+        if !y.isFinite {
+            gapCount += 1
+            if gaps.count < Self.rememberedGaps { gaps.append(x) }
+        }
         if smoothing > 0 { smooth.append(average.next(y, factor: smoothing)) }
     }
 
-    private mutating func truncate(from x: Double) {
-        let kept = firstIndex(atOrAfter: x)
+    private mutating func truncate(from x: Double) { truncate(toCount: firstIndex(atOrAfter: x)) }
+
+    /// Drops every point but the first `count`.
+    public mutating func truncate(toCount count: Int) {
+        let kept = min(max(0, count), xs.count)
+        guard kept < xs.count else { return }
         let oldXs = xs
         let oldYs = raw.values
         self = PlotSeries(name: name, kind: kind, scope: scope, smoothing: smoothing)

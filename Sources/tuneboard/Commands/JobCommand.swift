@@ -8,6 +8,7 @@ import Runs
 enum JobCommand {
     static func train(_ invocation: Invocation) throws -> Int32 {
         try invocation.expectNoWords()
+        if invocation.has("preview") { return try PreviewCommand.run(invocation, .train) }
         if invocation.has("plan") { return try plan(invocation) }
         let detachment = invocation.has("detach") ? Detachment.begin() : .none()
         return try run(invocation, .train, JobSequence.train, detachment: detachment)
@@ -15,11 +16,13 @@ enum JobCommand {
 
     static func evaluate(_ invocation: Invocation) throws -> Int32 {
         try invocation.expectNoWords()
+        if invocation.has("preview") { return try PreviewCommand.run(invocation, .evaluate) }
         return try run(invocation, .evaluate, JobSequence.evaluate)
     }
 
     static func export(_ invocation: Invocation) throws -> Int32 {
         try invocation.expectNoWords()
+        if invocation.has("preview") { return try PreviewCommand.run(invocation, .export) }
         return try run(invocation, .export) { [PlannedJob(kind: .export, configuration: $0)] }
     }
 

@@ -1,0 +1,28 @@
+import Terminal
+
+/// A quantity that the chart can show.
+public struct Metric: Sendable, Hashable {
+    /// `loss`, `learning_rate`, `grad_norm`, `tokens_per_second`, or a name that the run logged.
+    public let name: String
+
+    public init(_ name: String) { self.name = name }
+
+    public static let loss = Metric("loss")
+    public static let evaluationLoss = Metric("eval_loss")
+    public static let learningRate = Metric("learning_rate")
+    public static let gradientNorm = Metric("grad_norm")
+    public static let tokensPerSecond = Metric("tokens_per_second")
+
+    /// What follows a plan, as the learning rate does, and what is measured once in a while needs no smoothing.
+    public var isSmoothed: Bool { self != .learningRate && self != .evaluationLoss }
+
+    public var title: String {
+        switch name {
+        case "learning_rate": say("learning rate")
+        case "grad_norm": say("gradient norm")
+        case "tokens_per_second": "tokens/s"
+        case "eval_loss": say("eval loss")
+        default: name
+        }
+    }
+}

@@ -1,0 +1,60 @@
+import Platform
+import Terminal
+
+extension Painter {
+    // MARK: Comparison
+
+    /// Two to four runs side by side: what came of them, then the arguments in which they differ.
+    mutating func drawComparison(_ comparison: RunComparison) {
+        let rect = layout.listPopup
+        hits.append(HitRegion(rect, .overlay))
+        let inside = grid.popup(
+            rect, title: say("Where the runs differ"), note: say("\(comparison.equalCount) arguments are equal"), theme: theme)
+        let nameWidth = min(26, inside.width / 3)
+        let width = max(4, (inside.width - nameWidth) / max(1, comparison.directories.count) - 1)
+        for (index, directory) in comparison.directories.enumerated() {
+            let place = Rect(x: inside.x + nameWidth + index * (width + 1), y: inside.y, width: width, height: 1)
+            text(TextWidth.truncateStart(RunName.short(directory), to: width), in: place, "ui.table.header")
+        }
+        let area = inside.droppingFirstRows(1)
+        if comparison.rows.isEmpty {
+            text(say("Every argument is the same."), in: area.row(0), "ui.text.dim")
+            return
+        }
+        let top = min(comparison.scroll, max(0, comparison.rows.count - area.height))
+        for (line, row) in comparison.rows.dropFirst(top).prefix(area.height).enumerated() {
+            text(row.name, x: area.x, y: area.y + line, width: nameWidth - 1, "ui.text.dim")
+            for (index, value) in row.values.enumerated() {
+                let place = Rect(x: area.x + nameWidth + index * (width + 1), y: area.y + line, width: width, height: 1)
+                let shown = value.contains("/") ? TextWidth.truncateStart(value, to: width) : value
+                text(shown.isEmpty ? "-" : shown, in: place, value == row.values[0] ? "ui.text" : "ui.field.changed")
+            }
+        }
+        grid.scrollBar(
+            in: Rect(x: area.endX, y: area.y, width: 1, height: area.height), first: top, visible: area.height,
+            total: comparison.rows.count, theme: theme)
+    }
+
+    // MARK: Queue
+
+    /// The jobs that wait, the next one first.
+    mutating func drawQueue(selection: Int) {
+        let height = max(8, min(state.queue.count + 4, layout.listPopup.height))
+        let rect = layout.popup(columns: layout.listPopup.width, rows: height)
+        hits.append(HitRegion(rect, .overlay))
+        let inside = grid.popup(rect, title: say("Queue"), note: say("J K move, Delete takes out"), theme: theme)
+        if state.queue.isEmpty {
+            paragraph(say("Nothing waits. In Train, Evaluate and Export, A adds the form to the queue; jobs then start one after another."),
+                in: inside, "ui.placeholder")
+            return
+        }
+        let top = max(0, min(selection - inside.height / 2, state.queue.count - inside.height))
+        for (index, job) in state.queue.enumerated().dropFirst(top).prefix(inside.height) {
+            let row = inside.row(index - top)
+            let used = text("\(index + 1)  ", in: row, "ui.text.dim")
+            text(job.title, x: row.x + used, y: row.y, width: row.width - used, "ui.text")
+            hits.append(HitRegion(row, .overlayRow(index)))
+            if index == selection { grid.overlay(row, style: theme.style("ui.selection")) }
+        }
+    }
+}
