@@ -22,6 +22,8 @@ public enum ModelError: Error, Equatable, Sendable {
     case unsupportedType(file: String, tensor: String, found: String)
     /// The index names a tensor that its shard does not hold.
     case indexMismatch(file: String, tensor: String, shard: String)
+    /// The index names a file that is not there.
+    case missingShard(file: String, shard: String, tensor: String, also: Int)
     /// `lora_target: q_prj`.
     case unknownTarget(target: String, available: [String])
     /// An adapter that was made for another model.
@@ -34,7 +36,7 @@ extension ModelError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .notAModelFolder(let path, let reason):
-            "\(path): this is not a model folder (\(reason)). Give a folder with config.json, the weights in safetensors and the tokenizer."
+            "\(path): this is not a model folder (\(reason)). Give a folder with config.json, the weights and the tokenizer."
         case .unreadable(let reason): reason
         case .missingKey(let file, let key):
             "\(file): the key \"\(key)\" is missing. Compare with the model's original config.json."
@@ -56,6 +58,9 @@ extension ModelError: CustomStringConvertible {
             "\(file): the tensor \(tensor) is stored as \(found); only F32, F16 and BF16 weights can be read."
         case .indexMismatch(let file, let tensor, let shard):
             "\(file): the index puts the tensor \(tensor) into \(shard), which does not hold it. The download may be incomplete."
+        case .missingShard(let file, let shard, let tensor, let also):
+            "\(file): the index puts the tensor \(tensor)\(Self.others(also)) into \(shard), but there is no such file. "
+                + "The download may be incomplete."
         case .unknownTarget(let target, let available):
             "lora_target: no linear layer is named \(target). This model has \(available.joined(separator: ", ")); \"all\" takes them all."
         case .adapterMismatch(let file, let module, let reason):

@@ -129,10 +129,81 @@ import Testing
         try expectFailure("the tensor model.norm.weight of shape [32] is missing") { directory in
             try changeIndex(directory) { $0.remove("model.norm.weight") }
         }
-        try expectFailure("PyTorch pickles") { directory in
+        try expectFailure("pytorch_model.bin: this is not a file of torch.save") { directory in
             for name in try FileSystem.list(directory) where name.contains("safetensors") { try FileSystem.remove(Path.join(directory, name)) }
             try FileSystem.writeAtomically(Path.join(directory, "pytorch_model.bin"), text: "")
         }
+        try expectFailure("there is consolidated.00.pth, but neither model.safetensors nor pytorch_model.bin") { directory in
+            for name in try FileSystem.list(directory) where name.contains("safetensors") { try FileSystem.remove(Path.join(directory, name)) }
+            try FileSystem.writeAtomically(Path.join(directory, "consolidated.00.pth"), text: "")
+        }
+        try expectFailure("into model-00004-of-00004.safetensors, but there is no such file") { directory in
+            try changeIndex(directory) { $0.set("model.norm.weight", "model-00004-of-00004.safetensors") }
+        }
+        try expectFailure("\(shard): the safetensors header is damaged: ") { directory in
+            try changeHeader(Path.join(directory, shard)) { text in
+                let name = text.dropFirst(2).prefix { $0 != "\"" }
+                return text.dropLast(1) + ",\"\(name)\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}}"
+            }
+        }
+        try expectFailure("overlap") { directory in
+            try changeHeader(Path.join(directory, shard)) { text in
+                text.dropLast(1) + ",\"other\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]}}"
+            }
+        }
+    }
+
+    @Test func weightsOfOtherTypesAreNamed() throws {
+        try Fixtures.withTemporaryDirectory { directory in
+            try Fixtures.copy(Fixtures.qwen2, to: directory)
+            let path = Path.join(directory, "model.safetensors")
+            let tensors = try TensorFile.read(path).map { tensor in
+                tensor.name == "model.norm.weight" ? (tensor.name, Tensor(integers: [Int32](repeating: 1, count: 32), shape: [32])) : tensor
+            }
+            try TensorFile.write(path, tensors: tensors)
+            #expect(throws: ModelError.unsupportedType(file: path, tensor: "model.norm.weight", found: "I32")) {
+                try Transformer.load(directory: directory, backend: backend)
+            }
+        }
+    }
+
+    @Test func pickledShardsLoadTrainAndExportLikeSafetensors() throws {
+        let source = Path.join(Fixtures.directory, "qwen2-pickled")
+        let reference = try Transformer.load(directory: Fixtures.qwen2, backend: backend)
+        let model = try Transformer.load(directory: source, backend: backend)
+        for (left, right) in zip(model.parameters, reference.parameters) {
+            #expect(left.name == right.name && Array(left.value.bytes) == Array(right.value.bytes) && left.value.storage.isBorrowed)
+        }
+        #expect(try ModelSummary(directory: source).hasWeights)
+        var random = RandomGenerator(seed: 3)
+        try model.addLowRankAdapters(AdapterSettings(rank: 2), random: &random)
+        #expect(trainingLoss(model, try Fixtures.batch()) > 0)
+        try Fixtures.withTemporaryDirectory { directory in
+            try CheckpointWriter(model).write(to: directory)
+            let again = try Transformer.load(directory: directory, backend: backend)
+            #expect(logits(again, try Fixtures.batch()) == logits(reference, try Fixtures.batch()))
+        }
+    }
+
+    @Test func aHostilePickleIsRefusedByNameAndNothingIsRun() throws {
+        try Fixtures.withTemporaryDirectory { directory in
+            try FileSystem.copy(Path.join(Fixtures.qwen2, "config.json"), Path.join(directory, "config.json"))
+            let hostile = Path.join(Path.directory(Fixtures.directory), "formats/torch/hostile.bin")
+            try FileSystem.copy(hostile, Path.join(directory, "pytorch_model.bin"))
+            let error = #expect(throws: ModelError.self) { try Transformer.load(directory: directory, backend: backend) }
+            #expect(error?.description.contains("pytorch_model.bin: the pickle asks for posix.system") == true)
+        }
+    }
+
+    /// Rewrites the text of a safetensors header, and its length.
+    private func changeHeader(_ path: String, _ change: (String) -> String) throws {
+        let bytes = try FileSystem.readBytes(path)
+        let length = bytes[..<8].reversed().reduce(0) { $0 << 8 | Int($1) }
+        var text = String(decoding: bytes[8..<8 + length], as: UTF8.self)
+        while text.hasSuffix(" ") { text.removeLast() }
+        let header = Array(change(text).utf8)
+        let count = (0..<8).map { UInt8(truncatingIfNeeded: header.count >> (8 * $0)) }
+        try FileSystem.writeAtomically(path, bytes: count + header + bytes[(8 + length)...])
     }
 
     private func changeIndex(_ directory: String, _ change: (inout JSONObject) -> Void) throws {
@@ -161,7 +232,7 @@ private let unfitSettings: [(String, JSONValue, String)] = [
     ("num_hidden_layers", "many", "\"num_hidden_layers\" must be a whole number from 1 to 4096, found \"many\""),
     ("num_key_value_heads", 3, "\"num_key_value_heads\" must be a divisor of num_attention_heads (4), found 3"),
     ("hidden_act", "relu", "\"hidden_act\" must be silu, gelu or gelu_pytorch_tanh, found \"relu\""),
-    ("model_type", "mamba", "the architecture \"mamba\" is not supported. Supported: llama, qwen2, qwen3, mistral, gemma"),
+    ("model_type", "mamba", "the architecture \"mamba\" is not supported. Supported: llama, qwen2, qwen3, mistral, mixtral"),
     ("rope_parameters", ["rope_type": "spiral"], "the position scaling \"spiral\" (rope_type) is not supported"),
     ("rope_parameters", ["rope_type": "linear"], "the key \"rope_scaling.factor\" is missing"),
     ("quantization_config", ["quant_method": "gptq", "bits": 4], "a checkpoint quantised with gptq is not supported"),

@@ -2,8 +2,8 @@ import Formats
 import Platform
 import Tensors
 
-/// The safetensors of a model folder, one file or several behind an index, seen as one set of named tensors. Files are mapped,
-/// not read: a tensor's bytes come from the page cache when something touches them.
+/// The weights of a model folder, one file or several behind an index, safetensors or pickles, seen as one set of named tensors.
+/// Files are mapped, not read: a tensor's bytes come from the page cache when something touches them.
 final class CheckpointReader {
     struct Location {
         /// Keeps the bytes alive.
@@ -15,6 +15,7 @@ final class CheckpointReader {
     }
 
     let directory: String
+    let kind: CheckpointFiles
     private(set) var tensors: [String: Location] = [:]
     /// The file to name when something is missing.
     let mainFile: String
@@ -22,17 +23,17 @@ final class CheckpointReader {
     /// - Parameter names: whose optional prefix is put back where a checkpoint leaves it out.
     private init(directory: String, names: WeightNames?) throws(ModelError) {
         self.directory = directory
-        let single = Path.join(directory, "model.safetensors")
-        let index = Path.join(directory, "model.safetensors.index.json")
+        guard let kind = CheckpointFiles.kind(of: directory) else {
+            throw .notAModelFolder(path: directory, reason: Self.whyNoWeights(directory))
+        }
+        self.kind = kind
+        let single = Path.join(directory, kind.single), index = Path.join(directory, kind.index)
         if FileSystem.exists(single) {
             mainFile = single
             try take(single)
-        } else if FileSystem.exists(index) {
+        } else {
             mainFile = index
             try takeShards(index)
-        } else {
-            mainFile = single
-            throw .notAModelFolder(path: directory, reason: Self.whyNoWeights(directory))
         }
         if let prefix = names?.optionalPrefix, let head = names?.module(.head) { completeNames(prefix: prefix, head: head) }
     }
@@ -55,9 +56,7 @@ final class CheckpointReader {
     }
 
     /// Whether the folder has weights that can be read.
-    static func hasWeights(_ directory: String) -> Bool {
-        FileSystem.exists(Path.join(directory, "model.safetensors")) || FileSystem.exists(Path.join(directory, "model.safetensors.index.json"))
-    }
+    static func hasWeights(_ directory: String) -> Bool { CheckpointFiles.kind(of: directory) != nil }
 
     /// The tensor in the type asked for; nil keeps the stored one. Without conversion its bytes are the file's.
     func tensor(_ name: String, as type: DType?, backend: any Backend) throws(ModelError) -> Tensor? {
@@ -85,11 +84,7 @@ final class CheckpointReader {
     }
 
     private func take(_ path: String, wanted: Set<String>? = nil) throws(ModelError) {
-        let file: SafetensorsFile
-        do { file = try SafetensorsFile(path: path) } catch { throw .unreadable(reason: error.description) }
-        for entry in file.tensors where wanted?.contains(entry.name) ?? true {
-            add(Location(owner: file, bytes: file.bytes(entry), path: path, entry: entry))
-        }
+        for location in try kind.locations(path) where wanted?.contains(location.entry.name) ?? true { add(location) }
     }
 
     private func takeShards(_ index: String) throws(ModelError) {
@@ -104,6 +99,9 @@ final class CheckpointReader {
             wanted[name, default: []].insert(tensor)
         }
         for (shard, names) in wanted.sorted(by: { $0.key < $1.key }) {
+            guard FileSystem.exists(Path.join(directory, shard)) else {
+                throw .missingShard(file: index, shard: shard, tensor: names.min() ?? "", also: names.count - 1)
+            }
             try take(Path.join(directory, shard), wanted: names)
             if let absent = names.filter({ tensors[$0] == nil }).min() {
                 throw .indexMismatch(file: index, tensor: absent, shard: shard)
@@ -113,10 +111,10 @@ final class CheckpointReader {
 
     private static func whyNoWeights(_ directory: String) -> String {
         let names = (try? FileSystem.list(directory)) ?? []
-        if names.contains(where: { $0.hasSuffix(".bin") || $0.hasSuffix(".pth") }) {
-            return "its weights are PyTorch pickles; convert them to safetensors first"
+        if let other = names.first(where: { $0.hasSuffix(".bin") || $0.hasSuffix(".pth") || $0.hasSuffix(".pt") }) {
+            return "there is \(other), but neither model.safetensors nor pytorch_model.bin nor an index of shards"
         }
         if names.contains(where: { $0.hasSuffix(".gguf") }) { return "its weights are a GGUF file; safetensors can be trained" }
-        return "there is no model.safetensors and no model.safetensors.index.json in it"
+        return "there is no model.safetensors, no pytorch_model.bin and no index of shards in it"
     }
 }

@@ -78,7 +78,7 @@ public enum ModelCatalog {
         }
         let weights = names.filter(CheckpointCatalog.isWeights)
         model.bytes = weights.reduce(0) { $0 + ((try? FileSystem.size(Path.join(path, $1))) ?? 0) }
-        if model.problem == nil, weights.isEmpty { model.problem = "there are no weight files (*.safetensors) beside config.json" }
+        if model.problem == nil, weights.isEmpty { model.problem = "there are no weight files beside config.json" }
         if model.problem == nil, !names.contains("tokenizer.json"), !names.contains("tokenizer.model") {
             model.problem = "there is no tokenizer.json beside config.json"
         }
