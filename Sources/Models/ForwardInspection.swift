@@ -71,12 +71,7 @@ public struct ForwardInspection: Sendable {
         guard counted > 0 else { return found }
         found.append(("loss", Tensor([Float(lossSum / Double(counted))], shape: [1])))
         guard gradients else { return found }
-        let transposed = Set(model.spec.weights(names: model.names).filter(\.isStoredTransposed).map(\.name))
-        for parameter in model.trainableParameters {
-            guard let gradient = parameter.gradient else { continue }
-            found.append((parameter.name, transposed.contains(parameter.name) ? gradient.transposed() : gradient))
-        }
-        return found
+        return found + model.gradients
     }
 
     private static func lists(_ fields: ConfigurationFields, _ key: String) throws(ModelError) -> [[Int32]] {

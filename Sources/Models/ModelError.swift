@@ -26,6 +26,8 @@ public enum ModelError: Error, Equatable, Sendable {
     case missingShard(file: String, shard: String, tensor: String, also: Int)
     /// `lora_target: q_prj`.
     case unknownTarget(target: String, available: [String])
+    /// `additional_target: embed_token`.
+    case unknownModule(name: String, available: [String])
     /// An adapter that was made for another model.
     case adapterMismatch(file: String, module: String, reason: String)
     /// A run asks for more tokens than positions, a cache of the wrong model, and the like.
@@ -63,6 +65,8 @@ extension ModelError: CustomStringConvertible {
                 + "The download may be incomplete."
         case .unknownTarget(let target, let available):
             "lora_target: no linear layer is named \(target). This model has \(available.joined(separator: ", ")); \"all\" takes them all."
+        case .unknownModule(let name, let available):
+            "No module's path ends with \(name). This model has \(available.joined(separator: ", "))."
         case .adapterMismatch(let file, let module, let reason):
             "\(file): the adapter does not fit this base model: \(module) \(reason). Load it with the base named in its adapter_config.json."
         case .cannotWrite(let reason): reason

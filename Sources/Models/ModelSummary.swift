@@ -59,7 +59,7 @@ public struct ModelSummary: Sendable, Equatable {
     /// - Parameter targets: as in `AdapterSettings`.
     public func adapterParameterCount(targets: [String], rank: Int) -> Int {
         let takesAll = targets.contains("all")
-        return linears.filter { linear in takesAll ? linear.role.isUsualTarget : targets.contains { Transformer.matches(linear.name, $0) } }
+        return linears.filter { linear in takesAll ? linear.role.isUsualTarget : targets.contains { AdapterTargets.ends(linear.name, $0) } }
             .reduce(0) { $0 + rank * ($1.inputCount + $1.outputCount) }
     }
 

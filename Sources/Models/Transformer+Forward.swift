@@ -13,8 +13,11 @@ extension Transformer {
         _ tape: Tape, tokens: [Int32], layout: SequenceLayout, routers: RouterRecord? = nil, observe: ((Int, Value) -> Void)? = nil
     ) -> Value {
         let tables = rotaryTables(length: Int(layout.positions.max() ?? 0) + 1)
-        var stream = tape.embedding(embedding, tokens: tokens, scale: spec.embeddingScale)
-        if let positionEmbedding { stream = tape.add(stream, tape.embedding(positionEmbedding, tokens: layout.positions)) }
+        var stream = tape.embedding(embedding, tokens: tokens, scale: spec.embeddingScale, adapter: embeddingAdapter(on: embedding))
+        if let positionEmbedding {
+            stream = tape.add(
+                stream, tape.embedding(positionEmbedding, tokens: layout.positions, adapter: embeddingAdapter(on: positionEmbedding)))
+        }
         if let embeddingNorm { stream = norm(tape, stream, embeddingNorm) }
         observe?(0, stream)
         for layer in layers {
@@ -32,6 +35,8 @@ extension Transformer {
         }
         return norm(tape, stream, finalNorm)
     }
+
+    private func embeddingAdapter(on table: Parameter) -> EmbeddingAdapter? { embeddingAdapters.first { $0.table === table } }
 
     /// Logits of the chosen rows of `hidden`'s output.
     /// - Returns: [rows, vocabulary], f32.

@@ -19,15 +19,27 @@ public final class Transformer: @unchecked Sendable {
     /// Maps hidden states to logits; shares the embedding's parameter where the spec ties them.
     public let head: Linear
     /// The base weights under the checkpoint's names, each once. Adapters are not among them.
-    public let parameters: [Parameter]
+    public internal(set) var parameters: [Parameter]
     /// Every linear layer but the head: what `lora_target: all` means.
     public let linears: [Linear]
     /// The configuration that it was built from, and the files beside it.
-    public let folder: ModelFolder
+    public internal(set) var folder: ModelFolder
     /// What loading noticed and put right, for the log.
     public let notes: [String]
     /// What the adapter on the linears is, as its file will say.
     public var adapterConfiguration: AdapterConfiguration?
+    /// Adapters on embedding tables.
+    public internal(set) var embeddingAdapters: [EmbeddingAdapter] = []
+    /// Base weights that the adapter brings values of its own for.
+    public internal(set) var overlays: [WeightOverlay] = []
+    /// The head's own parameter, while an adapter makes a tied head differ from the embedding.
+    var ownHead: Parameter?
+    /// What the adapter's file holds that is kept as it came, to be saved again.
+    var carriedTensors: [(name: String, tensor: Tensor)] = []
+    /// What was noticed when the adapter was put on, for the log.
+    public internal(set) var adapterNotes: [String] = []
+    /// Parameters that checkpoints hold the other way round.
+    let transposedNames: Set<String>
     /// Weight of the load-balancing loss of a mixture in training; 0 leaves it out. Starts as the configuration has it.
     public var balanceWeight: Double
     /// Recompute each block on the way back instead of keeping its activations.
@@ -71,6 +83,7 @@ public final class Transformer: @unchecked Sendable {
         for index in 0..<spec.layerCount { layers.append(try TransformerLayer(spec, index, parts)) }
         self.layers = layers
         self.parameters = parameters
+        transposedNames = Set(spec.weights(names: names).filter(\.isStoredTransposed).map(\.name))
         linears = layers.flatMap(\.linears)
     }
 
@@ -78,10 +91,9 @@ public final class Transformer: @unchecked Sendable {
     public var directory: String { folder.directory }
 
     /// Base weights and adapters whose `requiresGradient` is set.
-    public var trainableParameters: [Parameter] { (parameters + adapterParameters).filter(\.requiresGradient) }
-
-    /// A and B of every adapter, layer by layer.
-    public var adapterParameters: [Parameter] { linears.compactMap(\.adapter).flatMap { [$0.a, $0.b] } }
+    public var trainableParameters: [Parameter] {
+        (parameters + (ownHead.map { [$0] } ?? []) + adapterParameters).filter(\.requiresGradient)
+    }
 
     /// Tables that reach position `length - 1`; none where positions are not rotated.
     func rotaryTables(length: Int) -> RotaryTables? {

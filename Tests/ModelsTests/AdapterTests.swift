@@ -103,7 +103,7 @@ import Testing
             var random = RandomGenerator(seed: 1)
             let small = try Transformer.initialized(folder: folder, backend: backend, random: &random)
             let error = #expect(throws: ModelError.self) { try AdapterFile.load(Fixtures.adapter, into: small) }
-            #expect(error?.description.contains("model.layers.1.mlp.down_proj is not among the base model's linear layers") == true)
+            #expect(error?.description.contains("model.layers.1.mlp.down_proj is not among the base model's linear layers and embeddings") == true)
             #expect(!small.hasAdapter)
         }
     }
@@ -120,6 +120,79 @@ import Testing
         }
     }
 
+    @Test func aTensorThatDoesNotFitIsNamedAndTheBaseLeftAlone() throws {
+        let model = try Transformer.load(directory: Fixtures.llama, backend: backend)
+        let base = logits(model, try Fixtures.batch())
+        func refusal(_ name: String, _ shape: [Int]) throws -> String {
+            try Fixtures.withTemporaryDirectory { directory in
+                try Fixtures.copy(Fixtures.adapter, to: directory)
+                try TensorFile.write(Path.join(directory, AdapterFile.weightsName), tensors: [(name, Tensor.zeros(shape))])
+                let error = #expect(throws: ModelError.self) { try AdapterFile.load(directory, into: model) }
+                #expect(!model.hasAdapter)
+                return error?.description ?? ""
+            }
+        }
+        let inside = "base_model.model."
+        #expect(try refusal(inside + "model.norm.weight", [31]).contains("model.norm.weight must have shape [32], found [31]"))
+        #expect(try refusal(inside + "model.layers.0.self_attn.q_proj.lora_A.weight", [4, 32]).contains("q_proj.lora_B.weight of shape [32, 4] is missing"))
+        #expect(try refusal(inside + "model.layers.0.self_attn.q_proj.oft_R.weight", [8, 6]).contains("adapter_config.json speaks of LoRA"))
+        #expect(try refusal(inside + "model.embed_tokens.lora_A.weight", [4, 32]).contains("is an embedding in the base"))
+        #expect(try refusal(inside + "model.layers.0.self_attn.q_proj.lora_E", [4, 1]).contains("is no tensor of a LoRA or OFT adapter"))
+        #expect(try refusal("model.norm.weight", [32]).contains("is no tensor of a PEFT adapter"))
+        #expect(try refusal(inside + "model.layers.7.mlp.up_proj.weight", [36, 32]).contains("is none of the base model's weights"))
+        #expect(logits(model, try Fixtures.batch()) == base)
+    }
+
+    @Test func anAdapterThatNamesAnotherBaseIsNoticed() throws {
+        let model = try Transformer.load(directory: Fixtures.qwen2, backend: backend)
+        try AdapterFile.load(Fixtures.adapter, into: model)
+        #expect(model.adapterNotes.count == 1)
+        #expect(model.adapterNotes.first?.contains("says that it was made for tiny-random-llama") == true)
+    }
+
+    @Test func tensorsThatTargetModulesDoesNotNameAreLeftOutAsPEFTDoes() throws {
+        try Fixtures.withTemporaryDirectory { directory in
+            try Fixtures.copy(Fixtures.adapter, to: directory)
+            let path = Path.join(directory, AdapterFile.configurationName)
+            var object = try JSONValue.read(file: path).objectValue ?? [:]
+            object.set("target_modules", ["q_proj", "down_proj"])
+            object.set("base_model_name_or_path", "llama")
+            try FileSystem.writeAtomically(path, text: JSONValue.object(object).text())
+            let model = try Transformer.load(directory: Fixtures.llama, backend: backend)
+            try AdapterFile.load(directory, into: model)
+            #expect(model.linears.filter { $0.adapter != nil }.count == 4)
+            #expect(model.adapterNotes.first?.contains("and 9 more modules, which target_modules of its configuration does not name") == true)
+        }
+    }
+
+    @Test(arguments: [false, true]) func modulesTrainedWholeBeginAsTheBaseHasThem(usesMagnitudes: Bool) throws {
+        let model = try Transformer.load(directory: Fixtures.qwen2, backend: backend)
+        let base = logits(model, try Fixtures.batch())
+        var settings = AdapterSettings(targets: ["q_proj", "embed_tokens"], rank: 2)
+        settings.usesMagnitudes = usesMagnitudes
+        settings.savedModules = ["lm_head", "norm"]
+        var random = RandomGenerator(seed: 1)
+        try model.addLowRankAdapters(settings, random: &random)
+        #expect(largestDifference(logits(model, try Fixtures.batch()), base) < 1e-5)
+        #expect(model.overlays.map(\.parameter.name) == [
+            "model.layers.0.input_layernorm.weight", "model.layers.0.post_attention_layernorm.weight",
+            "model.layers.1.input_layernorm.weight", "model.layers.1.post_attention_layernorm.weight", "model.norm.weight", "lm_head.weight",
+        ])
+        // Two matrices for each of two layers and the embedding, a magnitude for each, and what is trained whole.
+        #expect(model.trainableParameters.count == (usesMagnitudes ? 9 : 6) + 6)
+        settings.savedModules = ["lm_hat"]
+        #expect(throws: ModelError.unknownModule(name: "lm_hat", available: model.moduleNames)) {
+            try model.addLowRankAdapters(settings, random: &random)
+        }
+    }
+
+    @Test func targetsMayBeARegularExpression() throws {
+        let model = try Transformer.load(directory: Fixtures.llama, backend: backend)
+        var random = RandomGenerator(seed: 1)
+        let layers = try model.addLowRankAdapters(AdapterSettings(targets: [#".*\.1\.mlp\.(up|down)_proj"#], rank: 2), random: &random)
+        #expect(layers.map(\.name) == ["model.layers.1.mlp.up_proj", "model.layers.1.mlp.down_proj"])
+    }
+
     private func expected(_ name: String) throws -> [Float] {
         try #require(try Fixtures.tensors("llama-adapter-expected.safetensors")[name])
     }
@@ -128,9 +201,15 @@ import Testing
 /// A key, a value that cannot be served, and what the error must say.
 private let unsupportedSettings: [(String, JSONValue, String)] = [
     ("peft_type", JSONValue.string("LOHA"), "an adapter of type LOHA"),
-    ("use_dora", true, "\"use_dora\": true"),
-    ("modules_to_save", ["lm_head"], "\"modules_to_save\""),
-    ("bias", "all", "\"bias\": \"all\""),
-    ("rank_pattern", ["layers.[01].q_proj": 2], "the regular expression \"layers.[01].q_proj\""),
+    ("lora_bias", true, "\"lora_bias\": true"),
+    ("target_parameters", ["mlp.experts.gate_up_proj"], "\"target_parameters\""),
+    ("modules_to_save", [3], "\"modules_to_save\" must be a list of texts"),
+    ("bias", "some", "\"bias\" must be none, all or lora_only"),
+    ("rank_pattern", ["layers.[01.q_proj": 2], "\"rank_pattern\" must be a regular expression"),
+    ("rank_pattern", ["q_proj": 0], "\"q_proj\" must be a number above 0"),
+    ("target_modules", "(q_proj", "\"target_modules\" must be a regular expression"),
+    ("layers_to_transform", ["one"], "\"layers_to_transform\" must be numbers of layers"),
+    ("trainable_token_indices", [4, 4], "\"trainable_token_indices\" must be lists of different token ids"),
+    ("lora_dropout", 1.5, "\"lora_dropout\" must be a number from 0 to below 1"),
     ("r", "eight", "\"r\" must be a whole number"),
 ]

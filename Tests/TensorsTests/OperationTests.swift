@@ -101,7 +101,8 @@ struct GradientCheck {
         for layer in layers {
             if let weight = layer.weight.parameter { all.append(weight) }
             if let bias = layer.bias { all.append(bias) }
-            if let adapter = layer.activeAdapter { all += [adapter.a, adapter.b] }
+            if let adapter = layer.activeAdapter { all += adapter.parameters }
+            if let rotation = layer.activeRotation { all.append(rotation.generators) }
         }
         return all.filter(\.requiresGradient)
     }

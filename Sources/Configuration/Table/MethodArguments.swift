@@ -14,11 +14,11 @@ extension ArgumentTable {
         .number("lora_dropout", 0, "Share of inputs dropped in front of the adapter.").between(0, andBelow: 1),
         .list("lora_target", "Linear layers that get an adapter, with commas between them; all for every one.", default: ["all"]),
         .list("additional_target", "Modules trained in full and stored with the adapter, such as embed_tokens.")
-            .later("Training whole modules beside an adapter is not built yet.").only(with: "finetuning_type", "lora", "oft"),
+            .only(with: "finetuning_type", "lora", "oft"),
         .optionalNumber("loraplus_lr_ratio", "LoRA+: learning rate of B over that of A.").later("LoRA+ is not built yet.").above(0),
         .number("loraplus_lr_embedding", 1e-6, "LoRA+: learning rate of embedding adapters.").above(0).only(withSet: "loraplus_lr_ratio"),
         .flag("use_rslora", false, "Scale by alpha over the square root of the rank."),
-        .flag("use_dora", false, "Learn direction and length of each weight row apart.").later("DoRA is not built yet."),
+        .flag("use_dora", false, "Learn direction and length of each weight row apart."),
         .flag("pissa_init", false, "Begin with the base's principal components.").later("PiSSA is not built yet."),
         .integer("pissa_iter", 16, "Iterations of PiSSA's decomposition; -1 for the exact one.").atLeast(-1).only(withFlag: "pissa_init"),
         .flag("pissa_convert", false, "Store PiSSA as a plain LoRA adapter.").only(withFlag: "pissa_init"),

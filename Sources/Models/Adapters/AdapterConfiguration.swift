@@ -1,36 +1,85 @@
 import Formats
+import Tensors
 
 /// PEFT's `adapter_config.json`. Keys that mean nothing here are kept and written back.
 public struct AdapterConfiguration: Sendable, Equatable {
+    /// Which biases an adapter brings along.
+    public enum Biases: String, Sendable, Equatable {
+        case none, all
+        /// Those of the layers that it sits on.
+        case adapted = "lora_only"
+        case turned = "oft_only"
+    }
+
     public private(set) var object: JSONObject
+    public let method: AdapterSettings.Method
     public let rank: Int
     public let alpha: Double
     public let dropout: Double
     public let isRankStabilised: Bool
-    /// Last parts of module paths with a rank, or an alpha, of their own.
-    public let rankPattern: [String: Int]
-    public let alphaPattern: [String: Double]
+    /// DoRA.
+    public let usesMagnitudes: Bool
+    public let biases: Biases
+    /// A head tied to an embedding that is trained whole stays tied (`ensure_weight_tying`).
+    public let keepsTie: Bool
+    /// `trainable_token_indices`: rows of an embedding, by the end of its path; an empty path is the input embedding.
+    let tokenRows: [String: [Int]]
+    let targets: AdapterTargets
+    private let rankPattern: PathValues
+    private let alphaPattern: PathValues
 
     /// The folder or name of the model that the adapter was made for.
     public var baseModel: String { object["base_model_name_or_path"]?.stringValue ?? "" }
+    /// Modules that are trained whole.
+    public var savedModules: [String] { targets.savedModules }
 
     /// For a new adapter.
-    public init(_ settings: AdapterSettings, targetNames: [String], baseModel: String, storesTransposed: Bool = false) {
+    /// - Parameter targetNames: what `target_modules` will say.
+    init(_ settings: AdapterSettings, targets: AdapterTargets, targetNames: [String], baseModel: String, storesTransposed: Bool) {
+        method = settings.method
         rank = settings.rank
         alpha = settings.alpha
         dropout = settings.dropout
         isRankStabilised = settings.usesRankStabilisedScale
-        rankPattern = [:]
-        alphaPattern = [:]
-        let alphaValue: JSONValue = settings.alpha == settings.alpha.rounded() ? .integer(Int64(settings.alpha)) : .number(settings.alpha)
+        usesMagnitudes = settings.usesMagnitudes
+        biases = .none
+        keepsTie = false
+        tokenRows = [:]
+        self.targets = targets
+        rankPattern = PathValues()
+        alphaPattern = PathValues()
+        var modules = JSONValue.array(targetNames.map { .string($0) })
+        if case .pattern(let pattern) = targets.modules { modules = .string(pattern.text) }
+        let saved: JSONValue = settings.savedModules.isEmpty ? .null : .array(settings.savedModules.map { .string($0) })
         object = [
-            "alpha_pattern": [:], "auto_mapping": nil, "base_model_name_or_path": .string(baseModel), "bias": "none",
-            "exclude_modules": nil, "fan_in_fan_out": .bool(storesTransposed), "inference_mode": true, "init_lora_weights": true,
-            "layer_replication": nil, "layers_pattern": nil, "layers_to_transform": nil, "loftq_config": [:], "lora_alpha": alphaValue,
+            "auto_mapping": nil, "base_model_name_or_path": .string(baseModel), "bias": "none", "exclude_modules": nil,
+            "fan_in_fan_out": .bool(storesTransposed), "inference_mode": true, "layers_pattern": nil, "layers_to_transform": nil,
+            "modules_to_save": saved, "revision": nil, "target_modules": modules, "task_type": "CAUSAL_LM",
+        ]
+        switch settings.method {
+        case .lowRank: object.merge(Self.lowRank(settings))
+        case .rotation(let rotation): object.merge(Self.rotation(rotation))
+        }
+    }
+
+    private static func lowRank(_ settings: AdapterSettings) -> JSONObject {
+        let alpha: JSONValue = settings.alpha == settings.alpha.rounded() ? .integer(Int64(settings.alpha)) : .number(settings.alpha)
+        return [
+            "alpha_pattern": [:], "init_lora_weights": true, "layer_replication": nil, "loftq_config": [:], "lora_alpha": alpha,
             "lora_bias": false, "lora_dropout": .number(settings.dropout), "megatron_config": nil, "megatron_core": "megatron.core",
-            "modules_to_save": nil, "peft_type": "LORA", "r": .integer(Int64(settings.rank)), "rank_pattern": [:], "revision": nil,
-            "target_modules": .array(targetNames.map { .string($0) }), "target_parameters": nil, "task_type": "CAUSAL_LM",
-            "trainable_token_indices": nil, "use_dora": false, "use_rslora": .bool(settings.usesRankStabilisedScale),
+            "peft_type": "LORA", "r": .integer(Int64(settings.rank)), "rank_pattern": [:], "target_parameters": nil,
+            "trainable_token_indices": nil, "use_dora": .bool(settings.usesMagnitudes), "use_rslora": .bool(settings.usesRankStabilisedScale),
+        ]
+    }
+
+    private static func rotation(_ rotation: RotationSettings) -> JSONObject {
+        var terms = 5, usesSeries = false
+        if case .neumann(let count) = rotation.series { (terms, usesSeries) = (count, true) }
+        return [
+            "block_share": .bool(rotation.isShared), "coft": .bool(rotation.limit != nil), "eps": .number(rotation.limit ?? 6e-5),
+            "init_weights": true, "module_dropout": .number(rotation.dropout), "num_cayley_neumann_terms": .integer(Int64(terms)),
+            "oft_block_size": .integer(Int64(rotation.blockSize)), "peft_type": "OFT", "peft_version": "0.18.1",
+            "r": .integer(Int64(rotation.blockCount)), "use_cayley_neumann": .bool(usesSeries),
         ]
     }
 
@@ -38,36 +87,80 @@ public struct AdapterConfiguration: Sendable, Equatable {
     public init(_ object: JSONObject, file: String) throws(ModelError) {
         let fields = ConfigurationFields(object, file: file)
         let kind = try fields.text("peft_type") ?? "LORA"
-        guard kind == "LORA" else {
-            throw .unsupported(file: file, what: "an adapter of type \(kind)", whatToDo: "LoRA adapters can be used.")
+        guard kind == "LORA" || kind == "OFT" else {
+            throw .unsupported(file: file, what: "an adapter of type \(kind)", whatToDo: "LoRA and OFT adapters can be used.")
         }
-        for key in ["use_dora", "lora_bias", "use_qalora"] where try fields.flag(key, default: false) {
-            throw .unsupported(file: file, what: "\"\(key)\": true", whatToDo: "Merge this adapter with PEFT first and use the merged model.")
-        }
-        if let bias = try fields.text("bias"), bias != "none" {
-            throw .unsupported(file: file, what: "\"bias\": \"\(bias)\"", whatToDo: "Adapters with \"bias\": \"none\" can be used.")
-        }
-        for key in ["modules_to_save", "layer_replication", "trainable_token_indices", "target_parameters"] {
-            guard let value = fields.value(key), value.arrayValue?.isEmpty != true, value.objectValue?.isEmpty != true else { continue }
-            throw .unsupported(file: file, what: "\"\(key)\"", whatToDo: "Merge this adapter with PEFT first and use the merged model.")
-        }
+        try Self.refuseUnsupported(fields)
         self.object = object
-        rank = try fields.integer("r", atMost: 1 << 16)
+        let isLowRank = kind == "LORA"
+        method = isLowRank ? .lowRank : .rotation(try Self.rotation(fields))
+        rank = isLowRank ? try fields.integer("r", atMost: 1 << 16) : 0
         alpha = try fields.number("lora_alpha") ?? Double(rank)
         dropout = try fields.number("lora_dropout") ?? 0
+        guard dropout >= 0, dropout < 1 else { throw fields.invalid("lora_dropout", "a number from 0 to below 1", .number(dropout)) }
         isRankStabilised = try fields.flag("use_rslora", default: false)
-        rankPattern = try Self.pattern(fields, "rank_pattern").mapValues { Int($0) }
-        alphaPattern = try Self.pattern(fields, "alpha_pattern")
+        usesMagnitudes = isLowRank ? try fields.flag("use_dora", default: false) : false
+        keepsTie = try fields.flag("ensure_weight_tying", default: false)
+        guard let biases = Biases(rawValue: try fields.text("bias") ?? "none") else {
+            throw fields.invalid("bias", "none, all or lora_only", fields.value("bias") ?? .null)
+        }
+        self.biases = biases
+        targets = try AdapterTargets(fields)
+        tokenRows = try Self.tokenRows(fields)
+        rankPattern = try PathValues(fields, "rank_pattern")
+        alphaPattern = try PathValues(fields, "alpha_pattern")
+    }
+
+    /// What changes the arithmetic in a way that is not known here.
+    private static func refuseUnsupported(_ fields: ConfigurationFields) throws(ModelError) {
+        let merge = "Merge this adapter with PEFT first and use the merged model."
+        for key in ["lora_bias", "use_qalora"] where try fields.flag(key, default: false) {
+            throw .unsupported(file: fields.file, what: "\"\(key)\": true", whatToDo: merge)
+        }
+        for key in ["layer_replication", "target_parameters", "alora_invocation_tokens", "arrow_config"] {
+            guard let value = fields.value(key), value.arrayValue?.isEmpty != true, value.objectValue?.isEmpty != true else { continue }
+            throw .unsupported(
+                file: fields.file, what: "\"\(key)\"",
+                whatToDo: key == "target_parameters" ? "Adapters on whole modules can be used; those on bare parameters of expert layers cannot." : merge)
+        }
+    }
+
+    private static func rotation(_ fields: ConfigurationFields) throws(ModelError) -> RotationSettings {
+        // Before PEFT 0.14 OFT was another method under the same name.
+        guard fields.value("oft_block_size") != nil else { throw .missingKey(file: fields.file, key: "oft_block_size") }
+        let count = try fields.integer("r", default: 0, atLeast: 0), size = try fields.integer("oft_block_size", default: 0, atLeast: 0)
+        guard (count == 0) != (size == 0) else {
+            throw fields.invalid("oft_block_size", "0, or r 0: one of them decides", .integer(Int64(size)))
+        }
+        let terms = try fields.integer("num_cayley_neumann_terms", default: 5, atMost: 64)
+        return RotationSettings(
+            blockCount: count, blockSize: size, dropout: try fields.number("module_dropout") ?? 0,
+            series: try fields.flag("use_cayley_neumann", default: false) ? .neumann(terms: terms) : .exact,
+            isShared: try fields.flag("block_share", default: false),
+            limit: try fields.flag("coft", default: false) ? try fields.positiveNumber("eps") ?? 6e-5 : nil)
+    }
+
+    /// A list for the input embedding, or lists by module.
+    private static func tokenRows(_ fields: ConfigurationFields) throws(ModelError) -> [String: [Int]] {
+        guard let value = fields.value("trainable_token_indices") else { return [:] }
+        var found: [String: [Int]] = [:]
+        for (module, list) in value.objectValue?.pairs ?? [(key: "", value: value)] {
+            let rows = (list.arrayValue ?? []).compactMap(\.intValue)
+            guard !rows.isEmpty, rows.count == list.arrayValue?.count, rows.allSatisfy({ $0 >= 0 }), Set(rows).count == rows.count else {
+                throw fields.invalid("trainable_token_indices", "lists of different token ids", value)
+            }
+            found[module] = rows
+        }
+        return found
     }
 
     /// The factor on B A x for a module, whose A has `rank` rows.
     func scale(module: String, rank: Int) -> Float {
-        let own = alphaPattern.first { Transformer.matches(module, $0.key) }?.value
-        return AdapterSettings.scale(alpha: own ?? alpha, rank: rank, isRankStabilised: isRankStabilised)
+        AdapterSettings.scale(alpha: alphaPattern.value(module) ?? alpha, rank: rank, isRankStabilised: isRankStabilised)
     }
 
     /// The rank that the file promises for a module.
-    func rank(module: String) -> Int { rankPattern.first { Transformer.matches(module, $0.key) }?.value ?? rank }
+    func rank(module: String) -> Int { rankPattern.value(module).map { Int($0) } ?? rank }
 
     public func text() -> String { JSONValue.object(object).text(style: .indented(2), sortedKeys: true) + "\n" }
 
@@ -76,30 +169,5 @@ public struct AdapterConfiguration: Sendable, Equatable {
         var copy = self
         copy.object.set("base_model_name_or_path", .string(path))
         return copy
-    }
-
-    /// Keys are regular expressions matched against the end of a module's path; what people and PEFT write are plain paths, with
-    /// the dots escaped or not.
-    private static func pattern(_ fields: ConfigurationFields, _ key: String) throws(ModelError) -> [String: Double] {
-        guard let entries = try fields.fields(key) else { return [:] }
-        var found: [String: Double] = [:]
-        for (name, value) in entries.object {
-            guard let number = value.doubleValue, number > 0, number < 16_777_216 else { throw entries.invalid(name, "a number above 0", value) }
-            var path = ""
-            for character in name where character != "\\" && character != "^" && character != "$" { path.append(character) }
-            guard path.utf8.allSatisfy(isPathByte) else {
-                throw .unsupported(file: fields.file, what: "the regular expression \"\(name)\" in \(key)", whatToDo: "Plain module paths can be used.")
-            }
-            found[path] = number
-        }
-        return found
-    }
-
-    private static func isPathByte(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"): true
-        case UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"): true
-        default: false
-        }
     }
 }

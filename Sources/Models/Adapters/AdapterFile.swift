@@ -19,23 +19,25 @@ public enum AdapterFile {
         return try AdapterConfiguration(try ModelFolder.object(file), file: file)
     }
 
-    /// Puts a saved adapter on the model, in the place of any that it carries. Every tensor is checked before the model changes.
-    /// - Parameter isTrainable: whether A and B go on being trained; the base is frozen either way.
+    /// Puts a saved adapter on the model, in the place of any that it carries. Every tensor is checked first; one that does not fit
+    /// leaves the base alone.
+    /// - Parameter isTrainable: whether what the adapter brings goes on being trained; the base is frozen either way.
     @discardableResult
     public static func load(_ directory: String, into model: Transformer, isTrainable: Bool = false) throws(ModelError) -> AdapterConfiguration {
         let configuration = try configuration(directory)
+        if isTrainable { try checkTrainable(configuration, directory) }
         let path = Path.join(directory, weightsName)
-        let pairs = try readPairs(path, model: model, configuration: configuration)
-        for linear in model.linears { linear.adapter = nil }
-        for (linear, a, b) in pairs {
-            let scale = configuration.scale(module: linear.name, rank: a.shape[0])
-            let adapter = model.makeAdapter(on: linear, a: a, b: b, scale: scale, dropout: configuration.dropout)
-            adapter.a.requiresGradient = isTrainable
-            adapter.b.requiresGradient = isTrainable
-            linear.adapter = adapter
+        // Weights of another adapter would be taken for the base's.
+        model.removeAdapter()
+        let parts: AdapterParts
+        do {
+            parts = try AdapterParts(try TensorFile.read(path, as: .float32), file: path, model: model, configuration: configuration)
+        } catch {
+            model.removeAdapter()
+            throw error
         }
-        for parameter in model.parameters { parameter.requiresGradient = false }
-        model.adapterConfiguration = configuration
+        model.put(parts, configuration, isTrainable: isTrainable)
+        model.adapterNotes = parts.notes + otherBase(configuration, model, directory)
         return configuration
     }
 
@@ -44,75 +46,63 @@ public enum AdapterFile {
     public static func load(
         _ directories: [String], into model: Transformer, isTrainable: Bool = false, mergesAll: Bool = false
     ) throws(ModelError) {
+        var notes: [String] = []
         for (index, directory) in directories.enumerated() {
             let isLast = index == directories.count - 1
             try load(directory, into: model, isTrainable: isTrainable && isLast && !mergesAll)
-            if !isLast || mergesAll { model.mergeAdapter() }
+            notes += model.adapterNotes
+            if !isLast || mergesAll { try model.mergeAdapter() }
         }
+        model.adapterNotes = notes
     }
 
     /// Writes the model's adapter as PEFT would. The folder is made; each file appears whole or not at all.
     public static func save(_ model: Transformer, to directory: String) throws(ModelError) {
-        let adapted = model.linears.compactMap { linear in linear.adapter.map { (linear, $0) } }
-        guard let configuration = model.adapterConfiguration, !adapted.isEmpty else {
+        let tensors = model.adapterTensors
+        guard let configuration = model.adapterConfiguration, !tensors.isEmpty else {
             throw .cannotWrite(reason: "\(directory): there is no adapter on the model to save.")
         }
-        let parameters = adapted.flatMap { [$0.1.a, $0.1.b] }.sorted { $0.name < $1.name }
         do {
             try FileSystem.createDirectory(directory)
-            let weights = Path.join(directory, weightsName)
-            try TensorFile.write(weights, tensors: parameters.map { ($0.name, $0.value) })
+            try TensorFile.write(Path.join(directory, weightsName), tensors: tensors.sorted { $0.name < $1.name })
             try FileSystem.writeAtomically(Path.join(directory, configurationName), text: configuration.text())
         } catch {
             throw .cannotWrite(reason: String(describing: error))
         }
     }
 
-    private static func readPairs(
-        _ path: String, model: Transformer, configuration: AdapterConfiguration
-    ) throws(ModelError) -> [(linear: Linear, a: Tensor, b: Tensor)] {
-        let tensors = try TensorFile.read(path, as: .float32)
-        var parts: [String: (a: Tensor?, b: Tensor?)] = [:]
-        for (name, tensor) in tensors {
-            guard let (module, isA) = module(of: name) else {
-                throw .adapterMismatch(file: path, module: name, reason: "is no tensor of a LoRA adapter on linear layers")
-            }
-            if isA { parts[module, default: (nil, nil)].a = tensor } else { parts[module, default: (nil, nil)].b = tensor }
+    private static func checkTrainable(_ configuration: AdapterConfiguration, _ directory: String) throws(ModelError) {
+        let file = Path.join(directory, configurationName)
+        if !configuration.tokenRows.isEmpty {
+            throw .unsupported(
+                file: file, what: "training on with \"trainable_token_indices\"", whatToDo: "Export the merged model and start a new adapter on it.")
         }
-        let known = Set(model.linears.map(\.name))
-        if let stranger = parts.keys.filter({ !known.contains($0) }).min() {
-            throw .adapterMismatch(file: path, module: stranger, reason: "is not among the base model's linear layers")
+        if case .rotation(let settings) = configuration.method, settings.limit != nil {
+            throw .unsupported(
+                file: file, what: "training on with \"coft\": true", whatToDo: "Export the merged model and start a new adapter on it.")
         }
-        guard !parts.isEmpty else { throw .adapterMismatch(file: path, module: "the file", reason: "holds no LoRA tensors") }
-        var pairs: [(linear: Linear, a: Tensor, b: Tensor)] = []
-        for linear in model.linears {
-            guard let part = parts[linear.name] else { continue }
-            let prefix = AdapterNames.prefix + linear.name
-            let rank = part.a?.shape.first ?? configuration.rank(module: linear.name)
-            guard let a = part.a else {
-                throw .missingTensor(file: path, tensor: prefix + AdapterNames.a, expected: [rank, linear.inputCount], also: 0)
-            }
-            guard let b = part.b else {
-                throw .missingTensor(file: path, tensor: prefix + AdapterNames.b, expected: [linear.outputCount, rank], also: 0)
-            }
-            guard rank > 0, a.shape == [rank, linear.inputCount], b.shape == [linear.outputCount, rank] else {
-                throw .adapterMismatch(
-                    file: path, module: linear.name,
-                    reason: "is [\(linear.outputCount), \(linear.inputCount)] in the base, but the adapter has A \(a.shape) and B \(b.shape)")
-            }
-            pairs.append((linear, a, b))
-        }
-        return pairs
     }
 
-    /// The module of `base_model.model.<module>.lora_A.weight`, and whether it is A. The adapter's name may stand before `.weight`.
-    private static func module(of tensor: String) -> (module: String, isA: Bool)? {
-        var name = Substring(tensor)
-        guard name.hasPrefix(AdapterNames.prefix), name.hasSuffix(".weight") else { return nil }
-        name = name.dropFirst(AdapterNames.prefix.count).dropLast(".weight".count)
-        if name.hasSuffix(".default") { name = name.dropLast(".default".count) }
-        if name.hasSuffix(".lora_A") { return (String(name.dropLast(".lora_A".count)), true) }
-        if name.hasSuffix(".lora_B") { return (String(name.dropLast(".lora_B".count)), false) }
-        return nil
+    /// The shapes of two models of a size are alike, so the name is all that can tell an adapter of another base.
+    private static func otherBase(_ configuration: AdapterConfiguration, _ model: Transformer, _ directory: String) -> [String] {
+        func name(_ path: String) -> String {
+            // The Hugging Face cache names folders by revision: .../models--Qwen--Qwen2.5-0.5B/snapshots/060db64...
+            let parts = path.split(separator: "/").map(String.init)
+            if let place = parts.firstIndex(of: "snapshots"), place > 0 { return lastOfRepository(parts[place - 1]).lowercased() }
+            return (parts.last ?? "").lowercased()
+        }
+        let wanted = name(configuration.baseModel), found = name(model.directory)
+        guard !wanted.isEmpty, !found.isEmpty, wanted != found else { return [] }
+        return [
+            "The adapter \(directory) says that it was made for \(configuration.baseModel); it is put on \(model.directory). "
+                + "If that is another model, its answers will be wrong."
+        ]
+    }
+
+    /// `models--Qwen--Qwen2.5-0.5B` is `Qwen2.5-0.5B`.
+    private static func lastOfRepository(_ folder: String) -> String {
+        var rest = Substring(folder)
+        while let place = rest.indices.first(where: { rest[$0...].hasPrefix("--") }) { rest = rest[place...].dropFirst(2) }
+        return String(rest)
     }
 }

@@ -91,14 +91,15 @@ public struct CheckpointWriter {
 
     private func configurationText() -> String {
         let type = options.dtype ?? model.parameters.first?.value.dtype ?? .float32
-        let object = model.folder.configuration(dtype: type, tiesEmbeddings: model.spec.tiesEmbeddings)
+        let isTied = model.spec.tiesEmbeddings && !(options.mergesAdapter && model.adapterSeparatesHead)
+        let object = model.folder.configuration(dtype: type, tiesEmbeddings: isTied)
         return JSONValue.object(object).text(style: .indented(2)) + "\n"
     }
 
     private func writeWeights(to directory: String, progress: (Int, Int) -> Bool) throws -> Bool {
         let shards = shards()
         let stored = Dictionary(storedTensors().map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-        let linears = Dictionary(model.linears.map { ($0.name + ".weight", $0) }, uniquingKeysWith: { first, _ in first })
+        let linears = Dictionary(model.adaptableLinears.map { ($0.name + ".weight", $0) }, uniquingKeysWith: { first, _ in first })
         var written = 0
         for shard in shards {
             let entries = shard.tensors.compactMap { name in
@@ -107,17 +108,14 @@ public struct CheckpointWriter {
             let isWhole = try TensorFile.write(Path.join(directory, shard.name), entries: entries) { entry in
                 guard let tensor = stored[entry.name], progress(written, stored.count) else { return nil }
                 written += 1
-                return tensor.assembled(dtype: entry.dtype) { contents(of: $0, linear: linears[$0.name], dtype: entry.dtype) }
+                return tensor.assembled(dtype: entry.dtype) {
+                    model.writtenValue(of: $0, linear: linears[$0.name], merging: options.mergesAdapter, dtype: entry.dtype)
+                }
             }
             guard isWhole else { return false }
         }
         try writeIndex(shards, to: directory)
         return progress(written, stored.count)
-    }
-
-    private func contents(of parameter: Parameter, linear: Linear?, dtype: DType) -> Tensor? {
-        if options.mergesAdapter, let linear, linear.adapter != nil { return model.mergedWeight(of: linear, dtype: dtype) }
-        return parameter.value.dtype == dtype ? parameter.value : parameter.value.converted(to: dtype)
     }
 
     /// Removes what an earlier export with other shards would leave to contradict this one.

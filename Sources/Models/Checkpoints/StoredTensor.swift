@@ -51,6 +51,9 @@ extension CheckpointWriter {
                 tensors.append(tensor)
             }
         }
+        if options.mergesAdapter, let head = model.separatedHead {
+            tensors.append(StoredTensor(name: head.name, shape: head.shape, parts: [head], isTransposed: false))
+        }
         return tensors
     }
 }

@@ -3,7 +3,7 @@
 ///
 /// Letters in the shapes: T rows (tokens), H hidden size, O outputs, R adapter ranks side by side, V vocabulary. Everything is f32
 /// but weights, tables and caches, which may be stored in bf16 or f16. "Adds to" means +=.
-public protocol Backend: OptimizerBackend, FamilyBackend {
+public protocol Backend: OptimizerBackend, FamilyBackend, AdapterBackend {
     /// For people: "CPU, AVX-512, 2 threads".
     var summary: String { get }
     /// True when no values exist: shapes and bytes only.

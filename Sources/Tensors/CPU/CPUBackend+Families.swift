@@ -3,8 +3,6 @@ import Glibc
 
 /// The operations of `FamilyBackend`.
 extension CPUBackend {
-    private func rowsPerChunk(_ columns: Int) -> Int { max(1, (1 << 15) / max(1, columns)) }
-
     // MARK: Normalisation
 
     public func layerNorm(

@@ -2,9 +2,6 @@ import CKernels
 
 /// Rows: embeddings, selections, norms, rotations.
 extension CPUBackend {
-    /// Rows in a chunk, so that a chunk has about 32,768 elements.
-    private func rowsPerChunk(_ columns: Int) -> Int { max(1, (1 << 15) / max(1, columns)) }
-
     public func embedding(table: Tensor, tokens: Tensor, scale: Float, into result: Tensor) {
         let width = table.columnCount, indices = tokens.integerPointer, to = result.floatPointer
         forEachChunk(of: tokens.count, size: rowsPerChunk(width)) { start, count in

@@ -61,6 +61,9 @@ public final class CPUBackend: Backend {
         }
     }
 
+    /// Rows that make a chunk worth a thread's while.
+    func rowsPerChunk(_ columns: Int) -> Int { max(1, (1 << 15) / max(1, columns)) }
+
     // MARK: Elementwise
 
     public func fill(_ tensor: Tensor, with value: Float) {

@@ -30,30 +30,6 @@ public enum WeightStore: Sendable {
     }
 }
 
-/// A low-rank update of a weight (Hu et al., 2021): y += scale * B (A x), with dropout on x in training.
-public final class LowRankAdapter: @unchecked Sendable {
-    /// [rank, in], f32
-    public let a: Parameter
-    /// [out, rank], f32
-    public let b: Parameter
-    public var scale: Float
-    /// Probability with which an element of x is left out, in training only.
-    public var dropout: Float
-    /// Off gives the base model, as the reference of preference losses and in chat.
-    public var isEnabled: Bool
-
-    public init(a: Parameter, b: Parameter, scale: Float, dropout: Float = 0, isEnabled: Bool = true) {
-        precondition(a.shape.count == 2 && b.shape.count == 2 && a.shape[0] == b.shape[1], "adapter shapes \(a.shape), \(b.shape)")
-        self.a = a
-        self.b = b
-        self.scale = scale
-        self.dropout = dropout
-        self.isEnabled = isEnabled
-    }
-
-    public var rank: Int { a.shape[0] }
-}
-
 /// y = x Wᵀ + bias, with an optional adapter. One class for every way of storing the weight.
 public final class Linear: @unchecked Sendable {
     /// The module path in the checkpoint, such as `model.layers.0.self_attn.q_proj`.
@@ -61,6 +37,8 @@ public final class Linear: @unchecked Sendable {
     public var weight: WeightStore
     public let bias: Parameter?
     public var adapter: LowRankAdapter?
+    /// Turns the input first (OFT).
+    public var rotation: RotationAdapter?
     /// Heads of some families only: what happens to the result when the layer is applied by itself.
     public let outputTransform: OutputTransform?
     public let inputCount: Int
@@ -80,11 +58,12 @@ public final class Linear: @unchecked Sendable {
     }
 
     var activeAdapter: LowRankAdapter? { adapter?.isEnabled == true ? adapter : nil }
+    var activeRotation: RotationAdapter? { rotation?.isEnabled == true ? rotation : nil }
 
     /// Whether a backward pass leaves a gradient in any of this layer's parameters.
     public var hasTrainableParts: Bool {
         if weight.parameter?.requiresGradient == true || bias?.requiresGradient == true { return true }
-        guard let adapter = activeAdapter else { return false }
-        return adapter.a.requiresGradient || adapter.b.requiresGradient
+        if let rotation = activeRotation, rotation.generators.requiresGradient { return true }
+        return activeAdapter?.parameters.contains { $0.requiresGradient } ?? false
     }
 }

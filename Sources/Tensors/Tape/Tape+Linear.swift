@@ -7,6 +7,10 @@ extension Tape {
     /// Adapters go through their rank: low = x (scale A)ᵀ [T, R] for all of them at once, then low Bᵀ is added to each result.
     /// On the way back their gradients meet in the rank as well, and all layers add into one gradient of x.
     public func linear(_ x: Value, _ layers: [Linear]) -> [Value] {
+        layers.allSatisfy(\.isPlain) ? lowRankLinear(x, layers) : adaptedLinear(x, layers)
+    }
+
+    func lowRankLinear(_ x: Value, _ layers: [Linear]) -> [Value] {
         let input = x.tensor
         for layer in layers {
             precondition(input.columnCount == layer.inputCount, "\(layer.name) wants \(layer.inputCount) inputs, got \(input.shape)")

@@ -166,6 +166,12 @@ final class Pattern: Sendable {
         return result
     }
 
+    /// Whether there is a match at the start of `text`; false when that is not settled within `steps`.
+    func matchesStart(of text: [UInt32], steps: Int) -> Bool {
+        var taken = max(0, Pattern.stepLimit - steps)
+        return text.withUnsafeBufferPointer { run(at: 0, from: 0, in: $0, steps: &taken) } != nil
+    }
+
     private enum Backtrack {
         case state(program: Int, position: Int)
         /// A greedy run that can give back: positions from `from` down to `to`.

@@ -41,10 +41,12 @@ public enum TrainableModel {
         to model: Transformer, _ configuration: Configuration, _ settings: TrainingSettings
     ) throws(ModelError) {
         var random = RandomGenerator(seed: settings.seed)
-        let adapter = AdapterSettings(
+        var adapter = AdapterSettings(
             targets: configuration[.loraTarget], rank: configuration[.loraRank],
             alpha: configuration[.loraAlpha].map { Double($0) }, dropout: configuration[.loraDropout],
             usesRankStabilisedScale: configuration[.useRslora])
+        adapter.usesMagnitudes = configuration[.useDora]
+        adapter.savedModules = configuration[.additionalTarget]
         try model.addLowRankAdapters(adapter, random: &random)
     }
 
@@ -70,7 +72,7 @@ public enum TrainableModel {
         let (merged, continued) = adapterStack(configuration)
         for directory in merged {
             try AdapterFile.load(directory, into: model)
-            model.mergeAdapter()
+            try model.mergeAdapter()
         }
         if let checkpoint {
             try AdapterFile.load(checkpoint.path, into: model, isTrainable: true)

@@ -15,8 +15,8 @@ public struct MemoryPlan: Sendable {
     ///   - model: on a planning backend, with its adapter and its trainable parts marked.
     ///   - largest: the largest micro-batch.
     public init(model: Transformer, largest: Batch, labelSmoothing: Double = 0) {
-        let weights = model.parameters.reduce(Int64(0)) { $0 + Int64($1.value.byteCount) }
-        let adapter = model.adapterParameters.reduce(Int64(0)) { $0 + Int64($1.value.byteCount) }
+        let weights = model.baseBytes
+        let adapter = model.adapterBytes
         let trainable = model.trainableParameters.reduce(Int64(0)) { $0 + Int64($1.count) }
         var parts = [MemoryPart(part: "weights", bytes: weights)]
         if adapter > 0 { parts.append(MemoryPart(part: "adapter", bytes: adapter)) }

@@ -14,8 +14,9 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 model_directory, adapter_directory, logits_file = sys.argv[1:4]
+model = AutoModelForCausalLM.from_pretrained(model_directory, dtype=torch.float32, attn_implementation="eager").eval()
 sequences = json.loads((Path(__file__).resolve().parent.parent / "models" / "expected.json").read_text())["sequences"]
-model = AutoModelForCausalLM.from_pretrained(model_directory, dtype=torch.float32).eval()
+sequences = [[token % model.config.vocab_size for token in tokens] for tokens in sequences]
 if adapter_directory:
     from peft import PeftModel
 
