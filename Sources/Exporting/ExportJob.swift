@@ -70,6 +70,7 @@ public struct ExportJob {
         let model = try Transformer.load(directory: settings.modelDirectory, backend: backend, options: LoadOptions(dtype: type))
         for note in model.notes { log(.warning, note) }
         if !settings.adapterDirectories.isEmpty { try AdapterFile.load(settings.adapterDirectories, into: model) }
+        for note in model.adapterNotes { log(.warning, note) }
         log(.info, "loaded \(settings.modelDirectory), \(NumberText.count(model.parameters.reduce(0) { $0 + $1.count })) parameters")
         for directory in settings.adapterDirectories { log(.info, "with adapter \(directory)") }
         return model

@@ -37,7 +37,7 @@ public final class Transformer: @unchecked Sendable {
     /// What the adapter's file holds that is kept as it came, to be saved again.
     var carriedTensors: [(name: String, tensor: Tensor)] = []
     /// What was noticed when the adapter was put on, for the log.
-    public internal(set) var adapterNotes: [String] = []
+    public var adapterNotes: [String] = []
     /// Parameters that checkpoints hold the other way round.
     let transposedNames: Set<String>
     /// Weight of the load-balancing loss of a mixture in training; 0 leaves it out. Starts as the configuration has it.

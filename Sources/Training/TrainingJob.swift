@@ -51,6 +51,7 @@ public struct TrainingJob {
 
         reporter.phase("loading the model")
         let model = try TrainableModel.load(configuration, settings: settings, backend: backend, checkpoint: output.resumed)
+        for note in model.adapterNotes { reporter.log(.warning, note) }
         try data.check(for: model.spec)
         try heedEnd()
         let session = try TrainingSession(

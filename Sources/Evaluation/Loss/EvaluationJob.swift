@@ -35,6 +35,7 @@ public struct EvaluationJob {
         guard !sets.isEmpty else { throw EvaluationError.noSamples(reason: "eval_dataset and val_size name no sample.") }
         reporter.phase("loading the model")
         let model = try EngineSetup.model(configuration, backend: backend)
+        for note in model.adapterNotes { reporter.log(.warning, note) }
         for set in sets { try set.check(for: model.spec) }
         reporter.sink.emit(.state(.running))
         reporter.phase("evaluating")

@@ -36,6 +36,7 @@ public struct PredictionJob {
         let data = try PredictionData(configuration, text: text)
         reporter.phase("loading the model")
         let model = try EngineSetup.model(configuration, backend: backend)
+        for note in model.adapterNotes { reporter.log(.warning, note) }
         try data.check(vocabularySize: model.spec.vocabularySize)
         return try Self.predict(
             data, model: model, configuration: configuration, output: output, reporter: reporter, control: control)

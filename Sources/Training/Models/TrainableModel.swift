@@ -70,10 +70,9 @@ public enum TrainableModel {
         _ model: Transformer, _ configuration: Configuration, _ settings: TrainingSettings, checkpoint: CheckpointFolder?
     ) throws {
         let (merged, continued) = adapterStack(configuration)
-        for directory in merged {
-            try AdapterFile.load(directory, into: model)
-            try model.mergeAdapter()
-        }
+        try AdapterFile.load(merged, into: model, mergesAll: true)
+        let notes = model.adapterNotes
+        defer { model.adapterNotes = notes + model.adapterNotes }
         if let checkpoint {
             try AdapterFile.load(checkpoint.path, into: model, isTrainable: true)
         } else if let continued {
