@@ -174,6 +174,12 @@ private struct ValidationRules {
         if stage == "sft", configuration[.doPredict], !configuration[.predictWithGenerate] {
             error("predict_with_generate", "do_predict needs predict_with_generate to generate answers.")
         }
+        if !["pt", "sft"].contains(stage), configuration[.doPredict] {
+            error("do_predict", "do_predict does not go with stage \(stage), which has no answers to score; predict with stage sft.")
+        }
+        if ["dpo", "kto"].contains(stage), configuration[.prefBeta] == 0 {
+            error("pref_beta", "pref_beta is 0: it scales the rewards and must be above 0, usually 0.1.")
+        }
         if ["rm", "ppo"].contains(stage), configuration[.loadBestModelAtEnd] {
             error("load_best_model_at_end", "load_best_model_at_end does not go with stage \(stage).")
         }

@@ -24,6 +24,8 @@ public enum TrainingError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The loss is not a number and nothing filters it.
     case notFinite(step: Int, what: String, origin: String)
     case missingMetric(name: String, available: [String])
+    /// The server that scores answers does not.
+    case rewardServer(address: String, what: String)
     case notEnoughDisk(path: String, needed: Int64, free: Int64)
 
     public var description: String {
@@ -61,6 +63,8 @@ public enum TrainingError: Error, Sendable, Equatable, CustomStringConvertible {
                 + "Lower learning_rate, set max_grad_norm: 1.0, and look at the data of this step."
         case .missingMetric(let name, let available):
             "metric_for_best_model: \"\(name)\" was not measured. Measured were: \(available.joined(separator: ", "))."
+        case .rewardServer(let address, let what):
+            "reward_model: \(address) \(what). It is sent {\"model\": ..., \"messages\": [texts]} and must answer {\"scores\": [numbers]}."
         case .notEnoughDisk(let path, let needed, let free):
             "\(path): a checkpoint needs \(needed) bytes and only \(free) are free. "
                 + "Free some space, set save_total_limit, or choose another output_dir."

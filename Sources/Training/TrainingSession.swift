@@ -27,7 +27,8 @@ final class TrainingSession {
 
     init(
         configuration: Configuration, settings: TrainingSettings, output: OutputDirectory, data: TrainingData, tokenizer: Tokenizer,
-        model: Transformer, steps: StepPlan, schedule: LearningRateSchedule, reporter: JobReporter, control: JobControl
+        model: Transformer, objective: (any Objective)? = nil, steps: StepPlan, schedule: LearningRateSchedule, reporter: JobReporter,
+        control: JobControl
     ) throws {
         self.configuration = configuration
         self.settings = settings
@@ -38,7 +39,8 @@ final class TrainingSession {
         self.schedule = schedule
         self.reporter = reporter
         self.control = control
-        optimizer = AdamW(parameters: model.trainableParameters, settings: settings.adam, backend: model.backend)
+        let objective = try objective ?? StageMaker.objective(configuration, settings, model: model, checkpoint: output.resumed)
+        optimizer = AdamW(parameters: model.trainableParameters + objective.parameters, settings: settings.adam, backend: model.backend)
         var state = try output.resumed.map { try TrainerState.read(from: $0.path) } ?? TrainerState()
         let kept = state.logHistory.count
         if let resumed = output.resumed { try Self.restore(optimizer, from: resumed, reporter) }
@@ -46,8 +48,8 @@ final class TrainingSession {
         firstStep = state.globalStep
         try output.clear()
         loop = try TrainingLoop(
-            model: model, optimizer: optimizer, schedule: schedule, steps: steps, batches: data.training, settings: settings,
-            state: state, control: control)
+            model: model, objective: objective, optimizer: optimizer, schedule: schedule, steps: steps, batches: data.training,
+            settings: settings, state: state, control: control)
         log = try TrainerLog(directory: output.path, keptLines: kept, totalSteps: steps.totalSteps, meter: loop.meter)
         board = settings.reportsToTensorBoard
             ? try TensorBoardWriter(directory: settings.tensorBoardDirectory ?? Path.join(output.path, "runs")) : nil
@@ -122,25 +124,35 @@ final class TrainingSession {
     func evaluate(nextPhase: String = "training") throws -> JSONObject {
         reporter.phase("evaluating")
         defer { reporter.phase(nextPhase) }
-        let evaluator = LossEvaluator(
-            model: model, batchSize: settings.evaluationBatchSize, labelSmoothing: settings.labelSmoothing)
         var metrics = JSONObject()
         for evaluation in data.evaluations {
-            let prefix = evaluation.prefix
-            let measured = try evaluator.evaluate(
-                count: evaluation.count, batch: evaluation.batch, heed: heedWhileEvaluating,
-                progress: { [reporter] in reporter.progress("evaluating", $0, $1, detail: evaluation.name ?? "") })
-            metrics.merge(measured.entry(prefix: prefix, withAccuracy: settings.measuresAccuracy))
+            let (entry, shown) = try measure(evaluation)
+            metrics.merge(entry)
             reporter.sink.emit(
                 .evaluation(
                     EvaluationMetrics(
-                        step: loop.state.globalStep, epoch: loop.state.epoch, loss: measured.loss,
+                        step: loop.state.globalStep, epoch: loop.state.epoch, loss: entry[evaluation.prefix + "loss"]?.doubleValue,
                         values: Dictionary(
-                            measured.entry(prefix: prefix, withAccuracy: true).pairs.compactMap { pair in
-                                pair.value.doubleValue.map { (pair.key, $0) }
-                            }, uniquingKeysWith: { $1 }))))
+                            shown.pairs.compactMap { pair in pair.value.doubleValue.map { (pair.key, $0) } }, uniquingKeysWith: { $1 }))))
         }
         return metrics
+    }
+
+    /// What goes into the history, and what readers are shown beside.
+    private func measure(_ set: EvaluatedSet) throws -> (entry: JSONObject, shown: JSONObject) {
+        let progress: (Int, Int) -> Void = { [reporter] in reporter.progress("evaluating", $0, $1, detail: set.name ?? "") }
+        guard settings.stage == .pretraining || settings.stage == .supervised else {
+            let entry = try ObjectiveEvaluator(objective: loop.objective, batchSize: settings.evaluationBatchSize)
+                .evaluate(set, heed: heedWhileEvaluating, progress: progress)
+            return (entry, entry)
+        }
+        let measured = try LossEvaluator(
+            model: model, batchSize: settings.evaluationBatchSize, labelSmoothing: settings.labelSmoothing
+        ).evaluate(count: set.count, batch: set.batch, heed: heedWhileEvaluating, progress: progress)
+        return (
+            measured.entry(prefix: set.prefix, withAccuracy: settings.measuresAccuracy),
+            measured.entry(prefix: set.prefix, withAccuracy: true)
+        )
     }
 
     private func heedWhileEvaluating() throws {
@@ -202,6 +214,7 @@ final class TrainingSession {
             let type = isFinal ? settings.savedType : settings.storedType
             try CheckpointWriter(model, options: CheckpointWriter.Options(dtype: type)).write(to: folder)
         }
+        try (loop.objective as? RewardObjective)?.head.save(to: folder)
     }
 
     // MARK: The end
@@ -255,7 +268,13 @@ final class TrainingSession {
     }
 
     private var plottedKeys: [String] {
-        ["loss"] + data.evaluations.flatMap { [$0.prefix + "loss", $0.prefix + "accuracy"] }
+        let own = switch settings.stage {
+        case .pretraining, .supervised, .rewardModelling: ["loss"]
+        case .preference: ["loss", "rewards/accuracies"]
+        case .feedback: ["loss", "rewards/chosen"]
+        case .policyOptimisation: ["loss", "reward"]
+        }
+        return own + data.evaluations.flatMap { [$0.prefix + "loss", $0.prefix + "accuracy"] }
     }
 
     private func evaluateAtEnd() throws -> JSONObject {

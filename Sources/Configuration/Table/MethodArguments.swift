@@ -58,7 +58,10 @@ extension ArgumentTable {
         .optionalInteger("reward_model_quantization_bit", nil, "Bits of the reward model.").between(2, 8).only(with: "stage", "ppo"),
         .choice("reward_model_type", "lora", ["lora", "full", "api"], "How the reward model is given.").only(with: "stage", "ppo"),
         .optionalNumber("ld_alpha", "LD-DPO: weight of what one answer has beyond the other's length.").between(0, 1).only(with: "stage", "dpo"),
-    ])
+    ]) { argument in
+        let measures = ["pref_beta", "pref_ftx", "pref_loss", "kto_chosen_weight", "kto_rejected_weight", "simpo_gamma", "ref_model", "ref_model_adapters"]
+        return measures.contains(argument.name) ? argument.with { $0.commands.insert(.evaluate) } : argument
+    }
 
     static let galore: [Argument] = rows(.galore, [.train], [
         .flag("use_galore", false, "Project gradients to a low rank (GaLore).").later("GaLore is not built yet."),

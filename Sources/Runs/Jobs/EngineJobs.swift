@@ -13,6 +13,8 @@ public enum EngineJobs {
         switch kind {
         case .train:
             return try TrainingJob(configuration: configuration, sink: sink, control: control).run()
+        case .evaluate where StageEvaluationJob.serves(configuration):
+            return try StageEvaluationJob(configuration: configuration, sink: sink, control: control).run()
         case .evaluate:
             return try EvaluationJob(configuration: configuration, sink: sink, control: control).run()
         case .predict:

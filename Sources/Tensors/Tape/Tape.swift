@@ -77,7 +77,7 @@ public final class Tape {
     }
 
     /// Plays the tape backwards from several values with given gradients.
-    func backward(from values: [(value: Value, gradient: Tensor)]) {
+    public func backward(from values: [(value: Value, gradient: Tensor)]) {
         for (value, gradient) in values { addGradient(gradient, to: value) }
         playBackward()
     }

@@ -16,6 +16,8 @@ struct StepMeasurement {
     var gradientNorm: Double
     /// The rate the update was made with.
     var learningRate: Double
+    /// What the stage measured beside the loss.
+    var metrics = MetricSums()
 }
 
 extension TrainingLoop {
@@ -30,13 +32,16 @@ extension TrainingLoop {
         }
         // Every sample is checked before the first step, but for those that the first pass drops at its end.
         for (_, batch) in group { try VocabularyCheck.check(batch, spec: model.spec) }
-        let labels = max(1, group.reduce(0) { $0 + $1.batch.labelCount })
+        let divisor = max(1, group.reduce(0) { $0 + objective.weight(of: $1.batch) })
 
         var losses: [Double] = []
+        var measured = MetricSums()
         var tokens = 0
         for (place, batch) in group {
             try heedControl()
-            losses.append(accumulate(batch, place: place, labels: labels))
+            let result = accumulate(batch, place: place, divisor: divisor)
+            losses.append(result.loss)
+            measured.merge(result.metrics)
             tokens += batch.tokens.count
         }
         let norm = optimizer.gradientNorm()
@@ -44,35 +49,23 @@ extension TrainingLoop {
         try update(rate: rate, norm: norm, group.map(\.batch))
 
         for loss in losses { state.running.add(loss, afterSteps: state.globalStep, filterNotFinite: settings.filtersNotFinite) }
+        state.metrics.merge(measured)
         state.inputTokensSeen += tokens
         state.totalFlops += 6 * Double(tokens) * Double(model.parametersOutsideEmbedding)
         state.globalStep += 1
         state.epoch = steps.epoch(afterSteps: state.globalStep)
         meter.finishStep(tokens: tokens)
-        return StepMeasurement(loss: losses.reduce(0, +), gradientNorm: norm, learningRate: rate)
+        return StepMeasurement(loss: losses.reduce(0, +), gradientNorm: norm, learningRate: rate, metrics: measured)
     }
 
     /// Forward and backward of one micro-batch; gradients are added to the parameters'.
     /// - Parameters:
     ///   - place: the micro-batch's number in the whole run; it alone decides what dropout drops.
-    ///   - labels: what the losses of the whole group are divided by.
-    /// - Returns: the micro-batch's part of the group's mean loss.
-    private func accumulate(_ batch: Batch, place: Int, labels: Int) -> Double {
+    ///   - divisor: what the losses of the whole group are divided by.
+    private func accumulate(_ batch: Batch, place: Int, divisor: Int) -> ObjectiveResult {
         let tape = Tape(
             backend: model.backend, isRecording: true, random: RandomGenerator(seed: settings.seed, stream: UInt64(place)))
-        let layout = SequenceLayout(cumulativeLengths: batch.cumulativeLengths, positions: batch.positions)
-        let routers = model.routerRecord()
-        let hidden = model.hidden(tape, tokens: batch.tokens, layout: layout, routers: routers)
-        let output = tape.linearCrossEntropy(
-            hidden, head: model.head, targets: batch.targets, normalizer: Float(labels),
-            labelSmoothing: Float(settings.labelSmoothing))
-        guard let balance = model.balanceLoss(tape, routers) else {
-            tape.backward(output.loss)
-            return output.lossSum / Double(labels)
-        }
-        let balanceValue = Double(tape.tensor(balance).floats()[0])
-        tape.backward(tape.add(output.loss, balance))
-        return output.lossSum / Double(labels) + balanceValue
+        return objective.accumulate(batch, tape: tape, divisor: divisor)
     }
 
     /// Clips and updates. Gradients that are not numbers are dropped with a word about where they come from: one bad sample
@@ -135,21 +128,24 @@ extension TrainingLoop {
     func log(_ measured: StepMeasurement) throws {
         guard state.globalStep > state.running.lastLoggedStep else { return }
         let loss = state.running.takeMean(atStep: state.globalStep)
-        try record(
-            JSONObject([
-                ("loss", .number(loss)), ("grad_norm", .number(measured.gradientNorm)),
-                ("learning_rate", .number(measured.learningRate)), ("epoch", .number(state.epoch)),
-            ]))
-        hooks.stepped(metrics(measured, loss: loss, isLogged: true))
+        let extra = state.metrics
+        state.metrics = MetricSums()
+        var entry = JSONObject([
+            ("loss", .number(loss)), ("grad_norm", .number(measured.gradientNorm)), ("learning_rate", .number(measured.learningRate)),
+        ])
+        for (name, value) in extra.means { entry.set(name, .number(value)) }
+        entry.set("epoch", .number(state.epoch))
+        try record(entry)
+        hooks.stepped(metrics(measured, loss: loss, extra: extra, isLogged: true))
     }
 
-    func metrics(_ measured: StepMeasurement, loss: Double, isLogged: Bool) -> StepMetrics {
+    func metrics(_ measured: StepMeasurement, loss: Double, extra: MetricSums, isLogged: Bool) -> StepMetrics {
         let timing = meter.timing(step: state.globalStep)
         return StepMetrics(
             step: state.globalStep, totalSteps: steps.totalSteps, epoch: state.epoch, loss: loss,
             gradientNorm: measured.gradientNorm, learningRate: measured.learningRate, tokensPerSecond: timing.tokensPerSecond,
             tokensSeen: state.inputTokensSeen, elapsedSeconds: timing.elapsedSeconds, remainingSeconds: timing.remainingSeconds,
-            isLogged: isLogged)
+            extra: Dictionary(extra.means.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 }), isLogged: isLogged)
     }
 }
 

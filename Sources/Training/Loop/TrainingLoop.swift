@@ -1,5 +1,6 @@
 /// The optimiser steps of a run. A step is a group of micro-batches whose losses are summed over tokens and divided once by the
-/// number of labels in the whole group (what the Trainer calls num_items_in_batch), then clipped, then AdamW.
+/// number of labels in the whole group (what the Trainer calls num_items_in_batch), then clipped, then AdamW. Stages that compare
+/// answers count samples where these count labels.
 ///
 /// The loop knows nothing of files: what it decides to log, measure and save goes through its hooks, in the Trainer's order.
 
@@ -48,6 +49,8 @@ public final class TrainingLoop {
     }
 
     let model: Transformer
+    /// What a micro-batch's loss is.
+    let objective: any Objective
     let optimizer: AdamW
     let schedule: LearningRateSchedule
     let steps: StepPlan
@@ -66,11 +69,14 @@ public final class TrainingLoop {
     private var stopsEarly = false
     var skippedUpdates = 0
 
+    /// - Parameter objective: the cross-entropy of the labels when there is none.
     public init(
-        model: Transformer, optimizer: AdamW, schedule: LearningRateSchedule, steps: StepPlan, batches: any BatchSource,
-        settings: TrainingSettings, state: TrainerState, control: JobControl
+        model: Transformer, objective: (any Objective)? = nil, optimizer: AdamW, schedule: LearningRateSchedule, steps: StepPlan,
+        batches: any BatchSource, settings: TrainingSettings, state: TrainerState, control: JobControl
     ) throws(TrainingError) {
         self.model = model
+        self.objective = objective ?? CrossEntropyObjective(model: model, labelSmoothing: settings.labelSmoothing)
+        self.objective.memory = state.objective
         self.optimizer = optimizer
         self.schedule = schedule
         self.steps = steps
@@ -116,7 +122,7 @@ public final class TrainingLoop {
         if logging.isDue(afterStep: step) || (step == 1 && settings.logsFirstStep) {
             try log(measured)
         } else {
-            hooks.stepped(metrics(measured, loss: measured.loss, isLogged: false))
+            hooks.stepped(metrics(measured, loss: measured.loss, extra: measured.metrics, isLogged: false))
         }
         guard case .steps = evaluation, evaluation.isDue(afterStep: step) || step >= steps.totalSteps,
             settings.evaluationDelay <= Double(step)
@@ -181,6 +187,7 @@ public final class TrainingLoop {
             let bestPath = Path.join(Path.directory(path), CheckpointFolder.prefix + String(best))
             if best == state.globalStep || FileSystem.exists(bestPath) { state.bestCheckpoint = bestPath }
         }
+        state.objective = objective.memory
         return state
     }
 

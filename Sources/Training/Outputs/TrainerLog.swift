@@ -50,6 +50,10 @@ final class TrainerLog {
         for name in ["grad_norm", "eval_accuracy", "eval_perplexity"] {
             if let value = entry[name] { line.set(name, value) }
         }
+        // What a stage measures is told by names with a slash, but for the divergence and the score.
+        for (name, value) in entry where name.utf8.contains(UInt8(ascii: "/")) || ["kl", "accuracy", "sft_loss", "odds_ratio_loss"].contains(name) {
+            line.set(name, value)
+        }
         try file.write(line.text(style: .python, escapeNonASCII: true) + "\n")
     }
 

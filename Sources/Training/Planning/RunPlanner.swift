@@ -19,7 +19,8 @@ struct RunPlanner {
     func plan() throws -> RunPlan {
         let model = try TrainableModel.planned(configuration, settings: settings)
         let largest = try data.largestBatch()
-        let memory = MemoryPlan(model: model, largest: largest, labelSmoothing: settings.labelSmoothing)
+        let memory = MemoryPlan(
+            model: model, largest: largest, labelSmoothing: settings.labelSmoothing, stage: settings.stage, otherModels: otherModelBytes(model))
         let trainable = model.trainableParameters.reduce(0) { $0 + $1.count }
         let report = data.report
         var plan = RunPlan(
@@ -33,6 +34,25 @@ struct RunPlanner {
             freeDiskBytes: FileSystem.freeBytes(at: existingPart(of: settings.outputDirectory)))
         plan.warnings = warnings(plan, model)
         return plan
+    }
+
+    /// Weights of models beside the trained one.
+    private func otherModelBytes(_ model: Transformer) -> Int64 {
+        func bytes(_ directory: String) -> Int64 { (try? ModelSummary(directory: directory).weightBytes) ?? 0 }
+        let stage = settings.stageSettings
+        var sum: Int64 = 0
+        switch settings.stage {
+        case .pretraining, .supervised, .rewardModelling: return 0
+        case .preference where !stage.preference.kind.usesReference: return 0
+        case .preference, .feedback, .policyOptimisation:
+            if let reference = stage.referenceModel {
+                sum += bytes(reference)
+            } else if !model.hasAdapter {
+                sum += Int64(model.parameters.reduce(0) { $0 + $1.value.byteCount })
+            }
+        }
+        if settings.stage == .policyOptimisation, case .model(let directory, _) = stage.policy.scorer { sum += bytes(directory) }
+        return sum
     }
 
     /// What a checkpoint takes on disk: the trained weights, both moments, and what surrounds them.

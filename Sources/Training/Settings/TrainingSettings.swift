@@ -10,6 +10,17 @@ public struct TrainingSettings: Sendable {
         case pretraining = "pt"
         /// Supervised fine-tuning.
         case supervised = "sft"
+        /// A value head that scores answers.
+        case rewardModelling = "rm"
+        /// Answers of its own, scored by a reward model.
+        case policyOptimisation = "ppo"
+        /// Pairs of answers.
+        case preference = "dpo"
+        /// Judged answers.
+        case feedback = "kto"
+
+        /// Whether a value head belongs to the model.
+        var hasValueHead: Bool { self == .rewardModelling || self == .policyOptimisation }
     }
 
     public enum Method: String, Sendable, CaseIterable {
@@ -29,6 +40,7 @@ public struct TrainingSettings: Sendable {
     public let stage: Stage
     public let method: Method
     public let precision: Precision
+    public let stageSettings: StageSettings
     public let modelDirectory: String
     public let startsFromScratch: Bool
     public let outputDirectory: String
@@ -81,7 +93,7 @@ public struct TrainingSettings: Sendable {
     public init(_ configuration: Configuration) throws(TrainingError) {
         guard let stage = Stage(rawValue: configuration[.stage]) else {
             throw .unsuitable(
-                argument: "stage", value: configuration[.stage], reason: "training knows the stages pt and sft so far.")
+                argument: "stage", value: configuration[.stage], reason: "the stages are \(Stage.allCases.map(\.rawValue).joined(separator: ", ")).")
         }
         guard let method = Method(rawValue: configuration[.finetuningType]) else {
             throw .unsuitable(
@@ -106,6 +118,7 @@ public struct TrainingSettings: Sendable {
                 argument: "train_from_scratch", value: "true",
                 reason: "fresh weights need finetuning_type: full, an adapter cannot carry them.")
         }
+        stageSettings = try StageSettings(configuration, stage: stage, method: method)
         precision = Self.precision(configuration, method)
         overwritesOutput = configuration[.overwriteOutputDir]
         resumePath = Self.resumePath(configuration)

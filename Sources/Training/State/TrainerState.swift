@@ -24,6 +24,10 @@ public struct TrainerState: Sendable, Equatable {
     public var evaluationsWithoutGain = 0
     /// What has been summed up since the last log, so that a resumed run logs what the uninterrupted one would have.
     public var running = RunningLoss()
+    /// The stage's metrics since the last log.
+    public var metrics = MetricSums()
+    /// What the stage itself has to remember.
+    public var objective: JSONObject = [:]
     public var earlyStoppingPatience: Int?
 
     public init() {}
@@ -48,6 +52,8 @@ public struct TrainerState: Sendable, Equatable {
                  "attributes": ["early_stopping_patience_counter": .integer(evaluationsWithoutGain)]])
         }
         callbacks.set("TuneboardRunningLoss", .object(running.json()))
+        if !metrics.isEmpty { callbacks.set("TuneboardRunningMetrics", .object(metrics.json())) }
+        if !objective.keys.isEmpty { callbacks.set("TuneboardStage", .object(objective)) }
         return JSONObject([
             ("best_global_step", bestGlobalStep.map { .integer($0) } ?? .null),
             ("best_metric", bestMetric.map { .number($0) } ?? .null),
@@ -98,6 +104,8 @@ public struct TrainerState: Sendable, Equatable {
         state.evaluationsWithoutGain =
             callbacks?["EarlyStoppingCallback"]?["attributes"]?["early_stopping_patience_counter"]?.intValue ?? 0
         if let running = callbacks?["TuneboardRunningLoss"]?.objectValue { state.running = RunningLoss(running) }
+        if let metrics = callbacks?["TuneboardRunningMetrics"]?.objectValue { state.metrics = MetricSums(metrics) }
+        if let objective = callbacks?["TuneboardStage"]?.objectValue { state.objective = objective }
         return state
     }
 }

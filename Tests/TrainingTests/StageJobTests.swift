@@ -1,0 +1,211 @@
+import Configuration
+import Events
+import Formats
+import Models
+import Platform
+import Testing
+
+@testable import Evaluation
+@testable import Training
+
+/// The preference stages as jobs: what they learn, leave, resume and refuse.
+@Suite("Stages from end to end")
+struct StageJobTests {
+    @Test(
+        "Killed and resumed, every stage ends as the uninterrupted run does, bit for bit",
+        arguments: ["dpo", "dpo full", "dpo bco", "kto", "rm"])
+    func resumesExactly(kind: String) throws {
+        try Self.withData { directory, configuration in
+            var changes = ["save_steps": "2", "logging_steps": "3", "max_steps": "5", "stage": String(kind.prefix { $0 != " " })]
+            if kind == "dpo full" { changes["finetuning_type"] = "full" }
+            if kind == "dpo bco" { changes["pref_bco_weight"] = "0.5" }
+            if kind == "kto" { changes["dataset"] = "judged" }
+            if kind == "ppo" { changes.merge(try Self.rewardModel(directory, configuration)) { $1 } }
+            let whole = Path.join(directory, "whole"), parts = Path.join(directory, "parts")
+            _ = try Self.train(configuration, changes.merging(["output_dir": whole]) { $1 })
+            let killed = RecordingSink(), control = JobControl()
+            killed.onStep { if $0.step == 3 { control.post(.abort) } }
+            #expect(throws: Interruption.aborted) {
+                try Self.train(configuration, changes.merging(["output_dir": parts]) { $1 }, sink: killed, control: control)
+            }
+            #expect(CheckpointFolder.all(in: parts).map(\.step) == [2])
+            _ = try Self.train(configuration, changes.merging(["output_dir": parts]) { $1 })
+            let weights = kind == "dpo full" ? "model.safetensors" : "adapter_model.safetensors"
+            let files = [weights] + (kind == "rm" || kind == "ppo" ? [ValueHead.fileName] : [])
+            for file in files + ["checkpoint-4/optimizer.safetensors"] {
+                let same = try FileSystem.readBytes(Path.join(whole, file)) == FileSystem.readBytes(Path.join(parts, file))
+                #expect(same, "\(kind): \(file)")
+            }
+            let histories = try [whole, parts].map { try Self.history($0) }
+            #expect(histories[0] == histories[1])
+        }
+    }
+
+    @Test("What is logged and measured has TRL's names")
+    func names() throws {
+        try Self.withData { directory, configuration in
+            let answers = ["rewards/chosen", "rewards/rejected", "rewards/accuracies", "rewards/margins", "logps/chosen", "logps/rejected",
+                           "logits/chosen", "logits/rejected"]
+            for (stage, data, names) in [
+                ("dpo", "pairs", answers), ("kto", "judged", answers.filter { $0 != "rewards/accuracies" } + ["kl"]), ("rm", "pairs", ["accuracy"]),
+            ] {
+                let output = Path.join(directory, stage)
+                let sink = RecordingSink()
+                _ = try Self.train(
+                    configuration,
+                    ["stage": stage, "dataset": data, "eval_dataset": data, "eval_strategy": "epoch", "num_train_epochs": "1", "output_dir": output],
+                    sink: sink)
+                let history = try Self.history(output)
+                let logged = try #require(history.first { $0["loss"] != nil }), measured = try #require(history.first { $0["eval_loss"] != nil })
+                for name in names {
+                    #expect(logged[name]?.doubleValue != nil, "\(stage) \(name)")
+                    #expect(measured["eval_" + name]?.doubleValue != nil, "\(stage) eval_\(name)")
+                }
+                let extra = sink.all.compactMap { if case .step(let metrics) = $0, metrics.isLogged { metrics.extra } else { nil } }
+                #expect(Set(names).isSubset(of: Set(extra.first?.keys ?? [:].keys)))
+            }
+        }
+    }
+
+    @Test("A reward model is kept with its value head and measures the same when it is opened again")
+    func reopensRewardModel() throws {
+        try Self.withData { directory, configuration in
+            let output = Path.join(directory, "reward")
+            let trained = try Self.train(
+                configuration,
+                ["stage": "rm", "output_dir": output, "eval_dataset": "pairs", "do_eval": "true", "num_train_epochs": "6", "learning_rate": "0.02"])
+            let head = try TensorFile.read(Path.join(output, ValueHead.fileName))
+            #expect(Set(head.map(\.name)) == ["v_head.summary.weight", "v_head.summary.bias"])
+            let values = Dictionary(trained.values.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })
+            #expect((values["eval_accuracy"] ?? 0) >= 0.8)
+            var opened = configuration
+            for (name, text) in [
+                ("stage", "rm"), ("adapter_name_or_path", output), ("eval_dataset", "pairs"), ("output_dir", Path.join(directory, "measured")),
+            ] { try opened.set(name, text: text) }
+            let again = try StageEvaluationJob(configuration: opened, sink: RecordingSink(), control: JobControl()).run()
+            let measured = Dictionary(again.values.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })
+            #expect(measured["eval_loss"] == values["eval_loss"] && measured["eval_accuracy"] == values["eval_accuracy"])
+            // Trained further, it begins where it ended.
+            let further = RecordingSink()
+            _ = try Self.train(
+                configuration, ["stage": "rm", "adapter_name_or_path": output, "output_dir": Path.join(directory, "further"), "max_steps": "1"],
+                sink: further)
+            #expect((further.losses.first ?? 9) < 0.5)
+        }
+    }
+
+    @Test("Several micro-batches make the step that one batch makes", arguments: ["dpo", "rm"])
+    func accumulates(stage: String) throws {
+        try Self.withData { directory, configuration in
+            var losses: [[Double]] = []
+            for (size, count) in [("6", "1"), ("2", "3")] {
+                let sink = RecordingSink()
+                // Dropout of the value head is drawn per micro-batch, so rm is compared before its first update alone.
+                _ = try Self.train(
+                    configuration,
+                    ["stage": stage, "per_device_train_batch_size": size, "gradient_accumulation_steps": count, "disable_shuffling": "true",
+                     "output_dir": Path.join(directory, size), "max_steps": stage == "rm" ? "1" : "4"], sink: sink)
+                losses.append(sink.losses)
+            }
+            for (a, b) in zip(losses[0], losses[1]) where stage == "dpo" { #expect(abs(a - b) <= 1e-6 * abs(a)) }
+            #expect(losses[0].count == losses[1].count && !losses[0].isEmpty)
+        }
+    }
+
+    @Test("A plan counts a reference model of its own, and nothing for the base under the adapter")
+    func plansReference() throws {
+        try Self.withData { directory, configuration in
+            func parts(_ changes: [String: String]) throws -> [String] {
+                try TrainingJob.plan(try Self.changed(configuration, changes.merging(["output_dir": Path.join(directory, "none")]) { $1 })).memory
+                    .map(\.part)
+            }
+            let cases: [([String: String], Bool)] = [
+                ([:], false), (["ref_model": Fixtures.training + "/llama"], true), (["finetuning_type": "full"], true),
+                (["finetuning_type": "full", "pref_loss": "simpo"], false),
+            ]
+            for (changes, isCounted) in cases {
+                let found = try parts(changes.merging(["stage": "dpo"]) { $1 })
+                #expect(found.contains("reference") == isCounted, "\(changes)")
+            }
+        }
+    }
+
+    @Test("What cannot work is refused before anything is read, with what to do")
+    func refuses() throws {
+        try Self.withData { directory, configuration in
+            let cases: [([String: String], String)] = [
+                (["stage": "dpo", "pref_beta": "0"], "pref_beta"), (["stage": "kto", "pref_beta": "0"], "must be above 0"),
+                (["stage": "dpo", "pref_loss": "hinge", "dpo_label_smoothing": "0.1"], "only pref_loss: sigmoid"),
+                (["stage": "dpo", "pref_loss": "simpo", "pref_bco_weight": "1"], "pref_loss: simpo has none"),
+                (["stage": "kto", "kto_chosen_weight": "0", "kto_rejected_weight": "0"], "nothing would be learnt"),
+                (["stage": "dpo", "ref_model_adapters": "x"], "name it with ref_model"),
+                (["stage": "dpo", "ref_model": Path.join(Fixtures.directory, "models/llama")], "vocabulary"),
+                (["stage": "rm", "load_best_model_at_end": "true"], "rm and ppo"), (["stage": "dpo", "do_predict": "true"], "stage: sft"),
+                (["stage": "ppo"], "reward_model is not set"), (["stage": "ppo", "reward_model": directory], "adapter_config.json"),
+                (["stage": "ppo", "reward_model": directory, "finetuning_type": "full"], "reward_model_type: full"),
+                (["stage": "ppo", "reward_model": Fixtures.training + "/llama/adapter"], "value_head.safetensors"),
+                (["stage": "ppo", "reward_model": Path.join(Fixtures.directory, "models/llama"), "reward_model_type": "full"], "vocabulary"),
+                (["stage": "ppo", "reward_model": "https://x", "reward_model_type": "api"], "plain HTTP"),
+                (["stage": "ppo", "reward_model": "localhost", "reward_model_type": "api"], "http://host:port/path"),
+                (["stage": "ppo", "reward_model": "http://localhost:x/", "reward_model_type": "api"], "port"),
+                (["stage": "ppo", "reward_model": "http://localhost:1/", "reward_model_type": "api", "val_size": "0.5"], "nothing to evaluate"),
+            ]
+            for (changes, words) in cases {
+                let error = #expect(throws: TrainingError.self) { _ = try TrainingSettings(try Self.changed(configuration, changes)) }
+                #expect("\(error as Any)".contains(words) || (error?.description ?? "").contains(words), "\(changes): \(error?.description ?? "")")
+            }
+        }
+    }
+
+    // MARK: Data
+
+    static func withData(_ body: (String, Configuration) throws -> Void) throws {
+        try Fixtures.withTemporaryDirectory { directory in
+            let words = ["ab", "cd", "ef", "gh", "ij", "kl"]
+            let pairs = words.map { #"{"instruction": "\#($0)", "chosen": "yes \#($0)!", "rejected": "no"}"# }
+            let judged = words.enumerated().map { #"{"instruction": "\#($1)", "output": "\#($0 % 2 == 0 ? "yes!" : "no")", "liked": \#($0 % 2 == 0)}"# }
+            try FileSystem.writeAtomically(Path.join(directory, "pairs.jsonl"), text: pairs.joined(separator: "\n"))
+            try FileSystem.writeAtomically(Path.join(directory, "judged.jsonl"), text: judged.joined(separator: "\n"))
+            try FileSystem.writeAtomically(
+                Path.join(directory, "dataset_info.json"),
+                text: #"""
+                    {"pairs": {"file_name": "pairs.jsonl", "ranking": true,
+                               "columns": {"prompt": "instruction", "chosen": "chosen", "rejected": "rejected"}},
+                     "judged": {"file_name": "judged.jsonl", "columns": {"prompt": "instruction", "response": "output", "kto_tag": "liked"}}}
+                    """#)
+            var configuration = Configuration()
+            for (name, text) in [
+                ("model_name_or_path", Fixtures.training + "/llama"), ("dataset_dir", directory), ("dataset", "pairs"), ("template", "default"),
+                ("output_dir", Path.join(directory, "out")), ("per_device_train_batch_size", "2"), ("gradient_accumulation_steps", "1"),
+                ("per_device_eval_batch_size", "4"), ("num_train_epochs", "2"), ("logging_steps", "1"), ("learning_rate", "0.01"),
+                ("lora_rank", "4"), ("threads", "1"), ("cutoff_len", "32"), ("max_new_tokens", "6"),
+            ] { try configuration.set(name, text: text) }
+            try body(directory, configuration)
+        }
+    }
+
+    static func changed(_ configuration: Configuration, _ changes: [String: String]) throws -> Configuration {
+        var configuration = configuration
+        for (name, text) in changes { try configuration.set(name, text: text) }
+        return configuration
+    }
+
+    static func train(
+        _ configuration: Configuration, _ changes: [String: String], sink: RecordingSink = RecordingSink(), control: JobControl = JobControl()
+    ) throws -> JobSummary {
+        try TrainingJob(configuration: try changed(configuration, changes), sink: sink, control: control).run()
+    }
+
+    /// Trains a reward model and gives the arguments that name it.
+    static func rewardModel(_ directory: String, _ configuration: Configuration) throws -> [String: String] {
+        let output = Path.join(directory, "reward")
+        _ = try train(configuration, ["stage": "rm", "output_dir": output, "num_train_epochs": "2"])
+        return ["reward_model": output]
+    }
+
+    static func history(_ directory: String) throws -> [JSONObject] {
+        try TrainerState.read(from: directory).logHistory.map { entry in
+            JSONObject(entry.pairs.filter { !$0.key.contains("_runtime") && !$0.key.contains("_per_second") }.map { ($0.key, $0.value) })
+        }
+    }
+}
