@@ -45,13 +45,13 @@ public struct BoardCommand: Sendable {
 /// Every command of the board.
 public enum CommandTable {
     public static let all: [BoardCommand] =
-        global + jobs + pages + lists + forms + fieldEditing + chart + log + runs + queue + evaluate + chat + popups
+        global + jobs + pages + lists + forms + fieldEditing + chart + log + runs + queue + evaluate + chat + datasetView + popups
 
     public static func command(_ identifier: String) -> BoardCommand? { byIdentifier[identifier] }
 
     /// The command that `key` means in the given contexts, innermost first.
     public static func command(for key: Key, in contexts: [Context], whileTyping: Bool) -> BoardCommand? {
-        guard let candidates = byKey[key] else { return nil }
+        guard let candidates = KeyBindings.current.candidates(for: key) ?? byKey[key] else { return nil }
         let isText = whileTyping && key.isText
         for context in contexts {
             for command in candidates where command.contexts.contains(context) && (!isText || command.worksWhileTyping) {
@@ -93,7 +93,12 @@ public enum CommandTable {
     }()
 
     /// Every key that does the same: a command may have a twin whose letter works only where no text is typed.
-    static func keys(of command: BoardCommand) -> [Key] { byTitle[command.title] ?? command.keys }
+    static func keys(of command: BoardCommand) -> [Key] {
+        guard !KeyBindings.current.isEmpty else { return byTitle[command.title] ?? command.keys }
+        var keys: [Key] = []
+        for twin in all where twin.title == command.title { for key in twin.boundKeys where !keys.contains(key) { keys.append(key) } }
+        return keys
+    }
 
     private static let byTitle: [String: [Key]] = {
         var table: [String: [Key]] = [:]

@@ -57,6 +57,18 @@ extension CommandTable {
         },
     ]
 
+    static let datasetView: [BoardCommand] = [
+        BoardCommand("dataset.open", "Look through the dataset: rows, prompts, tokens, lengths", label: "rows", keys: keys("P"), in: [.formPage],
+            rank: 16, refusal: { $0.datasetRefusal() }, perform: { $0.openDataset() }),
+        BoardCommand("dataset.next", "Next row", label: "row", keys: keys("n", "right", "l"), in: [.dataset], rank: 1) { $0.moveDatasetRow(by: 1) },
+        BoardCommand("dataset.previous", "Row before", keys: keys("N", "left", "h"), in: [.dataset]) { $0.moveDatasetRow(by: -1) },
+        BoardCommand("dataset.view", "Prompt, tokens, row, lengths", label: "view", keys: keys("tab", "v"), in: [.dataset], rank: 2) {
+            $0.turnDatasetPage(by: 1)
+        },
+        BoardCommand("dataset.view.previous", "View before", keys: keys("shift+tab"), in: [.dataset]) { $0.turnDatasetPage(by: -1) },
+        BoardCommand("dataset.other", "Next dataset of the form", label: "dataset", keys: keys("d"), in: [.dataset], rank: 3) { $0.nextDataset() },
+    ]
+
     static let popups: [BoardCommand] = [
         BoardCommand("list.run", "Run the command", label: "run", keys: keys("enter"), in: [.commandList], rank: 1) {
             $0.runSelectedCommand()

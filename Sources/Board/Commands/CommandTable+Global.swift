@@ -25,6 +25,12 @@ extension CommandTable {
         BoardCommand("board.detach", "Detach: leave the board, the job goes on", label: "detach", keys: keys("d"), in: [.page], rank: 20, onlyWhenPossible: true,
             refusal: { $0.runningJob == nil ? say("There is nothing to detach from: no job runs here.") : nil },
             perform: { _ in [.detach] }),
+        BoardCommand("board.theme", "Theme: choose with preview", keys: keys("T"), in: [.page]) { $0.openThemes() },
+        BoardCommand("board.jump", "Jump: type the label of a field or list row", keys: keys(";"), in: [.page],
+            refusal: { $0.jumpRefusal() }, perform: { $0.openJump() }),
+        BoardCommand("jump.leave", "Leave without jumping", label: "leave", keys: keys("escape", "ctrl+c"), in: [.jump], rank: 1) {
+            $0.closeOverlay()
+        },
         BoardCommand("board.language", "Next language: English, 中文, Русский, 한국어, 日本語", keys: keys("alt+l"), in: [.anywhere]) {
             $0.speakNextLanguage()
         },

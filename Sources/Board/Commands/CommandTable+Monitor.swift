@@ -127,6 +127,11 @@ extension CommandTable {
     static let evaluate: [BoardCommand] = [
         BoardCommand("results.mark", "Mark a result for comparison", label: "mark", keys: keys("space"), in: [.results], rank: 1,
             refusal: { $0.evaluationResults.isEmpty ? say("There are no results to mark yet.") : nil }, perform: { $0.markResult() }),
+        BoardCommand("results.browse", "Look through the answers of the result, or of the two marked", label: "answers", keys: keys("enter"),
+            in: [.results], rank: 2, refusal: { $0.browseRefusal() }, perform: { $0.browseResults() }),
+        BoardCommand("samples.worst", "The worst answers first, or in order", label: "worst first", keys: keys("s"), in: [.samples, .results],
+            rank: 4, refusal: { $0.sampleRefusal() }, perform: { $0.toggleWorstFirst() }),
+        BoardCommand("samples.leave", "Back to the results", keys: keys("escape"), in: [.samples]) { $0.leaveSamples() },
         BoardCommand("samples.next", "Next sample", label: "sample", keys: keys("n", "right"), in: [.samples, .results], rank: 2,
             refusal: { $0.sampleRefusal() }, perform: { $0.moveSample(by: 1) }),
         BoardCommand("samples.previous", "Previous sample", keys: keys("N", "left"), in: [.samples, .results],

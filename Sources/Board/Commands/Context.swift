@@ -38,6 +38,8 @@ public enum Context: Sendable, Hashable, CaseIterable {
     case preview
     case prompt
     case editor
+    case jump
+    case dataset
     /// Any overlay that only Esc has to close.
     case overlay
 
@@ -56,7 +58,7 @@ public enum Context: Sendable, Hashable, CaseIterable {
         case .chat, .chatForm, .message, .transcript: "Chat"
         case .monitor, .chart: "Monitor"
         case .log, .logSearch: "Log"
-        case .commandList, .picker, .dialog, .preview, .prompt, .editor, .overlay: "Popups"
+        case .commandList, .picker, .dialog, .preview, .prompt, .editor, .jump, .dataset, .overlay: "Popups"
         }
     }
 }
@@ -115,6 +117,8 @@ extension BoardState {
         case .runs: runList.isFiltering ? [.runsFilter, .textList, .anywhere] : [.runs, .list, .overlay, .anywhere]
         case .comparison: [.list, .overlay, .anywhere]
         case .queue: [.queue, .list, .overlay, .anywhere]
+        case .jump: [.jump]
+        case .dataset: [.dataset, .list, .overlay, .anywhere]
         case .form(let tab): typingContexts(of: forms[tab]) ?? [.form, .list, .overlay, .anywhere]
         }
     }

@@ -9,15 +9,21 @@ public enum BoardLauncher {
         /// The recipe in the Train form at the start; nil takes `recipes/quickstart.yaml` where it exists.
         public var recipe: String?
         /// `auto`, a built-in theme, or the name of a file in `themes/`.
-        public var theme = "auto"
+        /// Nil leaves it to the settings.
+        public var theme: String?
+        /// `en`, `zh`, `ru`, `ko` or `ja`; nil leaves it to the settings and the environment.
+        public var language: Language?
         public var usesMouse = true
+        /// Lines instead of a screen.
+        public var isPlain = false
 
         public init() {}
 
         /// Options as `TUNEBOARD_THEME` and `TUNEBOARD_MOUSE=off` ask for them.
         public static func fromEnvironment() -> Options {
             var options = Options()
-            options.theme = Environment.value("TUNEBOARD_THEME") ?? "auto"
+            options.theme = Environment.value("TUNEBOARD_THEME")
+            options.language = Environment.value("TUNEBOARD_LANGUAGE").flatMap { Language(rawValue: $0) }
             options.usesMouse = Environment.value("TUNEBOARD_MOUSE") != "off"
             return options
         }
@@ -29,21 +35,49 @@ public enum BoardLauncher {
     public static func run(
         _ options: Options, detachment: Detachment, goesOnAlone: (JobRunner) -> Void = { _ in }
     ) throws(TerminalError) -> Int32 {
+        let preferences = Preferences.load()
+        let folder = FileSystem.currentDirectory
+        let remembered = preferences.remembers ? Remembered.load(folder: folder) : Remembered()
+        let name = options.theme ?? preferences.theme ?? remembered.theme ?? "auto"
+        // Asked before the screen opens, and only where the answer matters.
+        let background = name == "auto" && Theme.environment("COLORFGBG") == nil ? TerminalBackground.ask() : nil
         var terminal = NcursesBackend.Options.fromEnvironment()
-        terminal.usesMouse = options.usesMouse
+        terminal.usesMouse = options.usesMouse && preferences.usesMouse != false
         let backend = try NcursesBackend(options: terminal)
-        let found = Theme.named(options.theme, folder: themesFolder, depth: backend.depth)
-        let theme = backend.depth == .mono ? Theme.builtIn("mono", depth: .mono) ?? found.theme : found.theme
+        let depth = backend.depth
+        let folders = [themesFolder, UserFolders.configuration("themes")]
+        let themes = { (name: String) -> (theme: Theme, problems: [ThemeSource.Problem]) in
+            depth == .mono ? (Theme.named("mono", folder: "", depth: .mono).theme, []) : Theme.named(name, folders: folders, depth: depth, background: background)
+        }
+        let found = themes(name)
+        let theme = found.theme
         let start = FirstState.make(size: backend.size, recipe: options.recipe)
         var state = start.state
-        speak(Language.fromEnvironment(), &state)
+        state.keyBindings = KeyBindings(preferences.keys)
+        state.themeName = name
+        state.shownTheme = name
+        state.themeNames = ["auto"] + Theme.names(inFolders: folders)
+        if options.recipe == nil { remembered.restore(&state) }
+        switch preferences.startTab {
+        case .tab(let tab): state.tab = tab
+        case .last: state.tab = remembered.tab ?? .train
+        case nil: break
+        }
+        speak(options.language ?? preferences.language ?? remembered.language ?? Language.fromEnvironment(), &state)
         if let problem = found.problems.first { state.status = StatusMessage(.warning, String(describing: problem)) }
+        let mistakes = preferences.problems
+        if let first = mistakes.first {
+            let more = mistakes.count > 1 ? " (\(mistakes.count - 1) more)" : ""
+            state.status = StatusMessage(.warning, first.description + more)
+        }
         let runner = JobRunner()
         let effects = RunsEffects(runner: runner, detachment: detachment)
         let program = BoardProgram(
             backend: backend, handler: effects, state: state, theme: theme, startup: start.effects,
-            idleFile: Environment.value("TUNEBOARD_IDLE_FILE"))
+            idleFile: Environment.value("TUNEBOARD_IDLE_FILE"), themes: themes)
         let outcome = program.run()
+        // What cannot be written is not worth a word at the end.
+        if preferences.remembers { try? Remembered(program.state).save(folder: folder) }
         backend.close()
         switch outcome {
         case .quit: return 0
@@ -53,6 +87,19 @@ public enum BoardLauncher {
         goesOnAlone(runner)
         effects.waitForJobs()
         return 0
+    }
+
+    /// The forms that a session begins with, and what is wrong with the recipe that was asked for.
+    public static func firstForms(recipe: String?) -> (forms: Forms, problem: String?) {
+        let start = FirstState.make(size: Size(columns: 80, rows: 24), recipe: recipe)
+        return (start.state.forms, start.state.status.flatMap { $0.kind == .failure ? $0.text : nil })
+    }
+
+    /// Runs `body` with the board's words in the language that is asked for.
+    public static func speaking<Result>(_ options: Options, _ body: () -> Result) -> Result {
+        let preferences = Preferences.load()
+        let language = options.language ?? preferences.language ?? Language.fromEnvironment()
+        return Wording.$current.withValue(Wording(language, userFolder: UserFolders.configuration("languages"))) { body() }
     }
 
     /// Loads the words of every language, so that switching needs no disk, and takes one.

@@ -33,6 +33,7 @@ public final class BoardProgram {
     private var frameCount = 0
     private var marker: IdleMarker?
     private let startup: [Effect]
+    private let themes: ((String) -> (theme: Theme, problems: [ThemeSource.Problem]))?
 
     private var lastPoll = 0.0
     private var isPollWaiting = false
@@ -43,10 +44,12 @@ public final class BoardProgram {
     /// - Parameters:
     ///   - startup: effects to begin with once the first frame is on the screen.
     ///   - idleFile: see `IdleMarker`.
+    ///   - themes: finds a theme by its name when another one is chosen.
     public init(
         backend: any TerminalBackend, handler: any EffectHandler, state: BoardState, theme: Theme, startup: [Effect] = [],
-        idleFile: String? = nil
+        idleFile: String? = nil, themes: ((String) -> (theme: Theme, problems: [ThemeSource.Problem]))? = nil
     ) {
+        self.themes = themes
         self.backend = backend
         self.handler = handler
         self.theme = theme
@@ -183,6 +186,7 @@ public final class BoardProgram {
             backend.repaint()
             isDirty = true
         case .bell: backend.bell()
+        case .useTheme(let name): useTheme(name)
         case .suspend: backend.suspend()
         case .detach:
             // Nobody is left to talk to a training that holds.
@@ -200,7 +204,7 @@ public final class BoardProgram {
         case .scanCatalog, .plan, .loadRecipe, .saveRecipe, .writeText, .rememberValue, .renameRun, .compareRuns, .saveQueue,
             .checkExportTarget, .exportChart, .startJob, .control, .controlRun, .openRun, .closeRun,
             .loadOverlay, .deleteRun, .logOutput, .loadChat, .unloadChat, .sendChat, .cancelChat, .setAdapter, .listConversations,
-            .loadConversation, .talkToTraining, .endTalk:
+            .loadConversation, .talkToTraining, .endTalk, .previewDataset, .loadPredictions:
             handler.perform(effect)
         }
     }
@@ -214,6 +218,13 @@ public final class BoardProgram {
             apply(.textEdited(purpose, before: text, after: nil))
         }
         apply(.resize(backend.size))
+    }
+
+    private func useTheme(_ name: String) {
+        guard let found = themes?(name) else { return }
+        theme = found.theme
+        isDirty = true
+        if let problem = found.problems.first { apply(.notify(StatusMessage(.warning, String(describing: problem)))) }
     }
 
     private func copy(_ text: String, what: String) {

@@ -22,6 +22,7 @@ public final class RunsEffects: EffectHandler {
     private var follower: FollowedRun?
     private let catalogScan = CatalogScan()
     private let history = HistoryFile()
+    private let previewer = DatasetPreviewer()
 
     public init(runner: JobRunner = JobRunner(), detachment: Detachment) {
         self.runner = runner
@@ -77,9 +78,11 @@ public final class RunsEffects: EffectHandler {
         case .setAdapter(let isEnabled): (talk ?? chat)?.setAdapterEnabled(isEnabled)
         case .listConversations: ConversationFiles.list(in: UserFolders.state("conversations"), queue)
         case .loadConversation(let path): ConversationFiles.load(path, queue)
+        case .previewDataset(let configuration, let name, let row): preview(configuration, name, row, queue)
+        case .loadPredictions(let directory): loadPredictions(directory, queue)
         case .talkToTraining(let configuration): beginTalk(configuration, queue)
         case .endTalk: talk?.close()
-        case .copy, .editText, .repaint, .bell, .suspend, .detach, .quit: break
+        case .useTheme, .copy, .editText, .repaint, .bell, .suspend, .detach, .quit: break
         }
     }
 
@@ -258,6 +261,30 @@ public final class RunsEffects: EffectHandler {
                 wasStopped: statistics.ending == .cancelled)
         case .failed(let failure): return .failed(failure.description)
         case .adapter, .unloaded: return nil
+        }
+    }
+
+    // MARK: Data and answers
+
+    private func preview(_ configuration: Configuration, _ name: String, _ row: Int, _ queue: ActionQueue) {
+        queue.beginWork()
+        _ = EngineThread(name: "preview", stackSize: 16 << 20) { [previewer] in
+            do {
+                queue.endWork([.datasetPreviewed(try previewer.preview(configuration, dataset: name, row: row))])
+            } catch {
+                queue.endWork([.datasetFailed(name: name, reason: String(describing: error))])
+            }
+        }
+    }
+
+    private func loadPredictions(_ directory: String, _ queue: ActionQueue) {
+        queue.beginWork()
+        _ = EngineThread(name: "disk") {
+            do {
+                queue.endWork([.predictionsLoaded(directory: directory, try PredictionCatalog.read(directory: directory))])
+            } catch {
+                queue.endWork([.notify(StatusMessage(.failure, String(describing: error)))])
+            }
         }
     }
 

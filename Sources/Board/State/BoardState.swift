@@ -50,6 +50,16 @@ public struct BoardState: Sendable {
     public var status: StatusMessage?
     /// The language of the board's own words.
     public var wording = Wording.english
+    /// The user's own keys.
+    public var keyBindings = KeyBindings()
+    /// The theme that was chosen, the one on the screen, and those that there are.
+    public var themeName = "auto"
+    var shownTheme = "auto"
+    public var themeNames: [String] = []
+    /// Shares of the panes beside each other, by the name of the split, where they were dragged.
+    public var splits: [String: Double] = [:]
+    /// The edge that the mouse holds.
+    var splitDrag: Split?
     /// The words of every language, with the user's own files over them.
     public var wordings: [Language: Wording] = [:]
 
@@ -175,6 +185,11 @@ public struct EvaluationViewState: Sendable, Equatable {
     /// True while new samples should be shown as they come.
     public var isFollowing = true
     public var sampleScroll = 0
+    public var isWorstFirst = false
+    /// Directories whose answers are looked through, instead of those of the evaluation at work.
+    public var browsed: [String] = []
+    /// Answers that were read from disk, by directory.
+    public var loaded: [String: [PredictionSample]] = [:]
     public var resultSelection = 0
     /// Directories of marked results, in the order of marking.
     public var marked: [String] = []

@@ -16,6 +16,10 @@ public enum Overlay: Sendable {
     case form(Tab)
     /// One line asked from the user.
     case prompt(PromptState)
+    /// Rows of a data set as the run would see them.
+    case dataset(DatasetViewState)
+    /// Labels over everything that can be jumped to.
+    case jump(JumpState)
     /// Several lines of text: the system prompt, the tools of the chat.
     case editor(EditorState)
     /// The runs under `saves/` where the page has no room for them.
@@ -46,6 +50,8 @@ public struct PickerState: Sendable {
         case choices([String])
         /// Another run to draw over the chart.
         case overlayRun
+        /// Themes, each shown while the cursor is on it.
+        case themes([String])
         /// Conversations that were saved.
         case conversations([StoredConversation])
     }

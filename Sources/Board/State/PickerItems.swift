@@ -69,7 +69,7 @@ extension BoardState {
     private func takesTyped(_ picker: PickerState) -> Bool {
         switch picker.kind {
         case .models, .adapters, .recipes, .outputDirectories, .checkpoints, .datasets, .templates: true
-        case .overlayRun, .conversations, .history: false
+        case .overlayRun, .conversations, .history, .themes: false
         case .choices: ArgumentTable.argument(named: picker.argument)?.kind != .choice
         }
     }
@@ -82,6 +82,7 @@ extension BoardState {
         case .checkpoints: [PickerItem("", title: say("none"))] + catalog.adapters.filter { $0.step != nil }.map(item)
         case .recipes: catalog.recipes.map { PickerItem($0.path, detail: $0.summary) } + configurationsOfRuns
         case .outputDirectories: outputDirectories(picker)
+        case .themes(let names): names.map { PickerItem($0, detail: $0 == themeName ? say("in use") : "") }
         case .conversations(let stored):
             stored.map { PickerItem($0.path, title: $0.title, detail: Age.text(since: $0.modified, now: now)) }
         case .choices(let choices): choices.map { PickerItem($0, title: $0.isEmpty ? say("not set") : $0) }

@@ -1,5 +1,6 @@
 import Configuration
 import Events
+import Runs
 import Terminal
 
 /// Everything that can happen to the board: keys, results of effects, and time. `update` is the only one to handle them.
@@ -28,6 +29,9 @@ public enum Action: Sendable {
     case overlayLoaded(directory: String, MetricsStore)
 
     case chat(ChatUpdate)
+    case datasetPreviewed(DatasetPreview)
+    case datasetFailed(name: String, reason: String)
+    case predictionsLoaded(directory: String, [PredictionSample])
     case conversationsListed([StoredConversation])
     case conversationLoaded(Conversation, path: String)
     /// The training holds, and its weights can be talked to; and the end of that.

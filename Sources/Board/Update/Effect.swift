@@ -51,6 +51,9 @@ public enum Effect: Sendable {
     /// Ends that talk; the training goes on.
     case endTalk
 
+    case previewDataset(Configuration, dataset: String, row: Int)
+    case loadPredictions(directory: String)
+    case useTheme(String)
     case repaint
     case bell
     case suspend

@@ -22,6 +22,8 @@ public enum HitTarget: Sendable, Equatable {
     case command(String)
     /// Inside the topmost overlay but on nothing in particular.
     case overlay
+    /// The edge between two panes, to be dragged.
+    case split(Split)
     /// The plot's inner area; x is the share of its width, 0...1, in thousandths.
     case chart(left: Int, width: Int)
     /// A small chart.

@@ -206,7 +206,7 @@ extension BoardState {
     }
 
     /// The cells of a row of the message.
-    var messageWidth: Int { Layout(size: size).message.width }
+    var messageWidth: Int { layout.message.width }
 
     mutating func focusMessage() -> [Effect] {
         focus = .message
@@ -214,7 +214,7 @@ extension BoardState {
     }
 
     mutating func scrollTranscript(by lines: Int) -> [Effect] {
-        let area = Layout(size: size).transcript
+        let area = layout.transcript
         let count = TranscriptLines.count(of: chat, width: transcriptWidth)
         chat.linesFromEnd = min(max(0, chat.linesFromEnd + lines), max(0, count - area.height))
         return []

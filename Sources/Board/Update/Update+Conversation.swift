@@ -6,7 +6,7 @@ import Terminal
 extension BoardState {
     /// The width of the conversation's lines: half of the room while two sides are compared.
     var transcriptWidth: Int {
-        let layout = Layout(size: size)
+        let layout = self.layout
         return chat.otherTurns == nil ? layout.transcript.width : layout.comparison.0.width - 4
     }
 
@@ -22,7 +22,7 @@ extension BoardState {
         chat.selectedTurn = index
         chat.copiedCode = 0
         let lines = TranscriptLines.lines(of: chat, width: transcriptWidth)
-        let height = Layout(size: size).transcript.height
+        let height = layout.transcript.height
         if let first = lines.firstIndex(where: { $0.turn == index }) {
             chat.linesFromEnd = min(max(0, lines.count - first - height), max(0, lines.count - height))
         }

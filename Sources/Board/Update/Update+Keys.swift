@@ -6,6 +6,7 @@ extension BoardState {
         status = nil
         let typing = takesText
         if let command = CommandTable.command(for: key, in: contexts, whileTyping: typing) { return perform(command) }
+        if case .jump = overlays.last { return typeJump(key) }
         if case .dialog(let dialog) = overlays.last { return chooseByLetter(key, in: dialog) }
         if case .function = key.code, key.modifiers.contains(.alt) {
             // Esc and a function key in quick succession arrive as one key with Alt.
@@ -34,7 +35,7 @@ extension BoardState {
 
     private mutating func type(_ key: Key) -> [Effect] {
         if case .editor = overlays.last {
-            let width = Layout(size: size).editor.width
+            let width = layout.editor.width
             return typeInEditor { _ = $0.handle(key, width: width) }
         }
         if overlays.isEmpty, focus == .message {
@@ -74,7 +75,7 @@ extension BoardState {
         case .runs:
             changeRunFilter(change)
             return []
-        case .dialog, .preview, .comparison, .queue, .editor: return []
+        case .dialog, .preview, .comparison, .queue, .editor, .jump, .dataset: return []
         case nil:
             switch focus {
             case .log: changeLogDraft(change)

@@ -156,7 +156,7 @@ extension BoardState {
     /// - Parameter direction: 1 goes to older lines, -1 to newer ones.
     mutating func searchLog(_ direction: Int) -> [Effect] {
         let count = shownLogIndices.count
-        let rows = Layout(size: size).logRows
+        let rows = layout.logRows
         let bottom = count - 1 - logPane.linesFromEnd
         let from = logPane.match ?? (direction > 0 ? bottom + 1 : bottom - rows)
         if !jumpToMatch(from: from, direction: direction) {
@@ -175,7 +175,7 @@ extension BoardState {
         while indices.indices.contains(position) {
             if records[indices[position]].text.lowercased().contains(query) {
                 logPane.match = position
-                let rows = Layout(size: size).logRows
+                let rows = layout.logRows
                 logPane.linesFromEnd = min(max(0, indices.count - 1 - position - rows / 2), max(0, indices.count - rows))
                 return true
             }

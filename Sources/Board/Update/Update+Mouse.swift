@@ -8,9 +8,12 @@ extension BoardState {
         case .wheelDown: return scroll(.down, on: target, at: event.point)
         case .press: return press(event, on: target)
         case .drag:
+            if let drag = splitDrag { return dragSplit(drag, to: event.point) }
             if case .chart(let left, let width) = target { return inspect(at: event.point.x, left: left, width: width) }
             return []
-        case .release: return []
+        case .release:
+            splitDrag = nil
+            return []
         }
     }
 
@@ -19,7 +22,7 @@ extension BoardState {
         guard let target else {
             // A click beside a list closes it; a question wants an answer.
             switch overlays.last {
-            case .help, .palette, .picker, .preview, .runs, .form, .comparison, .queue: return closeOverlay()
+            case .help, .palette, .picker, .preview, .runs, .form, .comparison, .queue, .dataset, .jump: return closeOverlay()
             case .dialog, .prompt, .editor, nil: return []
             }
         }
@@ -44,6 +47,7 @@ extension BoardState {
             return perform(command)
         case .overlay: break
         case .metric(let metric): return press(metric)
+        case .split(let split): splitDrag = split
         case .chart(let left, let width):
             focus = .chart
             return inspect(at: event.point.x, left: left, width: width)
@@ -87,7 +91,7 @@ extension BoardState {
         case .queue:
             overlays[overlays.count - 1] = .queue(selection: index)
             return []
-        case .dialog, .preview, .prompt, .runs, .form, .comparison, .editor, nil: return []
+        case .dialog, .preview, .prompt, .runs, .form, .comparison, .editor, .jump, .dataset, nil: return []
         }
     }
 

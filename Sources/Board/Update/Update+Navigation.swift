@@ -30,11 +30,11 @@ extension BoardState {
     /// The panes of the page that can have the focus now.
     public var availablePanes: [Pane] {
         switch tab {
-        case .train: Layout(size: size).showsRunsBesideForm ? [.form, .runs] : [.form]
+        case .train: layout.showsRunsBesideForm ? [.form, .runs] : [.form]
         case .evaluate: [.form, .results, .samples]
         case .chat: chat.modelInfo == nil ? [.form] : [.message, .transcript]
         case .export: [.form]
-        case .monitor: monitoredRun == nil ? [.runs] : [.chart, .log] + (Layout(size: size).isWide ? [.runs] : [])
+        case .monitor: monitoredRun == nil ? [.runs] : [.chart, .log] + (layout.isWide ? [.runs] : [])
         }
     }
 
@@ -61,13 +61,13 @@ extension BoardState {
         switch overlays.last {
         case .picker(let picker): picker.kind.isFromDisk
         case .runs: true
-        case .help, .palette, .dialog, .preview, .form, .prompt, .comparison, .queue, .editor: false
+        case .help, .palette, .dialog, .preview, .form, .prompt, .comparison, .queue, .editor, .jump, .dataset: false
         case nil: focus == .runs || focus == .results
         }
     }
 
     mutating func move(_ movement: Movement) -> [Effect] {
-        let page = Layout(size: size).pageRows
+        let page = layout.pageRows
         switch overlays.last {
         case .help(var list):
             list.selection = movement.applied(to: list.selection, count: commands(of: list).count, page: page)
@@ -85,7 +85,8 @@ extension BoardState {
         case .queue: moveInQueue(movement, page: page)
         case .form(let tab): moveInForm(tab, movement, page: page)
         case .runs: moveInRuns(movement, page: page)
-        case .dialog, .prompt, .editor: break
+        case .dataset: scrollDataset(movement, page: page)
+        case .dialog, .prompt, .editor, .jump: break
         case nil: movePane(movement, page: page)
         }
         return []
@@ -126,12 +127,12 @@ extension BoardState {
         case .last: chat.linesFromEnd = 0
         }
         let lines = TranscriptLines.count(of: chat, width: transcriptWidth)
-        chat.linesFromEnd = min(chat.linesFromEnd, max(0, lines - Layout(size: size).transcript.height))
+        chat.linesFromEnd = min(chat.linesFromEnd, max(0, lines - layout.transcript.height))
     }
 
     private mutating func moveLog(_ movement: Movement, page: Int) {
         let count = shownLogIndices.count
-        let page = Layout(size: size).logRows
+        let page = layout.logRows
         switch movement {
         case .up: logPane.linesFromEnd += 1
         case .down: logPane.linesFromEnd -= 1
@@ -155,7 +156,7 @@ extension BoardState {
         if !rows.contains(where: { $0.identity == forms[tab].selection }), let first = rows.first {
             forms[tab].selection = enclosingSection(of: forms[tab].selection, tab: tab, rows: rows) ?? first.identity
         }
-        let height = max(1, Layout(size: size).formRows(tab, in: self))
+        let height = max(1, layout.formRows(tab, in: self))
         let index = rows.firstIndex { $0.identity == forms[tab].selection } ?? 0
         let margin = height > 6 ? 1 : 0
         // A field being edited may need a line more below it for what is wrong.

@@ -37,7 +37,7 @@ extension BoardState {
         let scored = unique.enumerated().compactMap { index, command -> (score: Int, index: Int, command: BoardCommand)? in
             let byTitle = [matcher.match(say(key: command.title))?.score, matcher.match(command.title)?.score].compactMap { $0 }.max()
             // One also searches by key.
-            let byKey = command.keys.contains { $0.label.lowercased() == query.lowercased() || $0.name == query.lowercased() } ? 10_000 : nil
+            let byKey = command.boundKeys.contains { $0.label.lowercased() == query.lowercased() || $0.name == query.lowercased() } ? 10_000 : nil
             let byName = matcher.match(command.identifier)?.score
             guard let score = [byKey, byTitle, byName.map { $0 / 2 }].compactMap({ $0 }).max() else { return nil }
             return (score + (isHere(command, list) ? 5 : 0), index, command)
@@ -126,6 +126,7 @@ extension BoardState {
         case .recipes: return loadRecipe(picked.value, tab: picker.tab)
         case .overlayRun: return toggleOverlay(picked.value)
         case .conversations: return [.loadConversation(path: picked.value)]
+        case .themes: return chooseTheme(picked.value)
         case .models: return changeModel(picker.tab, picker.argument, to: picked.value, template: picked.template)
         case .datasets, .adapters, .outputDirectories, .checkpoints, .templates, .choices, .history:
             return change(picker.tab, picker.argument, to: picked.value)
@@ -231,6 +232,7 @@ extension PickerState.Kind {
         case .history: say("Earlier values")
         case .overlayRun: say("Draw another run over this one")
         case .conversations: say("Conversations")
+        case .themes: say("Themes")
         }
     }
 
@@ -238,7 +240,7 @@ extension PickerState.Kind {
     var isFromDisk: Bool {
         switch self {
         case .models, .datasets, .adapters, .recipes, .outputDirectories, .checkpoints, .overlayRun: true
-        case .choices, .templates, .conversations, .history: false
+        case .choices, .templates, .conversations, .history, .themes: false
         }
     }
 }

@@ -5,9 +5,9 @@ import Terminal
 
 extension BoardState {
     mutating func openRuns() -> [Effect] {
-        if tab == .monitor, monitoredRun == nil || Layout(size: size).isWide {
+        if tab == .monitor, monitoredRun == nil || layout.isWide {
             focus = .runs
-        } else if tab == .train, Layout(size: size).showsRunsBesideForm {
+        } else if tab == .train, layout.showsRunsBesideForm {
             focus = .runs
         } else {
             overlays.append(.runs)
@@ -206,19 +206,6 @@ extension BoardState {
             // The difference is between two: the oldest mark goes.
             if evaluation.marked.count > 2 { evaluation.marked.removeFirst() }
         }
-        return []
-    }
-
-    func sampleRefusal() -> String? {
-        jobs[.evaluate]?.samples.isEmpty == false ? nil : say("There are no samples yet: evaluate with generation on.")
-    }
-
-    mutating func moveSample(by count: Int) -> [Effect] {
-        let total = jobs[.evaluate]?.samples.count ?? 0
-        guard total > 0 else { return [] }
-        evaluation.sampleIndex = min(max(0, evaluation.sampleIndex + count), total - 1)
-        evaluation.isFollowing = evaluation.sampleIndex == total - 1
-        evaluation.sampleScroll = 0
         return []
     }
 }

@@ -6,9 +6,11 @@ import Terminal
 /// state and action always give the same result.
 public func update(_ state: inout BoardState, _ action: Action) -> [Effect] {
     Wording.$current.withValue(state.wording) {
-        var effects = state.reduce(action)
-        effects += state.settle()
-        return effects
+        KeyBindings.$current.withValue(state.keyBindings) {
+            var effects = state.reduce(action)
+            effects += state.settle()
+            return effects
+        }
     }
 }
 
@@ -63,6 +65,9 @@ extension BoardState {
         case .runsCompared(let comparison): return show(comparison)
         case .exportTargetChecked(let path, let fileCount): return exportTargetChecked(path, fileCount: fileCount)
         case .chat(let update): return fold(update)
+        case .datasetPreviewed(let preview): return show(preview)
+        case .datasetFailed(let name, let reason): return failDataset(name, reason)
+        case .predictionsLoaded(let directory, let samples): return predictionsLoaded(directory, samples)
         case .conversationsListed(let stored): return offerConversations(stored)
         case .conversationLoaded(let conversation, let path): return adopt(conversation, path: path)
         case .talkBegan(let info): return talkBegan(info)
@@ -94,7 +99,7 @@ extension BoardState {
         if tab != .monitor { keepSelectionVisible(tab) }
         if chat.modelInfo == nil, focusByTab[.chat] == .message || focusByTab[.chat] == .transcript { focusByTab[.chat] = .form }
         if !tab.panes.contains(focus) && focus != .form { focus = tab.panes[0] }
-        return []
+        return settleTheme()
     }
 
     /// Runs a command, or says why it cannot be run.

@@ -73,43 +73,54 @@ extension Painter {
 
     private mutating func drawSamples(in rect: Rect) {
         let run = state.jobs[.evaluate]
-        let samples = run?.samples ?? []
-        let index = min(state.evaluation.sampleIndex, max(0, samples.count - 1))
-        let title = samples.isEmpty ? say("Samples") : say("Samples  \(index + 1)/\(samples.count)")
-        var inside = box(rect, title: title, pane: .samples)
+        let sets = state.shownSamples
+        let order = state.sampleOrder
+        let index = min(state.evaluation.sampleIndex, max(0, order.count - 1))
+        var title = order.isEmpty ? say("Samples") : say("Samples  \(index + 1)/\(order.count)")
+        if state.evaluation.isWorstFirst, !order.isEmpty { title += "  " + say("worst first") }
+        var inside = box(rect, title: title, note: sets.count == 1 && !state.evaluation.browsed.isEmpty ? sets[0].name : "", pane: .samples)
         if let run, run.isActive {
             drawProgressLine(run, in: inside.row(inside.height - 1))
             inside = inside.droppingLastRows(1)
-        } else if let run, let words = outcomeWords(run) {
+        } else if state.evaluation.browsed.isEmpty, let run, let words = outcomeWords(run) {
             text(words.0, in: inside.row(inside.height - 1), words.1)
             inside = inside.droppingLastRows(1)
         }
-        guard samples.indices.contains(index) else {
+        guard order.indices.contains(index) else {
             paragraph(
                 run?.isActive == true
                     ? say("Samples appear here as they are generated.") : say("With generate on, each prompt is shown here with the expected and the predicted answer."), in: inside, "ui.placeholder")
             return
         }
-        drawSample(samples[index], in: inside)
+        drawSample(order[index], of: sets, in: inside)
     }
 
-    private mutating func drawSample(_ sample: PredictionSample, in area: Rect) {
+    /// A prompt with what was expected and what each run answered.
+    private mutating func drawSample(_ place: Int, of sets: [(name: String, samples: [PredictionSample])], in area: Rect) {
+        guard let first = sets.first?.samples[place] else { return }
+        let names = [say("prompt"), say("expect"), say("predict"), say("scores")]
+        let nameWidth = max(8, names.map(TextWidth.width(of:)).max() ?? 8)
         var lines: [(String, String, String)] = []
         func add(_ name: String, _ value: String, _ scope: String) {
-            for (index, line) in TextWidth.wrap(TextWidth.sanitize(value), to: max(8, area.width - 9)).enumerated() {
+            for (index, line) in TextWidth.wrap(TextWidth.sanitize(value), to: max(8, area.width - nameWidth - 1)).enumerated() {
                 lines.append((index == 0 ? name : "", line, scope))
             }
         }
-        add(say("prompt"), sample.prompt, "ui.text")
-        add(say("expect"), sample.label, "ui.success")
-        add(say("predict"), sample.prediction, "ui.info")
-        if !sample.scores.isEmpty {
+        add(say("prompt"), first.prompt, "ui.text")
+        add(say("expect"), first.label, "ui.success")
+        for (index, set) in sets.enumerated() {
+            guard set.samples.indices.contains(place) else { continue }
+            let sample = set.samples[place]
+            if sets.count > 1 { lines.append((index == 0 ? "A" : "B", set.name, "ui.title")) }
+            add(say("predict"), sample.prediction, index == 0 ? "ui.info" : "ui.field.changed")
+            if sample.prompt != first.prompt { add("!", say("The runs were asked different questions here."), "ui.warning") }
+            guard !sample.scores.isEmpty else { continue }
             let scores = sample.scores.sorted { $0.key < $1.key }.map { "\($0.key) \(Words.metric($0.value))" }
             add(say("scores"), scores.joined(separator: "   "), "ui.text.dim")
         }
         let top = min(state.evaluation.sampleScroll, max(0, lines.count - area.height))
         for (index, line) in lines.dropFirst(top).prefix(area.height).enumerated() {
-            pair(line.0, line.1, in: area.row(index), nameWidth: 8, scope: line.2)
+            pair(line.0, line.1, in: area.row(index), nameWidth: nameWidth, scope: line.2)
         }
     }
 

@@ -7,7 +7,22 @@ public struct Layout: Sendable {
 
     public let size: Size
 
-    public init(size: Size) { self.size = size }
+    /// Shares of the panes beside each other, where they were dragged, by `Split.Place`.
+    public let splits: [String: Double]
+
+    public init(size: Size, splits: [String: Double] = [:]) {
+        self.size = size
+        self.splits = splits
+    }
+
+    /// The share that a split was dragged to, or the usual one.
+    private func share(_ place: Split.Place, _ usual: Double) -> Double { splits[place.rawValue] ?? usual }
+
+    /// The cells of the second of two panes: as dragged, but never fewer than it needs, or the usual ones.
+    private func second(_ place: Split.Place, of total: Int, usual: Int, least: Int) -> Int {
+        guard let share = splits[place.rawValue] else { return usual }
+        return min(max(Int(Double(total) * (1 - share)), least), max(least, total - 30))
+    }
 
     public var isTooSmall: Bool { size.columns < Self.minimum.columns || size.rows < Self.minimum.rows }
     public var isWide: Bool { size.columns >= 140 && size.rows >= 30 }
@@ -34,7 +49,7 @@ public struct Layout: Sendable {
     var train: FormPage {
         if isWide {
             let bands = body.rows(.fill, .fixed(6))
-            let columns = bands[0].columns(.ratio(0.38), .ratio(0.28), .fill)
+            let columns = bands[0].columns(.ratio(min(0.6, share(.train, 0.38))), .ratio(0.28), .fill)
             let right = columns[2].rows(.ratio(0.55), .fill)
             return FormPage(form: columns[0], help: columns[1], plan: right[0], runs: right[1], command: bands[1])
         }
@@ -43,7 +58,7 @@ public struct Layout: Sendable {
             return FormPage(form: bands[0], help: bands[1])
         }
         let bands = body.rows(.fill, .fixed(size.rows >= 30 ? 8 : 6))
-        let columns = bands[0].columns(.fill, .fixed(max(27, size.columns / 3)))
+        let columns = bands[0].columns(.fill, .fixed(second(.train, of: size.columns, usual: max(27, size.columns / 3), least: 20)))
         return FormPage(form: columns[0], help: columns[1], command: bands[1])
     }
 
@@ -76,7 +91,7 @@ public struct Layout: Sendable {
             return EvaluatePage(form: columns[0], help: columns[1], results: columns[2], samples: bands[1])
         }
         let bands = body.rows(.fill, .fixed(max(9, size.rows * 3 / 8)))
-        let columns = bands[0].columns(.ratio(0.56), .fill)
+        let columns = bands[0].columns(.ratio(share(.evaluate, 0.56)), .fill)
         // The field's help is of use only while one is in the form.
         let showsHelp = focus == .form && columns[1].height >= 13
         let right = columns[1].rows(.fill, .fixed(showsHelp ? 6 : 0))
@@ -93,7 +108,8 @@ public struct Layout: Sendable {
 
     var chat: ChatPage {
         let messageHeight = isCompact ? 4 : isWide ? 7 : 5
-        let bands = body.rows(.fill, .fixed(messageHeight))
+        let height = splits[Split.Place.chat.rawValue].map { min(max(4, Int(Double(body.height) * (1 - $0))), body.height - 6) } ?? messageHeight
+        let bands = body.rows(.fill, .fixed(height))
         guard isWide else { return ChatPage(transcript: bands[0], message: bands[1], options: .zero) }
         let columns = bands[1].columns(.fill, .fixed(size.columns / 3))
         return ChatPage(transcript: bands[0], message: columns[0], options: columns[1])
@@ -140,7 +156,7 @@ public struct Layout: Sendable {
                 form: bands[0], help: isRunning ? .zero : bands[1], plan: .zero, progress: isRunning ? bands[1] : .zero, command: .zero)
         }
         let bands = isWide ? body.rows(.fill, .fixed(12), .fixed(7)) : body.rows(.fill, .fixed(9), .fixed(0))
-        let columns = bands[0].columns(.ratio(0.58), .fill)
+        let columns = bands[0].columns(.ratio(share(.export, 0.58)), .fill)
         let right = columns[1].rows(.fill, .fixed(max(6, columns[1].height / 3)))
         return ExportPage(form: columns[0], help: right[1], plan: right[0], progress: bands[1], command: bands[2])
     }
@@ -181,7 +197,8 @@ public struct Layout: Sendable {
         let extra = size.rows - 24
         // The log grows while it is read; the panels go where both would not fit.
         let isReadingLog = focus == .log
-        let logHeight = isReadingLog ? body.height / 2 : 4 + max(0, extra / 2)
+        let dragged = splits[Split.Place.monitor.rawValue].map { min(max(4, Int(Double(body.height) * (1 - $0))), body.height - 14) }
+        let logHeight = isReadingLog ? body.height / 2 : dragged ?? 4 + max(0, extra / 2)
         let bands = body.rows(.fixed(1), .fill, .fixed(isReadingLog && extra < 12 ? 0 : 5), .fixed(logHeight))
         let panels = bands[2].columns(.ratio(0.5), .fill)
         page.progress = bands[0]
@@ -193,7 +210,8 @@ public struct Layout: Sendable {
     }
 
     private var wideMonitor: MonitorPage {
-        let bands = body.rows(.fixed(1), .fill, .fixed(max(9, size.rows / 4)))
+        let dragged = splits[Split.Place.monitor.rawValue].map { min(max(6, Int(Double(body.height) * (1 - $0))), body.height - 20) }
+        let bands = body.rows(.fixed(1), .fill, .fixed(dragged ?? max(9, size.rows / 4)))
         let columns = bands[1].columns(.ratio(0.3), .fill)
         let left = columns[0].rows(.fill, .fixed(max(8, columns[0].height / 3)))
         let right = columns[1].rows(.fill, .fixed(max(8, columns[1].height / 3)))
@@ -206,6 +224,33 @@ public struct Layout: Sendable {
 
     /// Lines of the log in view.
     var logRows: Int { max(1, monitor(focus: .log, hasRun: true).log.height - 2) }
+
+    // MARK: Edges
+
+    /// The edges of a page that can be dragged, as places for the mouse.
+    func edges(of tab: Tab, chatIsLoaded: Bool) -> [HitRegion] {
+        guard !isTooSmall, !isCompact || tab == .chat else { return [] }
+        switch tab {
+        case .train: return [edge(.train, beside: train.help)]
+        case .evaluate: return [isWide ? nil : edge(.evaluate, beside: evaluate(focus: .results).results)].compactMap { $0 }
+        case .export: return [edge(.export, beside: export(isRunning: false).plan)]
+        case .chat: return chatIsLoaded ? [edge(.chat, above: chat.message)] : []
+        case .monitor: return [edge(.monitor, above: monitor(focus: .chart, hasRun: true).log)]
+        }
+    }
+
+    private func edge(_ place: Split.Place, beside right: Rect) -> HitRegion {
+        HitRegion(
+            Rect(x: right.x - 1, y: right.y + 1, width: 2, height: max(0, right.height - 2)),
+            .split(Split(place: place, start: 0, length: size.columns, isVertical: true)))
+    }
+
+    private func edge(_ place: Split.Place, above lower: Rect) -> HitRegion {
+        // The upper pane's bottom border; the lower one's top border keeps its title.
+        HitRegion(
+            Rect(x: lower.x + 1, y: lower.y - 1, width: max(0, lower.width - 2), height: 1),
+            .split(Split(place: place, start: body.y, length: body.height, isVertical: false)))
+    }
 
     // MARK: Popups
 

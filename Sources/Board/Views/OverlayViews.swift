@@ -13,6 +13,8 @@ extension Painter {
         case .form(let tab): drawFormPopup(tab, isTop: isTop)
         case .prompt(let prompt): drawPrompt(prompt, isTop: isTop)
         case .editor(let editor): drawEditor(editor, isTop: isTop)
+        case .jump: break
+        case .dataset(let view): drawDataset(view)
         case .runs: drawRunsPopup()
         case .comparison(let comparison): drawComparison(comparison)
         case .queue(let selection): drawQueue(selection: selection)
@@ -125,6 +127,7 @@ extension Painter {
         case .outputDirectories: say("Type a folder and press ⏎.")
         case .templates: say("Type the name of a template and press ⏎.")
         case .choices: say("There is nothing to choose from.")
+        case .themes: say("No theme matches.")
         case .conversations: say("No conversation has been saved yet: Ctrl+S in the chat saves one.")
         case .overlayRun: say("There is no other run with a loss to draw.")
         case .history: say("The field had no other value yet.")

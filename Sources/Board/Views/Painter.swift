@@ -12,7 +12,7 @@ public struct Painter: Sendable {
     init(state: BoardState, theme: Theme) {
         self.state = state
         self.theme = theme
-        layout = Layout(size: state.size)
+        layout = state.layout
         grid = CellGrid(size: state.size, style: theme.style("ui.text"))
     }
 
@@ -89,7 +89,7 @@ public struct Frame: Sendable {
 /// The whole board as a picture of its state.
 public enum BoardView {
     public static func draw(_ state: BoardState, theme: Theme) -> Frame {
-        Wording.$current.withValue(state.wording) {
+        state.withSurroundings {
             var painter = Painter(state: state, theme: theme)
             painter.drawBoard()
             return Frame(grid: painter.grid, hits: painter.hits, cursor: painter.cursor)
@@ -111,9 +111,11 @@ extension Painter {
         case .export: drawExport()
         case .monitor: drawMonitor()
         }
+        if state.overlays.isEmpty { for edge in layout.edges(of: state.tab, chatIsLoaded: state.chat.modelInfo != nil) { hits.append(edge) } }
         for (index, overlay) in state.overlays.enumerated() { draw(overlay, isTop: index == state.overlays.count - 1) }
         drawStatus()
         drawFooter()
+        drawJumpLabels()
     }
 
     /// The card for terminals below the smallest size: what there is, and what is needed.
@@ -220,8 +222,7 @@ extension Painter {
     }
 
     private func shortKey(_ command: BoardCommand) -> String {
-        if command.keys.isEmpty { return "F1" }
-        return command.keys[0].label
+        return command.boundKeys.first?.label ?? (command.keys.isEmpty ? "F1" : "")
     }
 
     private mutating func drawFooterEntry(_ command: BoardCommand, x: Int, y: Int) {

@@ -49,6 +49,17 @@ extension Theme {
         return names.sorted()
     }
 
+    /// The names of the themes in several folders, with the built-in ones; sorted.
+    public static func names(inFolders folders: [String]) -> [String] { Set(folders.flatMap { names(inFolder: $0) }).sorted() }
+
+    /// The theme of a name from the first folder that has it. `auto` follows the background that the terminal told, if it did.
+    public static func named(_ name: String, folders: [String], depth: ColorDepth, background: Background?) -> (theme: Theme, problems: [ThemeSource.Problem]) {
+        var chosen = name
+        if name == "auto" || name.isEmpty, let background { chosen = background == .light ? "light" : "dark" }
+        let folder = folders.last { access($0 + "/" + chosen + ".theme", R_OK) == 0 } ?? folders.first ?? ""
+        return named(chosen, folder: folder, depth: depth)
+    }
+
     /// The theme of a name: a file `<name>.theme` of the folder, else a built-in one, else the default with a problem told.
     /// `auto` picks the dark or the light one by the terminal's background.
     public static func named(_ name: String, folder: String, depth: ColorDepth, environment: (String) -> String? = Theme.environment)

@@ -20,8 +20,12 @@ final class ChatPrompt {
         A line that ends with \\ goes on in the next one. Ctrl+C stops an answer.
         """
 
-    init(_ session: ChatSession) {
+    private let readLine: () -> String?
+
+    /// - Parameter read: the next line of the input, nil at its end.
+    init(_ session: ChatSession, read: @escaping () -> String? = { Swift.readLine() }) {
         self.session = session
+        readLine = read
     }
 
     func run() -> Int32 {

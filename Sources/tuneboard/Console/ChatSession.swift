@@ -12,9 +12,10 @@ final class ChatSession {
     private(set) var info: ChatInfo?
     private let service = ChatService()
     private let signals: SignalListener
-    private let line = ProgressLine()
+    private let line: ProgressLine
 
-    init(_ configuration: Configuration, isJSON: Bool, signals: SignalListener) {
+    init(_ configuration: Configuration, isJSON: Bool, signals: SignalListener, isPlain: Bool = false) {
+        line = ProgressLine(isPlain: isPlain)
         self.configuration = configuration
         self.isJSON = isJSON
         self.signals = signals
@@ -73,6 +74,9 @@ final class ChatSession {
             }
         }
     }
+
+    /// Gives the model's memory back.
+    func close() { service.close() }
 
     func setAdapterEnabled(_ isEnabled: Bool) { service.setAdapterEnabled(isEnabled) }
 

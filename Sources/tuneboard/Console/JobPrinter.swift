@@ -8,7 +8,7 @@ import Synchronization
 /// The reader of a job on the command line.
 final class JobPrinter {
     private let isJSON: Bool
-    private let line = ProgressLine()
+    private let line: ProgressLine
     private var lastLogged = ""
     private var lastProgressTime = 0.0
     private var hasStepped = false
@@ -19,8 +19,10 @@ final class JobPrinter {
     /// Without a terminal, progress within a phase is a line at most this often.
     private static let progressLineSeconds = 5.0
 
-    init(isJSON: Bool) {
+    /// - Parameter isPlain: only ever print lines, also in a terminal.
+    init(isJSON: Bool, isPlain: Bool = false) {
         self.isJSON = isJSON
+        line = ProgressLine(isPlain: isPlain)
     }
 
     /// Starts the job through `start`, prints until it ends, and gives the exit code.

@@ -10,8 +10,8 @@ final class ProgressLine {
     private var lastDraw = 0.0
     private static let drawSeconds = 0.1
 
-    init() {
-        isTerminal = Output.isMessageTerminal && Environment.value("TERM") ?? "dumb" != "dumb"
+    init(isPlain: Bool = false) {
+        isTerminal = !isPlain && Output.isMessageTerminal && Environment.value("TERM") ?? "dumb" != "dumb"
     }
 
     var isShown: Bool { isTerminal }

@@ -1,0 +1,182 @@
+/// The board as a conversation by lines: for screen readers, dumb terminals and pipes. No boxes, no colours, nothing is redrawn.
+
+import Board
+import Configuration
+import Platform
+import Runs
+import Terminal
+
+final class PlainBoard {
+    private let terminal = PlainBackend()
+    private let signals = SignalListener()
+    private let runner = JobRunner()
+    private var forms: Forms
+
+    init(_ options: BoardLauncher.Options) {
+        let start = BoardLauncher.firstForms(recipe: options.recipe)
+        forms = start.forms
+        if let problem = start.problem { terminal.say(problem) }
+    }
+
+    /// Asks what to do until the input ends or the user leaves.
+    func run() -> Int32 {
+        terminal.say(board("Tuneboard, plain mode. Every question takes a number or a text and ⏎; an empty line goes back."))
+        let pages: [Tab] = [.train, .evaluate, .chat, .export]
+        while let choice = terminal.choose(board("What do you want to do?"), from: pages.map { board(key: $0.title) } + [board("List the runs"), board("Quit")]) {
+            switch choice {
+            case 0..<pages.count: page(pages[choice])
+            case pages.count: listRuns()
+            default: return ExitCode.done
+            }
+        }
+        return ExitCode.done
+    }
+
+    // MARK: A page
+
+    private func page(_ tab: Tab) {
+        while true {
+            let problems = forms[tab].configuration.validate(for: tab.command)
+            let errors = problems.filter { $0.severity == .error }
+            terminal.say("\(board(key: tab.title)): " + (errors.isEmpty ? board("ready to start") : board("errors: \(errors.count)")))
+            for problem in problems { terminal.say((problem.severity == .error ? "  ✗ " : "  ! ") + problem.message) }
+            let actions = [
+                board("Start"), board("Show the values"), board("Change a value"), board("Load a recipe"), board("Save the form as a recipe"),
+                board("Show the command line"),
+            ]
+            guard let choice = terminal.choose("", from: actions) else { return }
+            switch choice {
+            case 0: errors.isEmpty ? start(tab) : terminal.say(board("Mend the errors first."))
+            case 1: showValues(tab)
+            case 2: changeValue(tab)
+            case 3: loadRecipe(tab)
+            case 4: saveRecipe(tab)
+            default: terminal.say(forms[tab].configuration.commandLine(tab.command, style: .minimal))
+            }
+        }
+    }
+
+    private func showValues(_ tab: Tab) {
+        for section in FormLayout.layout(for: tab).sections {
+            terminal.say("\(board(key: section.title)):")
+            for name in section.arguments {
+                guard let argument = ArgumentTable.argument(named: name) else { continue }
+                let text = forms[tab].configuration.text(name)
+                var line = "  \(name): " + (argument.isSecret && !text.isEmpty ? "••••" : text.isEmpty ? board("none") : text)
+                if let reason = argument.applies(forms[tab].configuration) { line += "  (\(board("does not apply: \(reason)")))" }
+                terminal.say(line)
+            }
+        }
+    }
+
+    private func changeValue(_ tab: Tab) {
+        guard let name = terminal.ask(board("name of the value")), !name.isEmpty else { return }
+        guard let argument = ArgumentTable.argument(named: name), argument.commands.contains(tab.command) else {
+            let near = ArgumentTable.all.filter { $0.commands.contains(tab.command) && $0.name.contains(name.lowercased()) }.prefix(8).map(\.name)
+            terminal.say(near.isEmpty ? board("There is no such value.") : board("There is no such value. Near: \(near.joined(separator: ", "))"))
+            return
+        }
+        if case .later(let reason) = argument.support {
+            terminal.say(board("\(name) is not available yet: \(reason)"))
+            return
+        }
+        terminal.say(argument.help)
+        terminal.say(argument.allowed)
+        guard let text = terminal.ask(board("new value, - for none"), preset: forms[tab].configuration.text(name)) else { return }
+        do {
+            var configuration = forms[tab].configuration
+            if text == "-" { configuration.reset(name) } else { try configuration.set(name, text: text) }
+            replace(tab, configuration)
+            terminal.say("\(name): \(configuration.text(name))")
+        } catch {
+            terminal.say("✗ \(error)")
+        }
+    }
+
+    private func replace(_ tab: Tab, _ configuration: Configuration) {
+        forms[tab] = FormState(tab: tab, configuration: configuration, recipePath: forms[tab].recipePath)
+    }
+
+    private func loadRecipe(_ tab: Tab) {
+        guard let path = terminal.ask(board("file"), preset: forms[tab].recipePath ?? ""), !path.isEmpty else { return }
+        do {
+            replace(tab, try Configuration.load(file: path, overrides: []))
+            terminal.say(board("Loaded \(path)"))
+        } catch {
+            terminal.say("✗ \(error.description)")
+        }
+    }
+
+    private func saveRecipe(_ tab: Tab) {
+        guard let path = terminal.ask(board("file"), preset: "recipes/mine.yaml"), !path.isEmpty else { return }
+        if FileSystem.exists(path), !terminal.confirm(board("Replace \(path)?")) { return }
+        do {
+            let folder = Path.directory(path)
+            if !folder.isEmpty, folder != ".", !FileSystem.exists(folder) { try FileSystem.createDirectory(folder) }
+            try FileSystem.writeAtomically(path, text: forms[tab].configuration.yaml())
+            terminal.say(board("Saved \(path)"))
+        } catch {
+            terminal.say("✗ \(error)")
+        }
+    }
+
+    // MARK: Starting
+
+    private func start(_ tab: Tab) {
+        let configuration = forms[tab].configuration
+        if tab == .chat {
+            chat(configuration)
+            return
+        }
+        let jobs =
+            switch tab {
+            case .train, .monitor: JobSequence.train(configuration)
+            case .evaluate: JobSequence.evaluate(configuration)
+            case .chat, .export: [PlannedJob(kind: .export, configuration: configuration)]
+            }
+        terminal.say(board("Ctrl+C stops and saves, twice aborts."))
+        for job in jobs {
+            do {
+                let code = try JobPrinter(isJSON: false, isPlain: true).follow(signals) { [runner] wake throws(RunError) in
+                    try runner.start(job.kind, job.configuration, wake: wake)
+                }
+                guard code == ExitCode.done else { return }
+            } catch {
+                terminal.say("✗ \(error.description)")
+                return
+            }
+        }
+        if tab == .train { adoptResult(configuration) }
+    }
+
+    /// What was just trained is what one wants to talk to, measure and export next.
+    private func adoptResult(_ trained: Configuration) {
+        let output = trained.text("output_dir")
+        let isAdapter = FileSystem.exists(Path.join(output, "adapter_config.json"))
+        for tab in [Tab.evaluate, .chat, .export] {
+            var configuration = forms[tab].configuration
+            try? configuration.set("model_name_or_path", text: isAdapter ? trained.text("model_name_or_path") : output)
+            if isAdapter { try? configuration.set("adapter_name_or_path", text: output) } else { configuration.reset("adapter_name_or_path") }
+            replace(tab, configuration)
+        }
+    }
+
+    private func listRuns() {
+        let runs = RunCatalog.scan()
+        if runs.isEmpty { terminal.say(board("There are no runs under saves/ yet.")) }
+        for run in runs {
+            terminal.say("\(run.directory.path): \(board(key: run.status.rawValue)), " + board("step \(run.step) of \(run.totalSteps)"))
+        }
+    }
+
+    private func chat(_ configuration: Configuration) {
+        let session = ChatSession(configuration, isJSON: false, signals: signals, isPlain: true)
+        guard session.load() else { return }
+        _ = ChatPrompt(session, read: { [terminal] in terminal.readLine() }).run()
+        session.close()
+    }
+}
+
+/// The board's words in the language of this session. `say` is the terminal's here.
+private func board(_ phrase: Phrase) -> String { Board.say(phrase) }
+private func board(key: String) -> String { Board.say(key: key) }
