@@ -61,7 +61,15 @@ extension TextGenerator {
                 break
             }
             reorder(&caches, for: &next)
-            logits = stepBeams(next, caches: caches, position: prompt.count + length - 1)
+            let position = prompt.count + length - 1
+            if model.mustRecompute(from: position, to: position + 1) {
+                logits = next.map { beam in
+                    caches[beam.cache].truncate(to: 0)
+                    return computeBeamPrompt(prompt + beam.tokens, cache: caches[beam.cache])
+                }
+            } else {
+                logits = stepBeams(next, caches: caches, position: position)
+            }
             running = next
         }
         return report(finished.first?.tokens ?? [], prompt: prompt, options: options, stops: stops, isCancelled: isCancelled,
@@ -114,7 +122,7 @@ extension TextGenerator {
             let chunk = Array(rest.prefix(Self.promptChunk))
             rest = rest.dropFirst(chunk.count)
             let tape = Tape(backend: model.backend, isRecording: false)
-            let hidden = model.hidden(tape, tokens: chunk, layout: SequenceLayout(appending: chunk.count, to: cache))
+            let hidden = model.hidden(tape, tokens: chunk, layout: SequenceLayout(appending: chunk.count, to: cache), reach: prompt.count)
             if rest.isEmpty { logits = tape.tensor(model.logits(tape, hidden, rows: [Int32(chunk.count - 1)])).floats() }
         }
         return logits

@@ -46,7 +46,7 @@ public final class TextGenerator {
             text: "", tokenIDs: [], finishReason: .length, promptTokens: prompt.count, reusedTokens: reused, promptSeconds: 0,
             answerSeconds: 0)
         var output = OutputText(decoder: tokenizer.streamingDecoder(skipSpecialTokens: options.skipsSpecialTokens), stops: options.stopStrings)
-        guard var logits = computePrompt(prompt[reused...], onPiece: onPiece) else {
+        guard var logits = feed(prompt[reused...], onPiece: onPiece) else {
             result.finishReason = .cancelled
             return result
         }
@@ -74,7 +74,11 @@ public final class TextGenerator {
                 break
             }
             if result.tokenIDs.count >= limit { break }
-            logits = step([token])
+            guard let next = feed([token], onPiece: onPiece) else {
+                result.finishReason = .cancelled
+                break
+            }
+            logits = next
         }
         let rest = output.finish()
         if !rest.isEmpty { _ = onPiece(GeneratedPiece(text: rest, tokenID: nil)) }
@@ -93,6 +97,8 @@ public final class TextGenerator {
         if let cache, cache.capacity >= needed, adapterState == cachedAdapterState {
             var common = 0
             while common < min(cachedTokens.count, prompt.count - 1, cache.length), cachedTokens[common] == prompt[common] { common += 1 }
+            // Keys of a longer sequence may be turned otherwise than this prompt's own.
+            if model.mustRecompute(from: prompt.count, to: cachedTokens.count) { common = 0 }
             cache.truncate(to: common)
             cachedTokens.removeLast(cachedTokens.count - common)
             return common
@@ -107,24 +113,30 @@ public final class TextGenerator {
     /// Half as much again, so that the next turns of a chat still fit.
     private static func capacity(for needed: Int) -> Int { (needed + needed / 2 + 63) / 64 * 64 }
 
-    /// The logits after the last token of the prompt, or nil when the caller cancels.
-    private func computePrompt(_ tokens: ArraySlice<Int32>, onPiece: (GeneratedPiece) -> Bool) -> [Float]? {
+    /// The logits after the last of further tokens, or nil when the caller cancels.
+    private func feed(_ tokens: ArraySlice<Int32>, onPiece: (GeneratedPiece) -> Bool) -> [Float]? {
         var rest = tokens
+        let reach = cachedTokens.count + tokens.count
+        if let cache, model.mustRecompute(from: cachedTokens.count, to: reach) {
+            rest = cachedTokens[...] + rest
+            cache.truncate(to: 0)
+            cachedTokens = []
+        }
         var logits: [Float] = []
         while !rest.isEmpty {
             let chunk = Array(rest.prefix(Self.promptChunk))
             rest = rest.dropFirst(chunk.count)
-            logits = step(chunk)
+            logits = step(chunk, reach: reach)
             if !rest.isEmpty && !onPiece(GeneratedPiece(text: "", tokenID: nil)) { return nil }
         }
         return logits
     }
 
     /// Feeds tokens to the model and returns the logits after the last.
-    private func step(_ tokens: [Int32]) -> [Float] {
+    private func step(_ tokens: [Int32], reach: Int) -> [Float] {
         guard let cache else { return [] }
         let tape = Tape(backend: model.backend, isRecording: false)
-        let hidden = model.hidden(tape, tokens: tokens, layout: SequenceLayout(appending: tokens.count, to: cache))
+        let hidden = model.hidden(tape, tokens: tokens, layout: SequenceLayout(appending: tokens.count, to: cache), reach: reach)
         cachedTokens += tokens
         return tape.tensor(model.logits(tape, hidden, rows: [Int32(tokens.count - 1)])).floats()
     }

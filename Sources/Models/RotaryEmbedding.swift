@@ -20,8 +20,9 @@ final class RotaryEmbedding {
         self.maximumPositions = maximumPositions
     }
 
-    /// A table with at least `length` positions.
-    func table(length: Int) -> RotaryTable {
+    /// A table with at least `length` positions; one without values when it is only planned.
+    func table(length: Int, isPlanned: Bool = false) -> RotaryTable {
+        if isPlanned { return RotaryTable(plannedPositions: length, rotaryDimension: dimension, isInterleaved: spec.isInterleaved) }
         if let table, isUsable(for: length) { return table }
         let stretches = isStretched(length)
         let rows = stretches && isDynamic ? length : max(length, min(2 * length, maximumPositions))
@@ -44,7 +45,7 @@ final class RotaryEmbedding {
     }
 
     /// Whether this length has other frequencies than short ones.
-    private func isStretched(_ length: Int) -> Bool {
+    func isStretched(_ length: Int) -> Bool {
         switch spec.scaling {
         case .dynamic(_, let originalPositions), .longrope(_, _, _, let originalPositions): length > originalPositions
         case .none, .linear, .llama3, .yarn: false

@@ -6,13 +6,15 @@ extension Transformer {
     ///
     /// - Parameters:
     ///   - tokens: all sequences one after the other, as `layout` divides them.
+    ///   - reach: length of the whole sequence when `tokens` are only its next part, for rotations that depend on it.
     ///   - routers: collects what the routers of mixtures say, for `balanceLoss`.
     ///   - observe: is given the stream before the first block and after each, for inspection; recomputation should be off.
     /// - Returns: [tokens, hidden], f32. Feed it to `Tape.linearCrossEntropy` with `head`, or to `logits`.
     public func hidden(
-        _ tape: Tape, tokens: [Int32], layout: SequenceLayout, routers: RouterRecord? = nil, observe: ((Int, Value) -> Void)? = nil
+        _ tape: Tape, tokens: [Int32], layout: SequenceLayout, reach: Int = 0, routers: RouterRecord? = nil,
+        observe: ((Int, Value) -> Void)? = nil
     ) -> Value {
-        let tables = rotaryTables(length: Int(layout.positions.max() ?? 0) + 1)
+        let tables = rotaryTables(length: max(reach, Int(layout.positions.max() ?? 0) + 1))
         var stream = tape.embedding(embedding, tokens: tokens, scale: spec.embeddingScale, adapter: embeddingAdapter(on: embedding))
         if let positionEmbedding {
             stream = tape.add(

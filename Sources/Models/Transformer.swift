@@ -98,8 +98,20 @@ public final class Transformer: @unchecked Sendable {
     /// Tables that reach position `length - 1`; none where positions are not rotated.
     func rotaryTables(length: Int) -> RotaryTables? {
         guard spec.positions == .rotary else { return nil }
-        let table = rotary.table(length: length)
-        return RotaryTables(full: table, sliding: slidingRotary?.table(length: length) ?? table)
+        let isPlanned = backend.isPlanning
+        let table = rotary.table(length: length, isPlanned: isPlanned)
+        return RotaryTables(full: table, sliding: slidingRotary?.table(length: length, isPlanned: isPlanned) ?? table)
+    }
+
+    /// Whether keys that were computed in a sequence of `earlier` tokens are of no use once it has `length`: LongRoPE turns all
+    /// positions otherwise beyond the original ones. The answer is then the one of transformers without a cache; with one, its
+    /// version 5.6 means to start over there and loses the tokens before. With dynamic scaling it goes on with the keys that it
+    /// has, and so does this engine.
+    public func mustRecompute(from earlier: Int, to length: Int) -> Bool {
+        [rotary, slidingRotary].compactMap { $0 }.contains { rotary in
+            guard case .longrope = rotary.spec.scaling else { return false }
+            return earlier > 0 && !rotary.isStretched(earlier) && rotary.isStretched(length)
+        }
     }
 
     public func makeCache(capacity: Int, dtype: DType = .float32) -> KeyValueCache {

@@ -24,6 +24,22 @@ import Tokenizers
         #expect(found.tokenIDs == Fixtures.tokens(try Fixtures.json("expected.json")["llama"]?["adapterGreedy"]))
     }
 
+    /// Ten positions are the original ones, the prompt has five; the reference's tokens come without a cache.
+    @Test func aGenerationThatOutgrowsTheOriginalPositionsOfLongRoPEStartsOverAsTransformersDoes() throws {
+        let model = try Transformer.load(directory: FamilyTests.directory("phi3"), backend: backend, options: LoadOptions(dtype: .float32))
+        #expect(model.mustRecompute(from: 10, to: 11) && !model.mustRecompute(from: 9, to: 10) && !model.mustRecompute(from: 11, to: 12))
+        let generator = TextGenerator(model: model, tokenizer: try Tokenizer(directory: Fixtures.llama))
+        let expected = Fixtures.tokens(try FamilyTests.expected("phi3").values["greedy"])
+        let prompt: [Int32] = [0, 14, 7, 29, 32]
+        // The second time the cache is full of keys of the longer sequence.
+        for _ in 0..<2 { #expect(try generator.generate(prompt: prompt, options: endless(.greedy(maxNewTokens: 32))).tokenIDs == expected) }
+        let longer = prompt + expected[..<20]
+        #expect(try generator.generate(prompt: longer, options: endless(.greedy(maxNewTokens: 12))).tokenIDs == expected[20...].map { $0 })
+        var beams = endless(.greedy(maxNewTokens: 20))
+        beams.beams = 2
+        #expect(try generator.generate(prompt: prompt, options: beams).tokenIDs == Fixtures.tokens(try FamilyTests.expected("phi3").values["beams"]))
+    }
+
     @Test func repetitionPenaltyEqualsTransformers() throws {
         let expected = try Fixtures.json("expected.json")["llama"]?["repetitionPenalty"]
         var options = SamplingOptions.greedy(maxNewTokens: 32)

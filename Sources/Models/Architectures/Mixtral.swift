@@ -22,6 +22,10 @@ extension MixtureSpec {
         _ fields: ConfigurationFields, counted: String, defaultCount: Int, defaultPerToken: Int, width: Int, layers: Set<Int>
     ) throws(ModelError) {
         expertCount = try fields.integer(counted, default: defaultCount, atMost: 1 << 12)
+        // Far above every model that exists, and low enough for lists of all weights.
+        guard expertCount * layers.count <= 1 << 17 else {
+            throw fields.invalid(counted, "at most \((1 << 17) / layers.count) for \(layers.count) layers", .integer(Int64(expertCount)))
+        }
         expertsPerToken = try fields.integer("num_experts_per_tok", default: defaultPerToken, atMost: expertCount)
         intermediateSize = width
         normalisesWeights = try fields.flag("norm_topk_prob", default: false)

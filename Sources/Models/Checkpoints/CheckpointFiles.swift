@@ -36,13 +36,13 @@ enum CheckpointFiles: CaseIterable {
             switch self {
             case .safetensors:
                 let file = try SafetensorsFile(path: path)
-                return file.tensors.map { CheckpointReader.Location(owner: file, bytes: file.bytes($0), path: path, entry: $0) }
+                return file.tensors.map { CheckpointReader.Location(owner: file, mapping: file.mapping, bytes: file.bytes($0), path: path, entry: $0) }
             case .pickle:
                 let file = try TorchFile(path: path)
                 return file.tensors.map { tensor in
                     let bytes = file.bytes(tensor.entry)
                     guard let strides = tensor.strides else {
-                        return CheckpointReader.Location(owner: file, bytes: bytes, path: path, entry: tensor.entry)
+                        return CheckpointReader.Location(owner: file, mapping: file.mapping, bytes: bytes, path: path, entry: tensor.entry)
                     }
                     return Self.gathered(tensor.entry, bytes, strides: strides, path: path)
                 }
@@ -75,7 +75,7 @@ enum CheckpointFiles: CaseIterable {
         }
         let own = UnsafeRawBufferPointer(start: storage.address, count: count * width)
         return CheckpointReader.Location(
-            owner: storage, bytes: own, path: path,
+            owner: storage, mapping: nil, bytes: own, path: path,
             entry: TensorEntry(name: entry.name, dtype: entry.dtype, shape: entry.shape, byteRange: 0..<count * width))
     }
 }

@@ -8,6 +8,8 @@ final class CheckpointReader {
     struct Location {
         /// Keeps the bytes alive.
         let owner: AnyObject
+        /// The file that they lie in; nil when they had to be put in order first.
+        let mapping: MappedFile?
         let bytes: UnsafeRawBufferPointer
         /// The file to name in errors.
         let path: String

@@ -35,5 +35,11 @@ public struct RotaryTable: Sendable {
         self.init(cosines: cosines, sines: sines, isInterleaved: isInterleaved, rotaryDimension: 2 * half)
     }
 
+    /// A table of a shape alone, for plans.
+    public init(plannedPositions: Int, rotaryDimension: Int, isInterleaved: Bool) {
+        let empty = PlanningBackend.placeholder([plannedPositions, rotaryDimension / 2], .float32)
+        self.init(cosines: empty, sines: empty, isInterleaved: isInterleaved, rotaryDimension: rotaryDimension)
+    }
+
     public var positionCount: Int { cosines.rowCount }
 }
