@@ -9,6 +9,29 @@ void tb_cpu_relax(void) {
 #endif
 }
 
+static int limit = 9;
+
+static int detected_level(void) {
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return 0;
+    if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512dq")
+        || !__builtin_cpu_supports("avx512vl"))
+        return 1;
+    return __builtin_cpu_supports("avx512vnni") ? 3 : 2;
+#else
+    return 0;
+#endif
+}
+
+int tb_vector_level(void) {
+    static int known = -1;
+    if (known < 0) known = detected_level();
+    return known < limit ? known : limit;
+}
+
+void tb_limit_vector_level(int level) { limit = level; }
+
 const char *tb_instruction_set(void) {
 #if defined(__x86_64__)
     __builtin_cpu_init();

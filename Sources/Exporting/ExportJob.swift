@@ -69,6 +69,14 @@ public struct ExportJob {
         let type: DType? = settings.adapterDirectories.count > 1 ? .float32 : nil
         let model = try Transformer.load(directory: settings.modelDirectory, backend: backend, options: LoadOptions(dtype: type))
         for note in model.notes { log(.warning, note) }
+        if model.isQuantized {
+            guard settings.adapterDirectories.isEmpty else {
+                throw ExportError.unsupported(
+                    argument: "adapter_name_or_path", value: settings.adapterDirectories.joined(separator: ","),
+                    whatToDo: "\(settings.modelDirectory) is quantised, and an adapter cannot be merged into it: give the unquantised model.")
+            }
+            log(.info, "the quantised weights are written out in full")
+        }
         if !settings.adapterDirectories.isEmpty { try AdapterFile.load(settings.adapterDirectories, into: model) }
         for note in model.adapterNotes { log(.warning, note) }
         log(.info, "loaded \(settings.modelDirectory), \(NumberText.count(model.parameters.reduce(0) { $0 + $1.count })) parameters")

@@ -58,6 +58,8 @@ public struct ModelFolder: Sendable {
             case .float16: "float16"
             case .float32, .int32, .int64, .uint8: "float32"
             }
+        // Weights are written in full, whatever they were.
+        object.remove("quantization_config")
         object.set(object.contains("torch_dtype") && !object.contains("dtype") ? "torch_dtype" : "dtype", name)
         if tiesEmbeddings != spec.tiesEmbeddings || object.contains("tie_word_embeddings") {
             object.set("tie_word_embeddings", .bool(tiesEmbeddings))

@@ -21,7 +21,9 @@ public struct ModelSummary: Sendable, Equatable {
     public let embeddingCount: Int
     /// How the weights are stored.
     public let dtype: DType
-    /// Bytes of all weights as stored.
+    /// How its linear layers are quantised: "nf4", "4 bits in groups of 128"; nil for a full checkpoint.
+    public let quantization: String?
+    /// Bytes of all weights as they are kept.
     public let weightBytes: Int64
     /// Whether safetensors are there; without them only a model from scratch can be made.
     public let hasWeights: Bool
@@ -45,14 +47,24 @@ public struct ModelSummary: Sendable, Equatable {
         }
         var type = folder.declaredType ?? .float32
         var bytes = Int64(parameterCount * type.byteCount)
+        var quantization: String?
         if hasWeights {
             let reader = try CheckpointReader(&folder)
-            let stored = weights.compactMap { reader.tensors[$0.name]?.entry }
-            if let first = stored.first, let found = DType(first.dtype) { type = found }
-            bytes = stored.reduce(0) { $0 + Int64($1.byteRange.count) }
+            let formats = try StoredFormats(folder: folder, reader: reader)
+            bytes = 0
+            for weight in weights {
+                if let format = formats.format(weight) {
+                    quantization = quantization ?? format.name
+                    bytes += Int64(format.byteCount(weight.shape))
+                } else if let entry = reader.tensors[weight.name]?.entry {
+                    if bytes == 0, let found = DType(entry.dtype) { type = found }
+                    bytes += Int64(entry.byteRange.count)
+                }
+            }
         }
         dtype = type
         weightBytes = bytes
+        self.quantization = quantization
     }
 
     /// Trainable numbers of a LoRA adapter.

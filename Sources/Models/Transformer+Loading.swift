@@ -10,8 +10,11 @@ public struct LoadOptions: Sendable {
     public var trainsBase: Bool
     /// Replaces the checkpoint's own scaling of positions (`rope_scaling` on the command line).
     public var rotaryScaling: RotaryScaling?
+    /// Quantises the linear layers, each as it is read; embedding, head and norms stay as they are, as transformers leaves them.
+    public var quantizer: WeightQuantizer?
 
-    public init(dtype: DType? = nil, trainsBase: Bool = false, rotaryScaling: RotaryScaling? = nil) {
+    public init(dtype: DType? = nil, trainsBase: Bool = false, rotaryScaling: RotaryScaling? = nil, quantizer: WeightQuantizer? = nil) {
+        self.quantizer = quantizer
         self.dtype = dtype
         self.trainsBase = trainsBase
         self.rotaryScaling = rotaryScaling
@@ -24,13 +27,17 @@ extension Transformer {
         directory: String, backend: any Backend, options: LoadOptions = LoadOptions()
     ) throws(ModelError) -> Transformer {
         var folder = try ModelFolder(directory: directory)
-        try checkStorage(folder)
         if let scaling = options.rotaryScaling { folder.stretch(scaling) }
         let reader = try CheckpointReader(&folder)
+        let quantised = try QuantizedCheckpoint(folder)
         let head = folder.spec.headWeight(names: folder.definition.names)
-        let (embeddingSource, notes) = try settleTie(&folder, reader: reader, head: head)
-        try checkNames(folder, reader: reader, head: head, embeddingSource: embeddingSource)
+        var (embeddingSource, notes) = try settleTie(&folder, reader: reader, head: head)
+        try checkNames(folder, reader: reader, head: head, embeddingSource: embeddingSource, quantised: quantised)
+        if quantised != nil, options.quantizer != nil {
+            notes.append("The checkpoint is quantised already; quantization_bit changes nothing.")
+        }
         return try Transformer(folder: folder, backend: backend, notes: notes) { weight throws(ModelError) in
+            if let matrix = try quantised?.matrix(weight, reader) { return Parameter(name: weight.name, quantized: matrix) }
             let source = weight.role == .embedding ? embeddingSource : weight.name
             guard let location = reader.tensors[source] else {
                 throw .missingTensor(file: reader.mainFile, tensor: source, expected: weight.storedShape, also: 0)
@@ -42,6 +49,11 @@ extension Transformer {
                 throw .missingTensor(file: reader.mainFile, tensor: source, expected: weight.storedShape, also: 0)
             }
             let value = weight.isStoredTransposed ? stored.transposed() : stored
+            if let quantizer = options.quantizer, quantised == nil, weight.isQuantizable {
+                let matrix = quantizer.quantize(value, backend: backend)
+                (location.owner as? SafetensorsFile)?.mapping.forget(location.bytes)
+                return Parameter(name: weight.name, quantized: matrix)
+            }
             // A mapped file cannot be written to.
             let owned = options.trainsBase && value.storage.isBorrowed ? value.converted(to: value.dtype) : value
             return Parameter(name: weight.name, value: owned, requiresGradient: options.trainsBase)
@@ -73,14 +85,6 @@ extension Transformer {
         return made
     }
 
-    /// Quantised checkpoints hold other tensors under other names; better said so than as a missing tensor.
-    private static func checkStorage(_ folder: ModelFolder) throws(ModelError) {
-        guard let quantisation = try folder.fields.fields("quantization_config") else { return }
-        let method = try quantisation.text("quant_method") ?? "unknown"
-        throw .unsupported(
-            file: folder.fields.file, what: "a checkpoint quantised with \(method)", whatToDo: "Use the model's F32, F16 or BF16 checkpoint.")
-    }
-
     /// Decides which tensor the embedding is read from, as transformers does: a tied head that is also stored is used when the
     /// embedding is not, and unties the model when it differs.
     private static func settleTie(
@@ -103,12 +107,22 @@ extension Transformer {
     }
 
     private static func checkNames(
-        _ folder: ModelFolder, reader: CheckpointReader, head: WeightDescription, embeddingSource: String
+        _ folder: ModelFolder, reader: CheckpointReader, head: WeightDescription, embeddingSource: String, quantised: QuantizedCheckpoint?
     ) throws(ModelError) {
         let names = folder.definition.names
         let weights = folder.spec.weights(names: names)
         var expected = Set(weights.map { $0.role == .embedding ? embeddingSource : $0.name })
-        let missing = weights.filter { reader.tensors[$0.role == .embedding ? embeddingSource : $0.name] == nil }
+        var inParts: Set<String> = []
+        if let quantised {
+            for weight in weights {
+                guard let parts = quantised.names(weight, reader) else { continue }
+                expected.formUnion(parts)
+                inParts.insert(weight.name)
+            }
+        }
+        let missing = weights.filter {
+            reader.tensors[$0.role == .embedding ? embeddingSource : $0.name] == nil && !inParts.contains($0.name)
+        }
         if let first = missing.first {
             throw .missingTensor(file: reader.mainFile, tensor: first.name, expected: first.storedShape, also: missing.count - 1)
         }

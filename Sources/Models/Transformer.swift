@@ -20,6 +20,8 @@ public final class Transformer: @unchecked Sendable {
     public let head: Linear
     /// The base weights under the checkpoint's names, each once. Adapters are not among them.
     public internal(set) var parameters: [Parameter]
+    /// Whether any weight is kept in fewer bits than a floating number has; adapters can be trained on it and not merged into it.
+    public var isQuantized: Bool { parameters.contains { $0.quantized != nil } }
     /// Every linear layer but the head: what `lora_target: all` means.
     public let linears: [Linear]
     /// The configuration that it was built from, and the files beside it.
@@ -77,7 +79,7 @@ public final class Transformer: @unchecked Sendable {
         embeddingNorm = spec.hasEmbeddingNorm ? try parts.norm(.embeddingNorm) : nil
         finalNorm = try parts.norm(.finalNorm)
         head = Linear(
-            name: names.module(.head), weight: .dense(spec.tiesEmbeddings ? embedding : try parts.parameter(.head)),
+            name: names.module(.head), weight: WeightStore(spec.tiesEmbeddings ? embedding : try parts.parameter(.head)),
             outputTransform: spec.logits)
         var layers: [TransformerLayer] = []
         for index in 0..<spec.layerCount { layers.append(try TransformerLayer(spec, index, parts)) }

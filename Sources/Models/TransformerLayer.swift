@@ -143,7 +143,7 @@ struct WeightParts {
 
     func linear(_ role: WeightRole, _ layer: Int, expert: Int = 0) throws(ModelError) -> Linear {
         let module = names.module(role, layer: layer, expert: expert)
-        return Linear(name: module, weight: .dense(try parameter(role, layer, expert: expert)), bias: found[module + ".bias"])
+        return Linear(name: module, weight: WeightStore(try parameter(role, layer, expert: expert)), bias: found[module + ".bias"])
     }
 
     func feedForward(_ spec: ArchitectureSpec, _ layer: Int) throws(ModelError) -> TransformerLayer.FeedForward {

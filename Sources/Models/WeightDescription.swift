@@ -27,6 +27,8 @@ public struct WeightDescription: Sendable, Equatable {
     /// The shape in a checkpoint.
     public var storedShape: [Int] { isStoredTransposed ? shape.reversed() : shape }
     public var count: Int { shape.reduce(1, *) }
+    /// Whether `quantization_bit` is for it: linear layers but the head and what chooses experts.
+    public var isQuantizable: Bool { kind == .matrix && role.isPerLayer && role != .router && role != .sharedRouter }
 }
 
 extension ArchitectureSpec {

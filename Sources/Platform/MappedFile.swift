@@ -50,6 +50,14 @@ public final class MappedFile: @unchecked Sendable {
         if let start = bytes.baseAddress { madvise(UnsafeMutableRawPointer(mutating: start), bytes.count, MADV_WILLNEED) }
     }
 
+    /// Gives back the memory of the pages that lie wholly in `range`; the file's bytes come again when they are touched.
+    public func forget(_ range: UnsafeRawBufferPointer) {
+        guard let start = range.baseAddress else { return }
+        let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+        let first = (Int(bitPattern: start) + page - 1) / page * page, end = (Int(bitPattern: start) + range.count) / page * page
+        if end > first, let address = UnsafeMutableRawPointer(bitPattern: first) { madvise(address, end - first, MADV_DONTNEED) }
+    }
+
     /// How many bytes are in the page cache right now.
     public var residentBytes: Int {
         guard let start = bytes.baseAddress else { return 0 }

@@ -37,7 +37,7 @@ struct DecodeBenchmark {
             next = likeliest(model, [next], cache)
             seconds.append(Clock.monotonicSeconds() - before)
         }
-        let bytes = Double(model.parameters.reduce(0) { $0 + ($1 === model.embedding ? 0 : $1.value.byteCount) })
+        let bytes = Double(model.parameters.reduce(0) { $0 + ($1 === model.embedding ? 0 : $1.byteCount) })
         let perToken = Statistics.median(seconds)
         return JSONObject([
             ("case", "decode"), ("device", .string(backend.summary)), ("prompt_tokens", .integer(prompt)),

@@ -55,9 +55,11 @@ import Testing
         #expect(try errors(text) == [argument])
     }
 
-    @Test func quantisedBasesNeedAdaptersAndAreToCome() throws {
-        #expect(try errors(sound + "quantization_bit: 4\n") == ["quantization_bit"])
-        #expect(try errors(sound + "quantization_bit: 4\nfinetuning_type: full\n") == ["quantization_bit", "quantization_bit"])
+    @Test func quantisedBasesNeedAdapters() throws {
+        #expect(try errors(sound + "quantization_bit: 4\n") == [])
+        #expect(try errors(sound + "quantization_bit: 4\nfinetuning_type: full\n") == ["quantization_bit"])
+        #expect(try errors(sound + "quantization_bit: 5\n") == ["quantization_bit"])
+        #expect(try errors(sound + "quantization_bit: 4\nquantization_method: hqq\n") == ["quantization_method"])
     }
 
     @Test func fractionsOfStepsCountAsMultiplesToo() throws {

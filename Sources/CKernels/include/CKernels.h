@@ -134,8 +134,48 @@ typedef struct {
 void tb_gemm_block(long m, long n, long k, const float *a, long a_stride, const float *b, float *c, long c_stride, int accumulate,
                    tb_gemm_ahead ahead);
 
+// dequantize.c: weights of 2 to 8 bits. A kind below 100 is a GGUF block type's number.
+enum {
+    TB_Q4_0 = 2, TB_Q4_1 = 3, TB_Q5_0 = 6, TB_Q5_1 = 7, TB_Q8_0 = 8, TB_Q2_K = 10, TB_Q3_K = 11, TB_Q4_K = 12, TB_Q5_K = 13, TB_Q6_K = 14,
+    TB_TABLE4 = 100,   // 4-bit codes through a table of 16 numbers, times a scale for each `block` of the flattened weight; the high
+                       // nibble comes first (bitsandbytes' NF4 and FP4)
+    TB_ROW8 = 101,     // signed bytes times a scale for each row
+    TB_GROUPED = 102,  // scale (q - zero) with both for each group of columns (GPTQ, AWQ); the low bits come first
+};
+typedef struct {
+    int kind;
+    long rows, columns;
+    const uint8_t *codes;
+    long row_bytes;              // not for TB_TABLE4
+    const float *table;          // TABLE4: 16 numbers
+    const float *scales;         // TABLE4: one a block, or one for each scale_block of scale_codes; ROW8: rows; GROUPED: [rows][groups]
+    const uint8_t *scale_codes;  // TABLE4: each block's scale as scale_table[code] * scales[block / scale_block] + scale_offset, or null
+    const float *scale_table;    // 256 numbers
+    float scale_offset;
+    long scale_block;
+    long block;                  // elements of a block or columns of a group
+    long groups;
+    const uint16_t *zeros;       // GROUPED: [rows][groups]
+    const int32_t *group_of;     // GROUPED: each column's group where they are not in order, or null
+    int bits;                    // GROUPED: 2, 4 or 8
+} tb_quantized;
+// to[i] = w[row, first + i]
+void tb_dequantize(const tb_quantized *w, long row, long first, long count, float *to);
+void tb_widen_int8(const int8_t *from, float *to, float scale, long count);
+// Elements and bytes of a GGUF block type; 0 for others.
+int tb_block_layout(int kind, long *elements, long *bytes);
+
+// quantize.c: bitsandbytes' quantisers. `bounds` are the 15 borders between 16 ascending numbers, `order` their codes.
+void tb_quantize_table4(const float *from, long count, long block, const float *bounds, const uint8_t *order, uint8_t *codes, float *scales);
+void tb_quantize_table8(const float *from, long count, long block, const float *table, uint8_t *codes, float *scales);
+void tb_quantize_row8(const float *from, long columns, int8_t *codes, float *largest);
+
 // cpu.c
 void tb_cpu_relax(void);
+// 0 plain, 1 AVX2, 2 AVX-512, 3 with VNNI: what the kernels with hand-written vectors use.
+int tb_vector_level(void);
+// For tests: uses no more than this level; 9 gives all back.
+void tb_limit_vector_level(int level);
 const char *tb_instruction_set(void);
 
 #ifdef __cplusplus

@@ -54,14 +54,20 @@ extension ArgumentTable {
 
     static let quantization: [Argument] = rows(.quantization, modelCommands, [
         .optionalInteger("quantization_bit", nil, "Bits of a base quantised while loading (QLoRA): 4 or 8.")
-            .later("Quantised bases are not built yet; leave quantization_bit out.").between(2, 8),
+            .between(2, 8),
         .choice(
             "quantization_method", "bnb", ["bnb", "gptq", "awq", "aqlm", "quanto", "eetq", "hqq", "mxfp4", "fp8"],
             "Kind of quantisation while loading."
-        ).only(withSet: "quantization_bit"),
+        )
+        .later(
+            ["gptq", "awq", "aqlm", "quanto", "mxfp4", "fp8"],
+            "Only bnb quantises while loading; a GPTQ, AWQ or bitsandbytes checkpoint is recognised by its own config.json.")
+        .later(["eetq", "hqq"], "EETQ and HQQ need a GPU's kernels; bnb gives the same bits.")
+        .only(withSet: "quantization_bit"),
         .choice("quantization_type", "nf4", ["fp4", "nf4"], "Number format of 4-bit weights.").only(withSet: "quantization_bit"),
         .flag("double_quantization", true, "Quantise the scales of 4-bit weights too.").only(withSet: "quantization_bit"),
-        .optionalChoice("quantization_device_map", nil, ["auto"], "Spread a 4-bit model over devices.").only(withSet: "quantization_bit"),
+        .optionalChoice("quantization_device_map", nil, ["auto"], "Spread a 4-bit model over devices.")
+            .noEffect("There is one device.").only(withSet: "quantization_bit"),
     ])
 
     static let multimodal: [Argument] = rows(.multimodal, [.train, .chat, .evaluate, .export, .api], [

@@ -1,6 +1,7 @@
 /// What every job needs before it can work: a backend, a model with its adapters, a folder to write to.
 
 import Configuration
+import Generation
 import Models
 import Platform
 import Tensors
@@ -18,7 +19,8 @@ public enum EngineSetup {
     /// The model with its adapters: all but the last merged into the base, the last left on it.
     public static func model(_ configuration: Configuration, backend: any Backend) throws -> Transformer {
         let directory = try modelDirectory(configuration)
-        let model = try Transformer.load(directory: directory, backend: backend)
+        let model = try Transformer.load(
+            directory: directory, backend: backend, options: LoadOptions(quantizer: WeightQuantizer(configuration)))
         try AdapterFile.load(configuration[.adapterNameOrPath], into: model)
         return model
     }

@@ -46,6 +46,11 @@ public enum AdapterFile {
     public static func load(
         _ directories: [String], into model: Transformer, isTrainable: Bool = false, mergesAll: Bool = false
     ) throws(ModelError) {
+        if model.isQuantized, directories.count > 1 || mergesAll, let first = directories.first {
+            throw .unsupported(
+                file: first, what: "merging an adapter into a quantised base",
+                whatToDo: "Give one adapter, which then works beside the base, or use the unquantised model.")
+        }
         var notes: [String] = []
         for (index, directory) in directories.enumerated() {
             let isLast = index == directories.count - 1

@@ -151,12 +151,12 @@ extension Transformer {
     /// Bytes of the base weights, those beneath an adapter's own values included.
     public var baseBytes: Int64 {
         parameters.reduce(Int64(0)) { sum, parameter in
-            sum + Int64((overlays.first { $0.parameter === parameter }?.base ?? parameter.value).byteCount)
+            sum + Int64(overlays.first { $0.parameter === parameter }?.base.byteCount ?? parameter.byteCount)
         }
     }
 
     /// Bytes of what the adapter brings.
     public var adapterBytes: Int64 {
-        adapterParameters.reduce(Int64(0)) { $0 + Int64($1.value.byteCount) } + overlays.reduce(Int64(0)) { $0 + Int64($1.own.byteCount) }
+        adapterParameters.reduce(Int64(0)) { $0 + Int64($1.byteCount) } + overlays.reduce(Int64(0)) { $0 + Int64($1.own.byteCount) }
     }
 }

@@ -49,7 +49,7 @@ extension Transformer {
     /// LoRA gives `W + scale B A`, DoRA brings the rows of that to their lengths, OFT gives `W Rᵀ`.
     /// - Returns: [out, in] in memory of its own, unless nothing had to change; nil for a quantised weight.
     public func mergedWeight(of linear: Linear, dtype: DType? = nil) -> Tensor? {
-        guard let weight = linear.weight.parameter?.value else { return nil }
+        guard let weight = linear.weight.parameter?.value ?? linear.weight.quantized?.dequantized(as: dtype ?? .float32) else { return nil }
         guard linear.adapter != nil || linear.rotation != nil else {
             return weight.dtype == dtype ?? weight.dtype ? weight : weight.converted(to: dtype ?? weight.dtype)
         }
@@ -118,6 +118,9 @@ extension Transformer {
 
     /// A base parameter's value in a checkpoint, with the adapter in it or without.
     func writtenValue(of parameter: Parameter, linear: Linear?, merging: Bool, dtype: DType) -> Tensor? {
+        if let quantized = parameter.quantized, !merging || linear?.adapter == nil && linear?.rotation == nil {
+            return quantized.dequantized(as: dtype)
+        }
         var value = parameter.value
         if merging {
             if let linear, linear.adapter != nil || linear.rotation != nil { return mergedWeight(of: linear, dtype: dtype) }

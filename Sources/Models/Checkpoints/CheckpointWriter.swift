@@ -90,7 +90,7 @@ public struct CheckpointWriter {
     }
 
     private func configurationText() -> String {
-        let type = options.dtype ?? model.parameters.first?.value.dtype ?? .float32
+        let type = options.dtype ?? model.parameters.first?.dtype ?? .float32
         let isTied = model.spec.tiesEmbeddings && !(options.mergesAdapter && model.adapterSeparatesHead)
         let object = model.folder.configuration(dtype: type, tiesEmbeddings: isTied)
         return JSONValue.object(object).text(style: .indented(2)) + "\n"

@@ -11,7 +11,7 @@ struct StoredTensor {
     let parts: [Parameter]
     let isTransposed: Bool
 
-    var dtype: DType { parts.first?.value.dtype ?? .float32 }
+    var dtype: DType { parts.first?.dtype ?? .float32 }
 
     func bytes(_ type: DType?) -> Int64 { Int64(shape.reduce(1, *)) * Int64((type ?? dtype).byteCount) }
 

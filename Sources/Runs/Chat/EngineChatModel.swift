@@ -24,6 +24,7 @@ public enum EngineChat {
 final class EngineChatModel: ChatModel {
     private let directory: String
     private let threadCount: Int
+    private let quantizer: WeightQuantizer?
     private let transformer: Transformer
     /// As it lies in the folder; the template decides what ends a turn.
     private let plainTokenizer: Tokenizer
@@ -44,11 +45,13 @@ final class EngineChatModel: ChatModel {
         template = try Self.template(configuration, plainTokenizer)
         tokenizer = template.prepare(plainTokenizer).tokenizer
         report("Reading the weights of \(directory)")
-        transformer = try Transformer.load(directory: directory, backend: CPUBackend(threadCount: threadCount))
+        quantizer = WeightQuantizer(configuration)
+        transformer = try Transformer.load(
+            directory: directory, backend: CPUBackend(threadCount: threadCount), options: LoadOptions(quantizer: quantizer))
         generator = TextGenerator(model: transformer, tokenizer: tokenizer)
         info = ChatInfo(
             modelName: Path.relative(directory, to: FileSystem.currentDirectory), templateName: template.name,
-            contextLength: transformer.spec.maximumPositions, parameterCount: transformer.parameters.reduce(0) { $0 + $1.value.count })
+            contextLength: transformer.spec.maximumPositions, parameterCount: transformer.parameters.reduce(0) { $0 + $1.count })
         try take(configuration, report: report)
         info.loadSeconds = Clock.monotonicSeconds() - start
     }
@@ -58,6 +61,7 @@ final class EngineChatModel: ChatModel {
     init(_ held: HeldTraining, _ configuration: Configuration) throws {
         directory = held.configuration.text("model_name_or_path")
         threadCount = held.configuration[.threads]
+        quantizer = WeightQuantizer(held.configuration)
         plainTokenizer = held.tokenizer
         template = try Self.template(configuration, plainTokenizer)
         tokenizer = template.prepare(plainTokenizer).tokenizer
@@ -65,7 +69,7 @@ final class EngineChatModel: ChatModel {
         generator = TextGenerator(model: transformer, tokenizer: tokenizer)
         info = ChatInfo(
             modelName: Path.relative(directory, to: FileSystem.currentDirectory), templateName: template.name,
-            contextLength: transformer.spec.maximumPositions, parameterCount: transformer.parameters.reduce(0) { $0 + $1.value.count })
+            contextLength: transformer.spec.maximumPositions, parameterCount: transformer.parameters.reduce(0) { $0 + $1.count })
         if transformer.isAdapterEnabled {
             adapters = ["step \(held.step)"]
             info.adapterNames = adapters
@@ -79,6 +83,7 @@ final class EngineChatModel: ChatModel {
     /// Whether the loaded base serves the configuration.
     func canTake(_ configuration: Configuration) -> Bool {
         !isBaseChanged && configuration.text("model_name_or_path") == directory && configuration[.threads] == threadCount
+            && WeightQuantizer(configuration) == quantizer
     }
 
     /// Puts the configuration's adapters and template on the loaded base.

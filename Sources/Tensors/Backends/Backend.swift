@@ -33,6 +33,7 @@ public protocol Backend: OptimizerBackend, FamilyBackend, AdapterBackend {
     // Rows
     /// result[t] = scale * table[tokens[t]]
     func embedding(table: Tensor, tokens: Tensor, scale: Float, into result: Tensor)
+    func embedding(table: QuantizedMatrix, tokens: Tensor, scale: Float, into result: Tensor)
     /// Adds scale * gradient[t] to tableGradient[tokens[t]], in the order of t.
     func embeddingBackward(gradient: Tensor, tokens: Tensor, scale: Float, tableGradient: Tensor)
     /// result[i] = source[rows[i]]

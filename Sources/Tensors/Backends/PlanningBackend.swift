@@ -40,6 +40,7 @@ public final class PlanningBackend: Backend {
     public func dot(_ a: Tensor, _ b: Tensor) -> Double { 0 }
     public func dropout(_ source: Tensor, probability: Float, seed: UInt64, into result: Tensor) {}
     public func embedding(table: Tensor, tokens: Tensor, scale: Float, into result: Tensor) {}
+    public func embedding(table: QuantizedMatrix, tokens: Tensor, scale: Float, into result: Tensor) {}
     public func embeddingBackward(gradient: Tensor, tokens: Tensor, scale: Float, tableGradient: Tensor) {}
     public func selectRows(_ source: Tensor, rows: Tensor, into result: Tensor) {}
     public func scatterAddRows(_ gradient: Tensor, rows: Tensor, into result: Tensor) {}

@@ -10,7 +10,7 @@ extension CPUBackend {
         forEachChunk(of: weight.outputCount, size: rowsPerChunk(width)) { start, count in
             self.scratch.withFloats(width) { row in
                 for index in start..<start + count {
-                    self.widen(dense, from: index * width, count: width, into: row)
+                    dense.widen(from: index * width, count: width, into: row)
                     to[index] = Float(tb_sum_of_squares(row, width))
                 }
             }

@@ -130,7 +130,7 @@ extension CPUBackend {
         forEachChunk(of: weight.shape[0], size: rowsPerChunk(width)) { start, count in
             self.scratch.withFloats(width) { row in
                 for index in start..<start + count {
-                    self.widen(weight, from: index * width, count: width, into: row)
+                    weight.widen(from: index * width, count: width, into: row)
                     to[index] = 1 / max(Float(tb_sum_of_squares(row, width).squareRoot()), 1e-12)
                 }
             }

@@ -9,25 +9,24 @@ extension CPUBackend {
     public func linear(_ x: Tensor, weight: WeightStore, bias: Tensor?, low: MatrixView?, up: Tensor?, into result: Tensor) {
         switch weight {
         case .dense(let parameter):
-            denseLinear(x, weight: parameter.value, bias: bias.map(asFloats), low: low, up: up, into: result)
+            product(x, weight: .dense(parameter.value), bias: bias.map(asFloats), low: low, up: up, into: result)
+        case .quantized(let matrix):
+            product(x, weight: .quantized(matrix), bias: bias.map(asFloats), low: low, up: up, into: result)
         }
     }
 
-    private func denseLinear(_ x: Tensor, weight: Tensor, bias: Tensor?, low: MatrixView?, up: Tensor?, into result: Tensor) {
-        let rows = x.rowCount, inputs = weight.shape[1], outputs = weight.shape[0]
+    private func product(_ x: Tensor, weight: StoredMatrix, bias: Tensor?, low: MatrixView?, up: Tensor?, into result: Tensor) {
+        let rows = x.rowCount, inputs = weight.columnCount, outputs = weight.rowCount
         let from = x.floatPointer, to = result.floatPointer
         let isThin = rows <= CPUBackend.fewRows
         if !isThin, usesOwnProducts {
             var parts = [
-                PackedProduct.Part(
-                    depth: inputs, a: from, aStride: inputs, aIsTransposed: false, b: weight.address, bStride: inputs, bIsTransposed: false,
-                    bType: weight.dtype)
+                PackedProduct.Part(depth: inputs, a: from, aStride: inputs, aIsTransposed: false, b: weight, bIsTransposed: false)
             ]
             if let low, let up {
                 parts.append(
                     PackedProduct.Part(
-                        depth: low.columnCount, a: low.pointer, aStride: low.stride, aIsTransposed: false, b: up.address,
-                        bStride: low.columnCount, bIsTransposed: false, bType: up.dtype))
+                        depth: low.columnCount, a: low.pointer, aStride: low.stride, aIsTransposed: false, b: .dense(up), bIsTransposed: false))
             }
             PackedProduct(
                 rowCount: rows, columnCount: outputs, parts: parts, bias: bias.map { UnsafePointer($0.floatPointer) }, isAccumulating: false,
@@ -36,7 +35,7 @@ extension CPUBackend {
             return
         }
         let grid = PanelGrid(
-            rows: rows, columns: outputs, depth: inputs, isWidened: weight.dtype != .float32, isThin: isThin)
+            rows: rows, columns: outputs, depth: inputs, isWidened: weight.isWidened, isThin: isThin)
         threads.run(grid.count) { chunk in
             let panel = grid.panel(chunk)
             let corner = to + panel.firstRow * outputs + panel.firstColumn
@@ -61,27 +60,28 @@ extension CPUBackend {
     }
 
     private func thinLinear(
-        _ x: UnsafePointer<Float>, rows: Int, _ weight: Tensor, _ panel: PanelGrid.Panel, _ to: UnsafeMutablePointer<Float>, stride: Int
+        _ x: UnsafePointer<Float>, rows: Int, _ weight: StoredMatrix, _ panel: PanelGrid.Panel, _ to: UnsafeMutablePointer<Float>, stride: Int
     ) {
-        let inputs = weight.shape[1], first = panel.firstColumn * inputs
-        switch weight.dtype {
-        case .float32:
-            tb_gemv_f32(x, rows, inputs, weight.floatPointer + first, panel.columnCount, inputs, to, stride)
-        case .bfloat16:
-            tb_gemv_bf16(x, rows, inputs, weight.halfPointer + first, panel.columnCount, inputs, to, stride)
-        case .float16, .int32, .int64, .uint8:
-            withPanel(weight, rows: panel.firstColumn..<panel.firstColumn + panel.columnCount) { part in
-                tb_gemv_f32(x, rows, inputs, part, panel.columnCount, inputs, to, stride)
+        let inputs = weight.columnCount, first = panel.firstColumn * inputs
+        if case .dense(let tensor) = weight {
+            if tensor.dtype == .float32 {
+                return tb_gemv_f32(x, rows, inputs, tensor.floatPointer + first, panel.columnCount, inputs, to, stride)
             }
+            if tensor.dtype == .bfloat16 {
+                return tb_gemv_bf16(x, rows, inputs, tensor.halfPointer + first, panel.columnCount, inputs, to, stride)
+            }
+        }
+        withPanel(weight, rows: panel.firstColumn..<panel.firstColumn + panel.columnCount) { part in
+            tb_gemv_f32(x, rows, inputs, part, panel.columnCount, inputs, to, stride)
         }
     }
 
     /// Rows of a weight as f32: in place, or widened into scratch memory.
-    private func withPanel(_ weight: Tensor, rows: Range<Int>, _ body: (UnsafePointer<Float>) -> Void) {
-        let width = weight.shape[1]
-        if weight.dtype == .float32 { return body(weight.floatPointer + rows.lowerBound * width) }
+    private func withPanel(_ weight: StoredMatrix, rows: Range<Int>, _ body: (UnsafePointer<Float>) -> Void) {
+        let width = weight.columnCount
+        if case .dense(let tensor) = weight, tensor.dtype == .float32 { return body(tensor.floatPointer + rows.lowerBound * width) }
         scratch.withFloats(rows.count * width) { buffer in
-            self.widen(weight, from: rows.lowerBound * width, count: rows.count * width, into: buffer)
+            weight.widen(rows: rows, columns: 0..<width, into: buffer)
             body(buffer)
         }
     }
@@ -91,53 +91,50 @@ extension CPUBackend {
     ) {
         switch weight {
         case .dense(let parameter):
-            denseInputGradient(gradient, weight: parameter.value, lowGradient: lowGradient, down: down, into: result)
+            inputGradient(gradient, weight: .dense(parameter.value), lowGradient: lowGradient, down: down, into: result)
+        case .quantized(let matrix):
+            inputGradient(gradient, weight: .quantized(matrix), lowGradient: lowGradient, down: down, into: result)
         }
     }
 
-    private func denseInputGradient(
-        _ gradient: Tensor, weight: Tensor, lowGradient: MatrixView?, down: Tensor?, into result: GradientTarget
+    private func inputGradient(
+        _ gradient: Tensor, weight: StoredMatrix, lowGradient: MatrixView?, down: Tensor?, into result: GradientTarget
     ) {
-        let rows = gradient.rowCount, inputs = weight.shape[1], outputs = weight.shape[0]
+        let rows = gradient.rowCount, inputs = weight.columnCount, outputs = weight.rowCount
         let from = gradient.floatPointer, to = result.tensor.floatPointer
         let beta: Float = result.isAccumulating ? 1 : 0
-        let isWidened = weight.dtype != .float32
         if usesOwnProducts {
             var parts = [
-                PackedProduct.Part(
-                    depth: outputs, a: from, aStride: outputs, aIsTransposed: false, b: weight.address, bStride: inputs, bIsTransposed: true,
-                    bType: weight.dtype)
+                PackedProduct.Part(depth: outputs, a: from, aStride: outputs, aIsTransposed: false, b: weight, bIsTransposed: true)
             ]
             if let lowGradient, let down {
                 parts.append(
                     PackedProduct.Part(
                         depth: lowGradient.columnCount, a: lowGradient.pointer, aStride: lowGradient.stride, aIsTransposed: false,
-                        b: down.address, bStride: inputs, bIsTransposed: true, bType: down.dtype))
+                        b: .dense(down), bIsTransposed: true))
             }
             PackedProduct(
                 rowCount: rows, columnCount: inputs, parts: parts, bias: nil, isAccumulating: result.isAccumulating, c: to, cStride: inputs
             ).run(threads: threads, packing: packing, scratch: scratch)
             return
         }
-        let grid = PanelGrid(rows: rows, columns: inputs, depth: outputs, isWidened: isWidened, isThin: false)
+        let grid = PanelGrid(rows: rows, columns: inputs, depth: outputs, isWidened: weight.isWidened, isThin: false)
         threads.run(grid.count) { chunk in
             let panel = grid.panel(chunk)
             let corner = to + panel.firstRow * inputs + panel.firstColumn
             let d = from + panel.firstRow * outputs
-            if isWidened {
+            if case .dense(let tensor) = weight, tensor.dtype == .float32 {
+                sgemm(
+                    false, false, panel.rowCount, panel.columnCount, outputs, 1, d, outputs, tensor.floatPointer + panel.firstColumn,
+                    inputs, beta, corner, inputs)
+            } else {
                 self.scratch.withFloats(outputs * panel.columnCount) { buffer in
-                    for row in 0..<outputs {
-                        self.widen(
-                            weight, from: row * inputs + panel.firstColumn, count: panel.columnCount, into: buffer + row * panel.columnCount)
-                    }
+                    weight.widen(
+                        rows: 0..<outputs, columns: panel.firstColumn..<panel.firstColumn + panel.columnCount, into: buffer)
                     sgemm(
                         false, false, panel.rowCount, panel.columnCount, outputs, 1, d, outputs, buffer, panel.columnCount, beta,
                         corner, inputs)
                 }
-            } else {
-                sgemm(
-                    false, false, panel.rowCount, panel.columnCount, outputs, 1, d, outputs, weight.floatPointer + panel.firstColumn,
-                    inputs, beta, corner, inputs)
             }
             guard let lowGradient, let down else { return }
             sgemm(
@@ -152,7 +149,7 @@ extension CPUBackend {
         let d = gradient.floatPointer, from = x.floatPointer, to = result.tensor.floatPointer
         if usesOwnProducts {
             let part = PackedProduct.Part(
-                depth: rows, a: d, aStride: outputs, aIsTransposed: true, b: x.address, bStride: inputs, bIsTransposed: true, bType: .float32)
+                depth: rows, a: d, aStride: outputs, aIsTransposed: true, b: .dense(x), bIsTransposed: true)
             PackedProduct(
                 rowCount: outputs, columnCount: inputs, parts: [part], bias: nil, isAccumulating: result.isAccumulating, c: to,
                 cStride: inputs

@@ -3,12 +3,20 @@ import CKernels
 /// Rows: embeddings, selections, norms, rotations.
 extension CPUBackend {
     public func embedding(table: Tensor, tokens: Tensor, scale: Float, into result: Tensor) {
+        embedding(.dense(table), tokens, scale, result)
+    }
+
+    public func embedding(table: QuantizedMatrix, tokens: Tensor, scale: Float, into result: Tensor) {
+        embedding(.quantized(table), tokens, scale, result)
+    }
+
+    private func embedding(_ table: StoredMatrix, _ tokens: Tensor, _ scale: Float, _ result: Tensor) {
         let width = table.columnCount, indices = tokens.integerPointer, to = result.floatPointer
         forEachChunk(of: tokens.count, size: rowsPerChunk(width)) { start, count in
             for row in start..<start + count {
                 let token = Int(indices[row])
                 precondition(token >= 0 && token < table.rowCount, "token \(token) outside a vocabulary of \(table.rowCount)")
-                self.widen(table, from: token * width, count: width, into: to + row * width)
+                table.widen(rows: token..<token + 1, columns: 0..<width, into: to + row * width)
                 if scale != 1 { tb_scale(to + row * width, to + row * width, scale, width) }
             }
         }

@@ -80,7 +80,7 @@ public final class CPUBackend: Backend {
             return
         }
         if result.dtype == .float32 {
-            forEachChunk(of: source.count) { self.widen(source, from: $0, count: $1, into: result.floatPointer + $0) }
+            forEachChunk(of: source.count) { source.widen(from: $0, count: $1, into: result.floatPointer + $0) }
             return
         }
         if source.dtype == .float32 {
@@ -161,21 +161,11 @@ public final class CPUBackend: Backend {
         }
     }
 
-    /// Elements `start ..< start + count` of a floating tensor as f32.
-    func widen(_ source: Tensor, from start: Int, count: Int, into to: UnsafeMutablePointer<Float>) {
-        switch source.dtype {
-        case .float32: to.update(from: source.floatPointer + start, count: count)
-        case .bfloat16: tb_widen_bf16(source.halfPointer + start, to, count)
-        case .float16: tb_widen_f16(source.halfPointer + start, to, count)
-        case .int32, .int64, .uint8: preconditionFailure("a \(source.dtype) tensor where a floating one belongs")
-        }
-    }
-
     /// A small tensor's elements as f32: itself, or a widened copy.
     func asFloats(_ source: Tensor) -> Tensor {
         if source.dtype == .float32 { return source }
         let result = empty(source.shape, .float32)
-        widen(source, from: 0, count: source.count, into: result.floatPointer)
+        source.widen(from: 0, count: source.count, into: result.floatPointer)
         return result
     }
 }

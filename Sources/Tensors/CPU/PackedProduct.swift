@@ -12,18 +12,44 @@ struct PackedProduct {
         let a: UnsafePointer<Float>
         let aStride: Int
         let aIsTransposed: Bool
-        /// b's element (p, j) at j * stride + p, or p * stride + j when transposed. Elements of type `bType`.
-        let b: UnsafeRawPointer
-        let bStride: Int
+        /// b's element (p, j) is in row j and column p of this, or in row p and column j when transposed.
+        let b: StoredMatrix
         let bIsTransposed: Bool
-        let bType: DType
 
         fileprivate func a(row: Int, depth: Int) -> UnsafePointer<Float> {
             aIsTransposed ? a + depth * aStride + row : a + row * aStride + depth
         }
 
-        fileprivate func b(column: Int, depth: Int) -> UnsafeRawPointer {
-            b + (bIsTransposed ? depth * bStride + column : column * bStride + depth) * bType.byteCount
+        /// Packs some columns of b for a stretch of depth: panels of `tileColumns` columns, `panelStride` floats apart.
+        fileprivate func packB(
+            columns: Range<Int>, depth: Range<Int>, panelStride: Int, tileColumns: Int, into to: UnsafeMutablePointer<Float>,
+            strip: UnsafeMutablePointer<Float>
+        ) {
+            switch b {
+            case .dense(let tensor):
+                let stride = tensor.columnCount
+                let first = bIsTransposed ? depth.lowerBound * stride + columns.lowerBound : columns.lowerBound * stride + depth.lowerBound
+                tb_gemm_pack_columns(
+                    tensor.address + first * tensor.dtype.byteCount, tensor.dtype.kernelType, stride, bIsTransposed ? 1 : 0, columns.count,
+                    depth.count, panelStride, to)
+            case .quantized where bIsTransposed:
+                // A few rows of the weight at a time, so that the strip stays in the first-level cache.
+                let rows = max(1, PackedProduct.stripElements / columns.count)
+                for start in stride(from: depth.lowerBound, to: depth.upperBound, by: rows) {
+                    let count = min(rows, depth.upperBound - start)
+                    b.widen(rows: start..<start + count, columns: columns, into: strip)
+                    tb_gemm_pack_columns(
+                        strip, DType.float32.kernelType, columns.count, 1, columns.count, count, panelStride,
+                        to + (start - depth.lowerBound) * tileColumns)
+                }
+            case .quantized:
+                for (panel, start) in stride(from: columns.lowerBound, to: columns.upperBound, by: tileColumns).enumerated() {
+                    let count = min(tileColumns, columns.upperBound - start)
+                    b.widen(rows: start..<start + count, columns: depth, into: strip)
+                    tb_gemm_pack_columns(
+                        strip, DType.float32.kernelType, depth.count, 0, count, depth.count, panelStride, to + panel * panelStride)
+                }
+            }
         }
     }
 
@@ -43,6 +69,8 @@ struct PackedProduct {
 
     /// Terms of a sum that are added in registers before they go to c: a tile's share of a and b then fits the first-level cache.
     private static let depthPerBlock = 256
+    /// Numbers of a quantised weight that are made f32 at a time; no fewer than a tile's columns times `depthPerBlock`.
+    private static let stripElements = 1 << 13
     /// Rows of a packed at a time.
     private static let rowsPerRound = 1024
     /// Elements of a packed at a time: 16 MiB.
@@ -143,7 +171,9 @@ struct PackedProduct {
         }
         let panels = (columns.count + tileColumns - 1) / tileColumns
         let longest = PackedProduct.depthPerBlock + 64
-        scratch.withFloats(panels * tileColumns * longest) { buffer in
+        let strip = parts.contains { if case .quantized = $0.b { true } else { false } } ? PackedProduct.stripElements + columns.count : 0
+        scratch.withFloats(panels * tileColumns * longest + strip) { memory in
+            let buffer = memory + strip
             var a = packed
             for (index, block) in zip(blocks.indices, blocks) {
                 let depth = block.reduce(0) { $0 + $1.count }
@@ -151,9 +181,9 @@ struct PackedProduct {
                 var to = buffer
                 for stretch in block {
                     let part = parts[stretch.part]
-                    tb_gemm_pack_columns(
-                        part.b(column: columns.lowerBound, depth: stretch.start), part.bType.kernelType, part.bStride,
-                        part.bIsTransposed ? 1 : 0, columns.count, stretch.count, depth * tileColumns, to)
+                    part.packB(
+                        columns: columns, depth: stretch.start..<stretch.start + stretch.count, panelStride: depth * tileColumns,
+                        tileColumns: tileColumns, into: to, strip: memory)
                     to += stretch.count * tileColumns
                 }
                 tb_gemm_block(rowCount, columns.count, depth, a, tileStride, buffer, corner, cStride, isAdding ? 1 : 0, ahead)
@@ -165,11 +195,14 @@ struct PackedProduct {
 
     /// Where b's elements of a block lie, for the kernel to ask for them early.
     private func ahead(_ block: [Stretch], _ columns: Range<Int>?) -> tb_gemm_ahead {
-        guard let columns, let stretch = block.first else { return tb_gemm_ahead(from: nil, stride_bytes: 0, rows: 0, row_bytes: 0) }
-        let part = parts[stretch.part], size = part.bType.byteCount
+        guard let columns, let stretch = block.first, case .dense(let tensor) = parts[stretch.part].b else {
+            return tb_gemm_ahead(from: nil, stride_bytes: 0, rows: 0, row_bytes: 0)
+        }
+        let size = tensor.dtype.byteCount, isTransposed = parts[stretch.part].bIsTransposed
+        let row = isTransposed ? stretch.start : columns.lowerBound, column = isTransposed ? columns.lowerBound : stretch.start
         return tb_gemm_ahead(
-            from: part.b(column: columns.lowerBound, depth: stretch.start), stride_bytes: part.bStride * size,
-            rows: part.bIsTransposed ? stretch.count : columns.count, row_bytes: (part.bIsTransposed ? columns.count : stretch.count) * size)
+            from: tensor.address + (row * tensor.columnCount + column) * size, stride_bytes: tensor.columnCount * size,
+            rows: isTransposed ? stretch.count : columns.count, row_bytes: (isTransposed ? columns.count : stretch.count) * size)
     }
 
     /// How c is cut into chunks. The cut changes no result, so it may look at the number of threads: several chunks for each, to

@@ -2,30 +2,44 @@
 public enum WeightStore: Sendable {
     /// f32, bf16 or f16 elements, [out, in].
     case dense(Parameter)
+    /// Two to eight bits a number; gradients pass through it, and it has none of its own.
+    case quantized(QuantizedMatrix)
 
-    public var outputCount: Int {
+    /// As the parameter is kept.
+    public init(_ parameter: Parameter) {
+        self = parameter.quantized.map { .quantized($0) } ?? .dense(parameter)
+    }
+
+    private var shape: [Int] {
         switch self {
-        case .dense(let parameter): parameter.shape[0]
+        case .dense(let parameter): parameter.shape
+        case .quantized(let matrix): matrix.shape
         }
     }
 
-    public var inputCount: Int {
-        switch self {
-        case .dense(let parameter): parameter.shape[1]
-        }
-    }
+    public var outputCount: Int { shape[0] }
+    public var inputCount: Int { shape[1] }
 
     /// The parameter that can be trained, when there is one.
     public var parameter: Parameter? {
         switch self {
         case .dense(let parameter): parameter
+        case .quantized: nil
+        }
+    }
+
+    public var quantized: QuantizedMatrix? {
+        switch self {
+        case .dense: nil
+        case .quantized(let matrix): matrix
         }
     }
 
     /// Bytes that the weight occupies.
     public var byteCount: Int {
         switch self {
-        case .dense(let parameter): parameter.value.byteCount
+        case .dense(let parameter): parameter.byteCount
+        case .quantized(let matrix): matrix.byteCount
         }
     }
 }

@@ -4,7 +4,11 @@ extension Tape {
     public func embedding(_ table: Parameter, tokens: [Int32], scale: Float = 1) -> Value {
         let indices = backend.upload(tokens)
         let result = backend.empty([tokens.count, table.shape[1]], .float32)
-        backend.embedding(table: table.value, tokens: indices, scale: scale, into: result)
+        if let quantized = table.quantized {
+            backend.embedding(table: quantized, tokens: indices, scale: scale, into: result)
+        } else {
+            backend.embedding(table: table.value, tokens: indices, scale: scale, into: result)
+        }
         let value = newValue(result, requiresGradient: table.requiresGradient)
         if requiresGradient(value) {
             record(EmbeddingOperation(table: table, tokens: indices, scale: scale, result: value.id))

@@ -1,6 +1,7 @@
 /// The model of a run, made ready to be trained: loaded or drawn afresh, adapters stacked, its trainable part in memory of its own.
 
 import Configuration
+import Generation
 import Models
 import Platform
 import Tensors
@@ -15,6 +16,11 @@ public enum TrainableModel {
         switch settings.method {
         case .full:
             model = try loadBase(configuration, settings, backend, directory: checkpoint?.path)
+            guard !model.isQuantized else {
+                throw TrainingError.unsuitable(
+                    argument: "finetuning_type", value: "full",
+                    reason: "the base is quantised and can be trained with adapters only: use lora, or the unquantised model.")
+            }
         case .lora:
             model = try loadBase(configuration, settings, backend, directory: nil)
             try putAdapterOn(model, configuration, settings, checkpoint: checkpoint)
@@ -31,7 +37,7 @@ public enum TrainableModel {
         let isFull = settings.method == .full
         let model = try Transformer.planned(
             folder: ModelFolder(directory: settings.modelDirectory), backend: PlanningBackend(),
-            dtype: isFull ? settings.storedType : summary.dtype, trainsBase: isFull)
+            dtype: isFull ? settings.storedType : summary.dtype, trainsBase: isFull, quantizer: WeightQuantizer(configuration))
         if !isFull { try addFreshAdapter(to: model, configuration, settings) }
         model.recomputesBlocks = settings.recomputesBlocks
         return model
@@ -60,7 +66,7 @@ public enum TrainableModel {
         }
         let options = LoadOptions(
             dtype: settings.method == .full ? settings.storedType : nil, trainsBase: settings.method == .full,
-            rotaryScaling: try rotaryScaling(configuration, settings))
+            rotaryScaling: try rotaryScaling(configuration, settings), quantizer: WeightQuantizer(configuration))
         return try Transformer.load(directory: directory ?? settings.modelDirectory, backend: backend, options: options)
     }
 

@@ -48,7 +48,7 @@ struct RunPlanner {
             if let reference = stage.referenceModel {
                 sum += bytes(reference)
             } else if !model.hasAdapter {
-                sum += Int64(model.parameters.reduce(0) { $0 + $1.value.byteCount })
+                sum += Int64(model.parameters.reduce(0) { $0 + $1.byteCount })
             }
         }
         if settings.stage == .policyOptimisation, case .model(let directory, _) = stage.policy.scorer { sum += bytes(directory) }
@@ -57,7 +57,7 @@ struct RunPlanner {
 
     /// What a checkpoint takes on disk: the trained weights, both moments, and what surrounds them.
     private func checkpointBytes(_ model: Transformer, _ trainable: Int) -> Int64 {
-        let weights = Int64(model.trainableParameters.reduce(0) { $0 + $1.value.byteCount })
+        let weights = Int64(model.trainableParameters.reduce(0) { $0 + $1.byteCount })
         let moments = settings.savesOptimizer ? Int64(8 * trainable) : 0
         return weights + moments + (4 << 20)
     }

@@ -37,7 +37,7 @@ final class ReferenceModel {
     var residentBytes: Int64 {
         switch kind {
         case .adapterOff: 0
-        case .separate(let model): model.parameters.reduce(0) { $0 + Int64($1.value.byteCount) }
+        case .separate(let model): model.parameters.reduce(0) { $0 + Int64($1.byteCount) }
         }
     }
 }

@@ -50,7 +50,7 @@ enum InspectCommand {
         return [
             ("architecture", spec.className.isEmpty ? spec.modelType : "\(spec.className) (\(spec.modelType))"),
             ("parameters", NumberText.grouped(summary.parameterCount)),
-            ("stored as", "\(summary.dtype), \(NumberText.bytes(summary.weightBytes))"),
+            ("stored as", "\(summary.quantization.map { "\($0), the rest " } ?? "")\(summary.dtype), \(NumberText.bytes(summary.weightBytes))"),
             ("weights", summary.hasWeights ? "safetensors" : "none that can be read: only a model from scratch can be made"),
             ("layers", String(spec.layerCount)),
             ("hidden size", String(spec.hiddenSize)),
