@@ -1,6 +1,7 @@
 /// A terminal that nobody looks at.
 
 import Glibc
+import Platform
 import Terminal
 
 final class PseudoTerminal: @unchecked Sendable {
@@ -49,7 +50,7 @@ final class PseudoTerminal: @unchecked Sendable {
         for descriptor in 0...2 { posix_spawn_file_actions_addopen(&actions, Int32(descriptor), path, O_RDWR, 0) }
         var process = pid_t()
         let arguments: [UnsafeMutablePointer<CChar>?] = [strdup(executable), nil]
-        let environment: [UnsafeMutablePointer<CChar>?] = [strdup("TERM=xterm-256color"), strdup("LC_ALL=C.UTF-8"), strdup("HOME=/"), nil]
+        let environment: [UnsafeMutablePointer<CChar>?] = [strdup("TERM=xterm-256color"), strdup("LC_ALL=C.UTF-8"), strdup("HOME=/nonexistent"), nil]
         defer { for text in arguments + environment { free(text) } }
         let result = posix_spawn(&process, executable, &actions, &attributes, arguments, environment)
         guard result == 0 else { throw .cannotSpawn(executable, String(cString: strerror(result))) }
@@ -65,7 +66,8 @@ final class PseudoTerminal: @unchecked Sendable {
     func await(_ words: [String], seconds: Int32) -> Bool {
         var shown: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
-        while true {
+        let deadline = Clock.monotonicSeconds() + Double(seconds)
+        while Clock.monotonicSeconds() < deadline {
             var poll = pollfd(fd: screen, events: Int16(POLLIN), revents: 0)
             guard Glibc.poll(&poll, 1, seconds * 1_000) > 0 else { return false }
             let count = read(screen, &buffer, buffer.count)
@@ -73,6 +75,24 @@ final class PseudoTerminal: @unchecked Sendable {
             shown += buffer[0..<count]
             let text = String(decoding: shown, as: UTF8.self)
             if words.allSatisfy({ text.contains($0) }) { return true }
+        }
+        return false
+    }
+
+    /// Sends keys to the program.
+    func type(_ text: String) {
+        let bytes = Array(text.utf8)
+        _ = write(screen, bytes, bytes.count)
+    }
+
+    /// Reads and forgets for a while.
+    func settle(milliseconds: Int32) {
+        var left = milliseconds
+        var buffer = [UInt8](repeating: 0, count: 1 << 16)
+        while left > 0 {
+            var poll = pollfd(fd: screen, events: Int16(POLLIN), revents: 0)
+            if Glibc.poll(&poll, 1, 5) > 0 { _ = read(screen, &buffer, buffer.count) }
+            left -= 5
         }
     }
 

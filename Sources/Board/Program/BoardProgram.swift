@@ -3,8 +3,8 @@ import Terminal
 
 /// The board's event loop: inputs and results become actions, actions change the state, the state becomes frames.
 ///
-/// One thread does all of this. It sleeps in the back end until there is a key, a signal or a wake-up, draws at most 30 frames a
-/// second and only when something changed, and lets plots that only grew wait for a twentieth of one.
+/// One thread does all of this. It sleeps in the back end until there is a key, a signal or a wake-up, draws only when something
+/// changed, and lets plots that only grew wait for a twentieth of one.
 public final class BoardProgram {
     /// How the board was left.
     public enum Outcome: Sendable, Equatable {
@@ -37,7 +37,8 @@ public final class BoardProgram {
 
     private var lastPoll = 0.0
     private var isPollWaiting = false
-    private static let frameSeconds = 1.0 / 30
+    /// A key is answered at once; this only keeps a flood of events from drawing more than any screen shows.
+    private static let frameSeconds = 1.0 / 100
     private static let plotSeconds = 1.0 / 20
     private static let tickSeconds = 1.0
 

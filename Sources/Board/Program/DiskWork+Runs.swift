@@ -20,22 +20,25 @@ extension DiskWork {
     static func compare(_ directories: [String], _ queue: ActionQueue) {
         begin(queue) {
             do {
-                var configurations: [Configuration] = []
-                for directory in directories {
-                    configurations.append(try Configuration.load(file: RunDirectory(directory).argumentsPath, overrides: []))
+                // A run of another program may have left no arguments: then its results alone are compared.
+                let configurations = try directories.map { directory -> Configuration? in
+                    let path = RunDirectory(directory).argumentsPath
+                    return FileSystem.exists(path) ? try Configuration.load(file: path, overrides: []) : nil
                 }
                 let records = directories.map { RunRecord(directory: RunDirectory($0)) }
                 var rows = [
                     RunComparison.Row(name: "best loss", values: records.map { Words.optional($0.bestLoss) }),
                     RunComparison.Row(name: "last loss", values: records.map { Words.optional($0.lastLoss) }),
                     RunComparison.Row(name: "steps", values: records.map { String($0.step) }),
+                    RunComparison.Row(name: "epochs done", values: records.map { $0.epoch > 0 ? NumberText.fixed($0.epoch, digits: 2) : "-" }),
+                    RunComparison.Row(name: "tokens/s", values: records.map { $0.tokensPerSecond.map(Words.speed) ?? "-" }),
                 ].filter { row in row.values.contains { $0 != "-" } }
                 var equalCount = 0
                 for argument in ArgumentTable.all where !argument.isSecret {
-                    let values = configurations.map { $0.text(argument.name) }
-                    if Set(values).count > 1 {
-                        rows.append(RunComparison.Row(name: argument.name, values: values))
-                    } else if configurations[0].isChanged(argument.name) {
+                    let known = configurations.compactMap { $0?.text(argument.name) }
+                    if Set(known).count > 1 {
+                        rows.append(RunComparison.Row(name: argument.name, values: configurations.map { $0?.text(argument.name) ?? "?" }))
+                    } else if known.count > 1, configurations.contains(where: { $0?.isChanged(argument.name) == true }) {
                         equalCount += 1
                     }
                 }
@@ -83,23 +86,27 @@ extension DiskWork {
 
     /// Keeps the queue beside the runs that it is about, so that it is there when the board opens again.
     static func saveQueue(_ jobs: [QueuedRun], _ queue: ActionQueue) {
-        begin(queue) {
-            do {
-                if jobs.isEmpty {
-                    if FileSystem.exists(queuePath) { try FileSystem.remove(queuePath) }
-                    return []
-                }
-                let list = jobs.map { job in
-                    JSONValue.object(JSONObject([
-                        ("command", .string(job.tab.command.rawValue)), ("title", .string(job.title)), ("recipe", .string(job.recipe)),
-                    ]))
-                }
-                try prepareDirectory(of: queuePath)
-                try FileSystem.writeAtomically(queuePath, text: JSONValue.array(list).text(style: .indented(2)) + "\n")
-                return []
-            } catch {
-                return failure(error)
+        begin(queue) { storeQueue(jobs).map(failure) ?? [] }
+    }
+
+    /// - Returns: what went wrong, if anything did.
+    @discardableResult
+    static func storeQueue(_ jobs: [QueuedRun]) -> (any Error)? {
+        do {
+            if jobs.isEmpty {
+                if FileSystem.exists(queuePath) { try FileSystem.remove(queuePath) }
+                return nil
             }
+            let list = jobs.map { job in
+                JSONValue.object(JSONObject([
+                    ("command", .string(job.tab.command.rawValue)), ("title", .string(job.title)), ("recipe", .string(job.recipe)),
+                ]))
+            }
+            try prepareDirectory(of: queuePath)
+            try FileSystem.writeAtomically(queuePath, text: JSONValue.array(list).text(style: .indented(2)) + "\n")
+            return nil
+        } catch {
+            return error
         }
     }
 

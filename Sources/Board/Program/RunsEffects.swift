@@ -300,13 +300,36 @@ public final class RunsEffects: EffectHandler {
         follower = nil
     }
 
-    /// Waits for the job that goes on without a board.
+    /// Waits for the job that goes on without a board, and for those that wait in the queue behind it.
     public func waitForJobs() {
         while let handle = job {
             handle.wait()
-            _ = jobEvents(handle)
-            if job === handle { return }
+            let events = jobEvents(handle)
+            guard job === handle else { continue }
+            guard events.contains(.state(.finished)), startQueued() else { return }
         }
+    }
+
+    /// Starts the first job of the queue as it is kept on disk.
+    /// - Returns: false when there is none that can be started.
+    private func startQueued() -> Bool {
+        var jobs = DiskWork.loadQueue()
+        while !jobs.isEmpty {
+            let next = jobs.removeFirst()
+            DiskWork.storeQueue(jobs)
+            guard let configuration = try? Configuration.parse(next.recipe, name: next.title) else { continue }
+            let sequence: [PlannedJob] =
+                switch next.tab {
+                case .evaluate: JobSequence.evaluate(configuration)
+                case .export: [PlannedJob(kind: .export, configuration: configuration)]
+                case .train, .chat, .monitor: JobSequence.train(configuration)
+                }
+            guard let first = sequence.first, let handle = try? runner.start(first.kind, first.configuration, wake: {}) else { continue }
+            job = handle
+            waitingJobs = Array(sequence.dropFirst())
+            return true
+        }
+        return false
     }
 
     /// True while a job is at work.

@@ -18,6 +18,8 @@ public struct RunDigest: Sendable {
     public var directory: String
     public var origin: Origin
     public var state: JobState = .waiting
+    /// Whether a request left in the run's folder would be read: true for this program's runs only.
+    public var isControllable = true
     public var phase = ""
     /// Every phase so far, in order.
     public var phases: [String] = []

@@ -144,6 +144,7 @@ extension BoardState {
     func controlRefusal(_ what: String) -> String? {
         guard let run = steeredRun else { return say("There is no running job to \(say(key: what)).") }
         guard run.isActive else { return say("This run is over: \(say(key: run.state.word)).") }
+        if run.origin == .elsewhere, !run.isControllable { return say("This run is another program's: it can be watched, not steered.") }
         if (what == "pause" || what == "save"), run.kind != .train { return say("Only training can be asked to \(say(key: what)).") }
         return nil
     }

@@ -173,7 +173,7 @@ extension BoardState {
         let query = logPane.search.lowercased()
         var position = from - direction
         while indices.indices.contains(position) {
-            if records[indices[position]].text.lowercased().contains(query) {
+            if LogText.readable(records[indices[position]].text).lowercased().contains(query) {
                 logPane.match = position
                 let rows = layout.logRows
                 logPane.linesFromEnd = min(max(0, indices.count - 1 - position - rows / 2), max(0, indices.count - rows))

@@ -62,7 +62,7 @@ extension BoardState {
         case .picker(let picker): picker.kind.isFromDisk
         case .runs: true
         case .help, .palette, .dialog, .preview, .form, .prompt, .comparison, .queue, .editor, .jump, .dataset: false
-        case nil: focus == .runs || focus == .results
+        case nil: focus == .runs || focus == .results || (tab == .train || tab == .monitor) && layout.isWide
         }
     }
 

@@ -44,7 +44,7 @@ extension BoardState {
 
     mutating func scrollPreview(_ movement: Movement, page: Int) {
         guard case .preview(let preview) = overlays.last else { return }
-        let width = Layout(size: size).listPopup.width - 4
+        let width = layout.listPopup.width - 4
         let lines = CommandPreview.wrapped(forms[preview.tab], style: preview.style, shape: preview.shape, width: width)
         _ = changePreview { $0.scroll = movement.applied(to: $0.scroll, count: lines.count, page: page) }
     }

@@ -65,7 +65,6 @@ extension BoardState {
         if let reason = runRefusal() { return reason }
         let runs = comparedRuns
         guard runs.count >= 2 else { return say("Mark two runs with space; = shows where they differ.") }
-        if let run = runs.first(where: { $0.configurationPath == nil }) { return say("\(run.directory) has no training_args.yaml to compare.") }
         return nil
     }
 

@@ -81,7 +81,13 @@ extension BoardState {
     }
 
     mutating func show(_ run: RunDigest) -> [Effect] {
+        let isSame = openedRun?.directory == run.directory
         openedRun = run
+        if isSame {
+            // More of the same run has been read.
+            smoothSeries()
+            return []
+        }
         if !run.metrics.charts.contains(chart.metric) { chart.metric = .loss }
         if !run.metrics.covers(chart.axis) { chart.axis = .step }
         smoothSeries()

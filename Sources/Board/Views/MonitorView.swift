@@ -12,8 +12,14 @@ extension Painter {
         drawRunProgress(run, in: page.progress)
         if !page.configuration.isEmpty { drawRunFacts(run, in: page.configuration) }
         if !page.runs.isEmpty { drawRuns(in: page.runs, pane: .runs) }
-        if !page.chart.isEmpty { drawChart(run, in: page.chart) }
-        if !page.smallCharts.isEmpty { drawSmallCharts(run, in: page.smallCharts) }
+        if state.chart.isGrid, !page.smallCharts.isEmpty {
+            // The grid takes the place of the small charts as well.
+            let height = page.smallCharts.endY - page.chart.y
+            drawChart(run, in: Rect(x: page.chart.x, y: page.chart.y, width: page.chart.width, height: height))
+        } else {
+            if !page.chart.isEmpty { drawChart(run, in: page.chart) }
+            if !page.smallCharts.isEmpty { drawSmallCharts(run, in: page.smallCharts) }
+        }
         if !page.now.isEmpty { drawNow(run, in: page.now) }
         if !page.system.isEmpty { drawSystem(in: page.system) }
         if !page.log.isEmpty { drawLog(run, in: page.log) }
@@ -137,7 +143,7 @@ extension Painter {
 
     /// The run's plan and outcome, where there is room for a column of its own.
     private mutating func drawRunFacts(_ run: RunDigest, in rect: Rect) {
-        let inside = box(rect, title: say("Run"), note: run.origin == .elsewhere ? say("read-only: p S x work") : "")
+        let inside = box(rect, title: say("Run"), note: run.origin == .elsewhere ? (run.isControllable ? say("read-only: p S x work") : say("read-only")) : "")
         var lines: [(String, String)] = [(say("folder"), RunName.short(run.directory)), (say("state"), say(key: run.state.word))]
         if let plan = run.plan {
             lines += [
@@ -176,33 +182,81 @@ extension Painter {
         }
         let indices = state.shownLogIndices
         if indices.isEmpty {
-            text(run.log.records.isEmpty ? say("The log is empty so far.") : say("No line of this level."), in: inside.row(0), "ui.placeholder")
+            text(run.log.records.isEmpty ? logIsEmptyWords(run) : say("No line of this level."), in: inside.row(0), "ui.placeholder")
             return
         }
         let bottom = max(0, indices.count - pane.linesFromEnd)
-        let top = max(0, bottom - inside.height)
         let query = pane.search.lowercased()
-        for (row, position) in (top..<bottom).enumerated() {
-            drawLogLine(run.log.records[indices[position]], query: query, in: inside.row(row))
+        // From the last line upwards: long lines take several rows.
+        var position = bottom - 1
+        var free = inside.height
+        while position >= 0, free > 0 {
+            free -= drawLogLine(run.log.records[indices[position]], query: query, endingAt: free, in: inside)
+            position -= 1
+        }
+        let top = position + 1
+        // A short log stands at the top of its pane.
+        if free > 0 {
+            var row = 0
+            grid.fill(inside, style: theme.style("ui.text"))
+            for position in top..<bottom {
+                row += drawLogLine(run.log.records[indices[position]], query: query, startingAt: row, in: inside)
+            }
         }
         grid.scrollBar(
-            in: Rect(x: inside.endX, y: inside.y, width: 1, height: inside.height), first: top, visible: inside.height,
+            in: Rect(x: inside.endX, y: inside.y, width: 1, height: inside.height), first: top, visible: max(1, bottom - top),
             total: indices.count, theme: theme)
     }
 
-    private mutating func drawLogLine(_ record: LogRecord, query: String, in row: Rect) {
-        let timeWidth = text(Words.time(record.time, secondsFromUTC: state.secondsFromUTC), x: row.x, y: row.y, width: 8, "log.time")
-        let level: (String, String) =
+    private func logIsEmptyWords(_ run: RunDigest) -> String {
+        run.origin == .here || run.isControllable && run.origin == .elsewhere
+            ? say("The log is empty so far.") : say("There is no running_log.txt in the run's folder.")
+    }
+
+    /// The rows of a record: its words, wrapped beside the time.
+    private func logLines(_ record: LogRecord, width: Int) -> [String] {
+        let level: String =
             switch record.level {
-            case .debug: (say("debug") + " ", "log.debug")
-            case .info: ("", "log.info")
-            case .warning: (say("warning") + " ", "log.warning")
-            case .error: (say("error") + " ", "log.error")
-            case .output: (say("out") + " ", "log.output")
+            case .debug: say("debug") + " "
+            case .info: ""
+            case .warning: say("warning") + " "
+            case .error: say("error") + " "
+            case .output: say("out") + " "
             }
-        let x = row.x + timeWidth + 1
-        let words = level.0 + TextWidth.sanitize(record.text)
-        text(words, x: x, y: row.y, width: row.endX - x, level.1)
+        let words = level + TextWidth.sanitize(LogText.readable(record.text))
+        if TextWidth.width(of: words) <= width { return [words] }
+        return Array(TextWidth.wrap(words, to: max(8, width)).prefix(6))
+    }
+
+    private mutating func drawLogLine(_ record: LogRecord, query: String, endingAt end: Int, in area: Rect) -> Int {
+        let lines = logLines(record, width: area.width - 9)
+        let first = end - lines.count
+        for (index, line) in lines.enumerated() where first + index >= 0 {
+            drawLogRow(line, record, isFirst: index == 0, query: query, in: area.row(first + index))
+        }
+        return lines.count
+    }
+
+    private mutating func drawLogLine(_ record: LogRecord, query: String, startingAt start: Int, in area: Rect) -> Int {
+        let lines = logLines(record, width: area.width - 9)
+        for (index, line) in lines.enumerated() where start + index < area.height {
+            drawLogRow(line, record, isFirst: index == 0, query: query, in: area.row(start + index))
+        }
+        return lines.count
+    }
+
+    private mutating func drawLogRow(_ words: String, _ record: LogRecord, isFirst: Bool, query: String, in row: Rect) {
+        if isFirst { text(Words.time(record.time, secondsFromUTC: state.secondsFromUTC), x: row.x, y: row.y, width: 8, "log.time") }
+        let scope =
+            switch record.level {
+            case .debug: "log.debug"
+            case .info: "log.info"
+            case .warning: "log.warning"
+            case .error: "log.error"
+            case .output: "log.output"
+            }
+        let x = row.x + 9
+        text(words, x: x, y: row.y, width: row.endX - x, scope)
         guard !query.isEmpty, let match = words.lowercased().firstRange(of: query) else { return }
         let offset = words.lowercased().distance(from: words.lowercased().startIndex, to: match.lowerBound)
         let before = TextWidth.width(of: String(words.prefix(offset)))

@@ -28,8 +28,17 @@ struct GrowingFile {
     /// Lines longer than this are cut off: no log of ours has them, and a broken file must not fill the memory.
     private static let longestLine = 1 << 20
 
-    /// Reads on, at most about `limit` bytes.
+    /// Reads on, at most about `limit` bytes, and gives the lines as text.
     mutating func read(limit: Int = 4 << 20) -> Batch {
+        var lines: [String] = []
+        var batch = readLines(limit: limit) { lines.append(String(decoding: $0, as: UTF8.self)) }
+        batch.lines = lines
+        return batch
+    }
+
+    /// Reads on and hands over each line as bytes, without its end. A byte of value 0 or a line end follows each line in memory, so
+    /// that C functions stop there. The batch's own `lines` stay empty.
+    mutating func readLines(limit: Int = 4 << 20, _ line: (UnsafeRawBufferPointer) -> Void) -> Batch {
         var batch = Batch()
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { return batch }
@@ -45,12 +54,19 @@ struct GrowingFile {
         }
         let count = min(limit, Int(status.st_size - offset))
         guard count > 0 else { return batch }
-        var bytes = [UInt8](repeating: 0, count: count)
-        let readCount = pread(descriptor, &bytes, count, offset)
+        let kept = unfinished.count
+        var readCount = 0
+        // One byte more than there is to read: the 0 at the end.
+        let bytes = [UInt8](unsafeUninitializedCapacity: kept + count + 1) { buffer, initialized in
+            for index in 0..<kept { buffer[index] = unfinished[index] }
+            readCount = max(0, pread(descriptor, buffer.baseAddress?.advanced(by: kept), count, offset))
+            buffer[kept + readCount] = 0
+            initialized = kept + readCount + 1
+        }
         guard readCount > 0 else { return batch }
         offset += off_t(readCount)
         batch.hasMore = offset < status.st_size
-        take(bytes[..<readCount], into: &batch.lines)
+        bytes.withUnsafeBytes { take($0, count: kept + readCount, line) }
         return batch
     }
 
@@ -64,16 +80,15 @@ struct GrowingFile {
         }
     }
 
-    private mutating func take(_ bytes: ArraySlice<UInt8>, into lines: inout [String]) {
-        var start = bytes.startIndex
-        while let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) {
-            unfinished += bytes[start..<end]
-            if unfinished.last == UInt8(ascii: "\r") { unfinished.removeLast() }
-            lines.append(String(decoding: unfinished, as: UTF8.self))
-            unfinished.removeAll(keepingCapacity: true)
+    private mutating func take(_ bytes: UnsafeRawBufferPointer, count: Int, _ line: (UnsafeRawBufferPointer) -> Void) {
+        guard let base = bytes.baseAddress else { return }
+        var start = 0
+        while start < count, let found = memchr(base + start, Int32(UInt8(ascii: "\n")), count - start) {
+            let end = UnsafeRawPointer(found) - base
+            let last = end > start && bytes[end - 1] == UInt8(ascii: "\r") ? end - 1 : end
+            line(UnsafeRawBufferPointer(rebasing: bytes[start..<last]))
             start = end + 1
         }
-        let room = Self.longestLine - unfinished.count
-        if room > 0 { unfinished += bytes[start...].prefix(room) }
+        unfinished = Array(bytes[start..<min(count, start + Self.longestLine)])
     }
 }

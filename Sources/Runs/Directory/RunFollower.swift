@@ -24,6 +24,9 @@ public final class RunFollower {
     private var lastStatus: RunStatus?
     private var lastStep: StepMetrics?
     private let cache = TrainerLogCache()
+    /// Whether there is a trainer_log.jsonl; without one the history in trainer_state.json has the numbers.
+    private var hasLog = false
+    private var readHistory = ""
 
     /// Of a long running log only the end is read at first.
     private static let logTailBytes = 256 * 1024
@@ -46,6 +49,9 @@ public final class RunFollower {
         var update = RunUpdate()
         readLog(&update)
         readTrainerLog(&update)
+        if !hasLog { readTrainerState(&update) }
+        // The small files belong to the end of the log: while there is more of that, they wait.
+        guard !update.hasMore else { return update }
         readState(&update)
         readCheckpoints(&update)
         return update
@@ -59,18 +65,36 @@ public final class RunFollower {
     }
 
     private func readTrainerLog(_ update: inout RunUpdate) {
-        let batch = trainerLog.read()
+        var events: [JobEvent] = []
+        let batch = trainerLog.readLines { line in
+            if let event = TrainerLogScanner.event(line) { events.append(event) }
+        }
+        if !events.isEmpty { hasLog = true }
         update.startedOver = batch.startedOver
         if batch.startedOver {
             knownCheckpoints = []
             lastStep = nil
         }
-        for line in batch.lines {
-            guard let event = TrainerLog.event(line: line) else { continue }
-            if case .step(let metrics) = event { lastStep = metrics }
-            update.events.append(event)
+        for event in events.reversed() {
+            guard case .step(let metrics) = event else { continue }
+            lastStep = metrics
+            break
         }
+        update.events += events
         update.hasMore = update.hasMore || batch.hasMore
+    }
+
+    /// A run of the plain Hugging Face Trainer: its history stands in trainer_state.json, of the run or of its newest checkpoint.
+    private func readTrainerState(_ update: inout RunUpdate) {
+        let own = directory.trainerStatePath
+        let newest = CheckpointCatalog.checkpoints(in: directory.path).last.map { Path.join($0.path, "trainer_state.json") }
+        guard let path = FileSystem.exists(own) ? own : newest, let identity = FileSystem.identity(path), identity != readHistory else { return }
+        let events = TrainerHistory.events(path: path)
+        guard !events.isEmpty else { return }
+        update.startedOver = !readHistory.isEmpty
+        readHistory = identity
+        if case .step(let metrics)? = events.last(where: { if case .step = $0 { true } else { false } }) { lastStep = metrics }
+        update.events += events
     }
 
     /// The run's own state.json is newer than its last logged line: it gives the ticks between two of them.

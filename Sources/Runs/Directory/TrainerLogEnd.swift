@@ -2,6 +2,7 @@
 
 import Events
 import Formats
+import Glibc
 import Platform
 
 /// The newest step and the best evaluation of a trainer_log.jsonl.
@@ -13,25 +14,40 @@ struct TrainerLogEnd: Sendable {
 
     /// Evaluations are looked for in this much of the file's end; only their lines are parsed.
     private static let searchedBytes = 8 << 20
-    private static let evaluationMark = Array("\"eval_loss\"".utf8)
+    private static let evaluationMark: StaticString = "\"eval_loss\""
 
     init(path: String) {
         guard let time = FileSystem.modificationTime(path) else { return }
         modificationTime = time
         var file = GrowingFile(path: path, tailBytes: Self.searchedBytes)
-        let lines = file.read(limit: Self.searchedBytes + 1).lines
-        for line in lines.reversed() where lastStep == nil || lastLoss == nil {
-            guard case .step(let metrics)? = TrainerLog.event(line: line) else { continue }
+        // The last lines are parsed; of the others only those that hold an evaluation.
+        var last: [[UInt8]] = []
+        var best: Double?
+        _ = file.readLines(limit: Self.searchedBytes + 1) { line in
+            if last.count == 64 { last.removeFirst(32) }
+            last.append(Array(line))
+            if Self.holdsEvaluation(line), case .evaluation(let metrics)? = TrainerLogScanner.event(line), let loss = metrics.loss, loss.isFinite {
+                best = min(best ?? loss, loss)
+            }
+        }
+        bestEvaluationLoss = best
+        for line in last.reversed() where lastStep == nil || lastLoss == nil {
+            guard case .step(let metrics)? = TrainerLog.event(line: String(decoding: line, as: UTF8.self)) else { continue }
             if lastStep == nil { lastStep = metrics }
             lastLoss = metrics.loss
         }
-        for line in lines where Self.holdsEvaluation(line) {
-            guard case .evaluation(let metrics)? = TrainerLog.event(line: line), let loss = metrics.loss, loss.isFinite else { continue }
-            bestEvaluationLoss = min(bestEvaluationLoss ?? loss, loss)
-        }
     }
 
-    private static func holdsEvaluation(_ line: String) -> Bool { line.utf8.contains(evaluationMark) }
+    private static func holdsEvaluation(_ line: UnsafeRawBufferPointer) -> Bool {
+        guard let base = line.baseAddress else { return false }
+        let count = evaluationMark.utf8CodeUnitCount
+        var start = 0
+        while start + count <= line.count, let found = memchr(base + start, Int32(UInt8(ascii: "\"")), line.count - start - count + 1) {
+            if memcmp(found, evaluationMark.utf8Start, count) == 0 { return true }
+            start = UnsafeRawPointer(found) - base + 1
+        }
+        return false
+    }
 }
 
 /// Remembers what was read of each log as long as its file stays the same, so that a list of runs can be refreshed often.

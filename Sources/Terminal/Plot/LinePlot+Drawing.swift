@@ -233,8 +233,9 @@ extension LinePlot {
     private func drawReadings(into grid: inout CellGrid, _ area: Rect, _ theme: Theme) {
         guard let first = readings().first else { return }
         var lines: [(text: String, style: Style)] = [(xLabel + " " + PlotAxis.reading(first.x), theme.style("plot.cursor"))]
-        for (reading, style) in zip(readings(), seriesStyles(theme)) {
-            var text = reading.name + " " + PlotAxis.reading(reading.value)
+        for (one, style) in zip(series, seriesStyles(theme)) {
+            guard let reading = reading(of: one) else { continue }
+            var text = one.name + " " + PlotAxis.reading(reading.y)
             if let smoothed = reading.smoothed { text += "  ema " + PlotAxis.reading(smoothed) }
             lines.append((text, style))
         }

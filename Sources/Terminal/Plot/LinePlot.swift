@@ -122,9 +122,15 @@ public struct LinePlot: Sendable {
 
     /// What the cursor reads: for each series the value nearest to it.
     public func readings() -> [(name: String, x: Double, value: Double, smoothed: Double?)] {
-        guard let cursor = view.cursor else { return [] }
-        return series.compactMap { one in
-            one.nearest(to: cursor).map { (name: one.name, x: $0.x, value: $0.y, smoothed: $0.smoothed) }
+        series.compactMap { one in
+            reading(of: one).map { (name: one.name, x: $0.x, value: $0.y, smoothed: $0.smoothed) }
         }
+    }
+
+    /// What the cursor reads of one series. A run that is laid under this one has nothing to say where it has ended.
+    func reading(of one: PlotSeries) -> (x: Double, y: Double, smoothed: Double?)? {
+        guard let cursor = view.cursor else { return nil }
+        if one.kind == .overlay, let first = one.xs.first, let last = one.xs.last, cursor < first || cursor > last { return nil }
+        return one.nearest(to: cursor)
     }
 }

@@ -37,7 +37,11 @@ struct MinMaxPyramid: Equatable, Sendable {
         repeat {
             index /= MinMaxPyramid.branching
             if level == levels.count { levels.append([]) }
-            if index == levels[level].count {
+            if index < levels[level].count {
+                // What a stretch covers already, everything above it covers too.
+                let known = levels[level][index]
+                if !(value < known.low) && !(value > known.high) || !value.isFinite { return }
+            } else {
                 var bounds = Bounds()
                 // A level begun late covers what stood below it before.
                 if index == 0, level > 0 { for below in levels[level - 1] { bounds.take(below) } }

@@ -1,0 +1,135 @@
+import Configuration
+import Events
+import Terminal
+import Testing
+
+@testable import Board
+
+/// The Monitor's charts, the runs list and its popups, and the preview, as pictures.
+@Suite struct MonitorFrameTests {
+    private func eachSize(_ body: (inout BoardState) -> String) {
+        for size in GoldenFrames.sizes {
+            var state = BoardFixture.state(columns: size.columns, rows: size.rows)
+            let name = body(&state)
+            state.status = nil
+            GoldenFrames.check(state, name)
+        }
+    }
+
+    private static func run(_ directory: String, worseBy offset: Double = 0) -> RunDigest {
+        var run = RunDigest(kind: .train, title: "quickstart", directory: directory, origin: .finished)
+        let events = BoardFixture.trainingEvents(steps: 60, of: 60).map { event -> JobEvent in
+            guard case .step(var step) = event else { return event }
+            step.loss = step.step == 45 ? .nan : step.loss.map { $0 + offset }
+            step.extra = ["rewards/accuracies": Double(step.step % 7) / 7, "rewards/margins": Double(step.step) / 60]
+            return .step(step)
+        }
+        run.apply(events + [.state(.finished)])
+        return run
+    }
+
+    private func open(_ state: inout BoardState) {
+        state.press("5")
+        _ = update(&state, .runOpened(Self.run("saves/demo-model/lora/quickstart")))
+    }
+
+    @Test func `a grid of every metric`() {
+        eachSize { state in
+            open(&state)
+            state.press("v m")
+            return "monitor-grid"
+        }
+    }
+
+    @Test func `another run under the loss, over tokens, with a value that is no number`() {
+        eachSize { state in
+            open(&state)
+            _ = update(&state, .overlayLoaded(directory: "saves/demo-model/full/sft", Self.run("", worseBy: 0.4).metrics))
+            state.press("a a i left left")
+            return "monitor-overlay"
+        }
+    }
+
+    @Test func `the list of runs with marks, an order and a filter`() {
+        eachSize { state in
+            state.press("5 space s /")
+            state.type("demo")
+            return "runs-marked"
+        }
+    }
+
+    private static let comparison = RunComparison(
+        directories: ["saves/demo-model/lora/quickstart", "saves/demo-model/full/sft"],
+        rows: [
+            .init(name: "best loss", values: ["0.4312", "1.204"]), .init(name: "steps", values: ["42", "17"]),
+            .init(name: "finetuning_type", values: ["lora", "full"]), .init(name: "learning_rate", values: ["0.001", "5e-05"]),
+            .init(name: "output_dir", values: ["saves/demo-model/lora/quickstart", "saves/demo-model/full/sft"]),
+        ], equalCount: 11)
+
+    @Test func `where two runs differ`() {
+        eachSize { state in
+            state.press("5")
+            _ = update(&state, .runsCompared(Self.comparison))
+            return "runs-compared"
+        }
+    }
+
+    @Test func `the queue`() {
+        eachSize { state in
+            state.queue = [
+                QueuedRun(tab: .train, title: "Train demo-model/lora/second", recipe: "lora_rank: 4\n"),
+                QueuedRun(tab: .export, title: "Export demo-model/merged", recipe: "export_dir: saves/demo-model/merged\n"),
+            ]
+            state.press("B down")
+            return "queue"
+        }
+    }
+
+    @Test(arguments: [LaunchStyle.factory, .slurm]) func `the preview for others`(style: LaunchStyle) {
+        eachSize { state in
+            state.press("v")
+            while case .preview(let preview) = state.overlays.last, preview.style != style { state.press("a") }
+            return "preview-\(style.rawValue)"
+        }
+    }
+
+    @Test func `the picker of models`() {
+        eachSize { state in
+            state.forms.train.reveal("model_name_or_path")
+            state.press("enter")
+            state.type("qwen3-0.6")
+            return "picker-models"
+        }
+    }
+
+    /// Text and styles, so that what colour says is said without it as well.
+    @Test(arguments: [ColorDepth.mono, .ansi16, .indexed256]) func `styles at every depth of colour`(depth: ColorDepth) {
+        let name = depth == .mono ? "mono" : depth == .ansi16 ? "ansi16" : "indexed256"
+        for screen in ["grid", "compared", "marked"] {
+            var state = BoardFixture.state(columns: 80, rows: 24)
+            switch screen {
+            case "grid":
+                open(&state)
+                state.press("v")
+            case "compared":
+                state.press("5")
+                _ = update(&state, .runsCompared(Self.comparison))
+            default: state.press("5 space")
+            }
+            state.status = nil
+            GoldenFrames.checkStyles(state, "styles-\(screen)-\(name)", theme: .dark(depth: depth))
+        }
+    }
+
+    /// Every size from the smallest on is drawn without a line that is too long.
+    @Test func `nothing breaks between 60x16 and 300x80`() {
+        for (columns, rows) in [(60, 16), (61, 17), (79, 20), (100, 24), (139, 29), (140, 30), (200, 60), (300, 80)] {
+            var state = BoardFixture.state(columns: columns, rows: rows)
+            open(&state)
+            for keys in ["", "v", "v R", "esc tab", "B", "esc 1 v", "esc"] {
+                state.press(keys)
+                for line in GoldenFrames.lines(state) { #expect(TextWidth.width(of: line) <= columns, "\(columns)x\(rows) after \(keys): \(line)") }
+            }
+        }
+    }
+}

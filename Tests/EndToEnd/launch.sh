@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# The preview for other launchers, from the board and from the command line; the editor and the history of a field.
+#   bash Tests/EndToEnd/launch.sh PROGRAM
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+program=$(realpath "${1:-.build/release/tuneboard}")
+export LC_ALL=C.UTF-8
+. Tests/EndToEnd/terminal.bash
+printf 'Previews, the editor, earlier values\n'
+
+work=$(mktemp -d)
+trap 'close_terminal; rm -rf "$work"' EXIT
+mkdir -p "$work/saves"
+cp -r recipes themes "$work/"
+cp -r saves/demo-model "$work/saves/"
+
+# By command
+"$program" train recipes/quickstart.yaml --preview slurm --machines 4 --gpus 2 >"$work/slurm.sh"
+expect "a Slurm script for four machines" grep -q '^#SBATCH --nodes=4$' "$work/slurm.sh"
+expect "that a shell can read" bash -n "$work/slurm.sh"
+expect "LLaMA-Factory's own command" grep -q '^llamafactory-cli train --do_train True ' <("$program" train recipes/quickstart.yaml --preview llamafactory)
+"$program" train recipes/quickstart.yaml --preview nonsense >/dev/null 2>"$work/problem"
+expect "an unknown style is a mistake in usage" [ $? -eq 2 ]
+expect "and the styles are named" grep -q 'torchrun-zero3' "$work/problem"
+
+# An editor that changes one line.
+printf '#!/bin/sh\nsed -i "s/^lora_rank: .*/lora_rank: 4/; s/^learning_rate: .*/learning_rate: fast/" "$1"\n' >"$work/change"
+printf '#!/bin/sh\nsed -i "s/^learning_rate: .*/learning_rate: 0.002/" "$1"\n' >"$work/mend"
+printf '#!/bin/sh\n[ -e "%s/tried" ] && exec "%s/mend" "$1"\ntouch "%s/tried"\nexec "%s/change" "$1"\n' "$work" "$work" "$work" "$work" >"$work/editor"
+chmod +x "$work"/{change,mend,editor}
+
+open_board() {
+    open_terminal 100 30 "cd '$work' && env XDG_STATE_HOME='$work/state' EDITOR='$work/editor' '$program'; echo left with \$?; exec cat"
+    tmux -L "$tmux_socket" set-option -s set-clipboard on
+    await 'ready: F5 starts'
+}
+open_board
+press v
+await 'a style'
+press a a a a a a
+expect "the preview walks through the styles" await 'ZeRO-3  2 x 8 GPUs'
+press + '>'
+expect "machines and GPUs are changed by keys" await 'ZeRO-3  3 x 16 GPUs'
+press Y
+await 'Write it to'
+press Enter
+expect "it is written to a file" await 'Wrote quickstart.sh'
+expect "that starts torchrun" grep -q 'torchrun' "$work/quickstart.sh"
+press v a a a a a a Y Enter
+expect "a file that is there is not lost" await 'Replace the file'
+press c
+await_gone 'Replace the file'
+press y
+await 'opied'
+expect "it is copied through the terminal" bash -c "tmux -L '$tmux_socket' show-buffer | grep -q 'deepspeed: launch/quickstart.zero3.json'"
+press q
+
+press C-e
+expect "mistakes made in the editor are named" await 'mistakes'
+press e
+expect "and mended in a second round" await 'Took the edited settings'
+press /
+type_text learning_rate
+await '/learning_rate'
+press Enter
+expect "the value came in" await 'learning_rate +0.002'
+press e C-u
+type_text 0.003
+press Enter
+await 'learning_rate +0.003'
+press Escape q
+await 'left with 0'
+
+# Another session knows the value.
+open_board
+press /
+type_text learning_rate
+await '/learning_rate'
+press Enter H
+expect "earlier values are remembered over sessions" await '0.003'
+press Escape Escape q
+expect "the board ends with 0" await 'left with 0'
+finish_story
