@@ -30,11 +30,10 @@ public final class Tokenizer: @unchecked Sendable {
 
     let core: TokenizerCore
 
-    /// Reads tokenizer.json and the files beside it.
+    /// Reads tokenizer.json and the files beside it; where there is none, a SentencePiece or tiktoken model, or vocab.json and merges.txt.
     public init(directory: String) throws(TokenizerError) {
-        let path = Path.join(directory, "tokenizer.json")
-        let file = try TokenizerFile(path: path)
-        let settings = try TokenizerSettings(directory: directory)
+        var settings = try TokenizerSettings(directory: directory)
+        let (file, path) = try TokenizerSource.read(directory: directory, settings: &settings)
         core = try TokenizerCore(file: file, settings: settings, path: path)
         self.directory = directory
         (bosToken, eosToken) = (settings.bosToken, settings.eosToken)
@@ -99,14 +98,16 @@ public final class Tokenizer: @unchecked Sendable {
     public func readableText(of id: Int32) -> String { core.decode([id], skipSpecialTokens: false) }
 
     /// See `TokenizerCore.appendDecodedBytes`.
-    func appendDecodedBytes(of id: Int32, isFirst: Bool, to bytes: inout [UInt8]) -> Bool {
-        core.appendDecodedBytes(of: id, isFirst: isFirst, to: &bytes)
+    func appendDecodedBytes(
+        of id: Int32, isFirst: Bool, after owed: inout [UInt8], to bytes: inout [UInt8]
+    ) -> (owed: [UInt8], countsAsOutput: Bool)? {
+        core.appendDecodedBytes(of: id, isFirst: isFirst, after: &owed, to: &bytes)
     }
 
     /// Files that make up a tokenizer; those that exist are copied by `save`.
     static let fileNames = [
         "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja", "chat_template.json",
-        "vocab.json", "merges.txt", "tokenizer.model", "added_tokens.json", "generation_config.json",
+        "vocab.json", "merges.txt", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "qwen.tiktoken", "added_tokens.json", "generation_config.json",
     ]
 
     /// Copies the tokenizer's files to `directory`, with the end and padding tokens and the chat template of this instance.

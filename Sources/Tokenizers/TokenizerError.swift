@@ -20,11 +20,14 @@ public enum TokenizerError: Error, Equatable, CustomStringConvertible {
     case unwritable(path: String, reason: String)
     /// Nothing to learn from: the training text is empty, or the size asked for is too small.
     case cannotTrain(reason: String)
+    /// Two vocabularies do not go together.
+    case cannotMerge(reason: String)
 
     public var description: String {
         switch self {
         case .missingFile(let path):
-            return "\(path) is missing: the model folder needs a tokenizer.json. Copy it from the original model."
+            return "\(path) is missing: the model folder needs a tokenizer.json, or a tokenizer.model, or vocab.json and merges.txt. "
+                + "Copy it from the original model."
         case .unreadable(let path, let reason):
             return "\(path) cannot be read: \(reason)."
         case .malformed(let path, let part, let expected, let found):
@@ -32,7 +35,7 @@ public enum TokenizerError: Error, Equatable, CustomStringConvertible {
         case .notJSON(let sentence):
             return sentence
         case .unsupported(let path, let part, let found):
-            return "\(path): \(part) is \(found), which this program does not know. Byte-level and byte-fallback BPE tokenizers work."
+            return "\(path): \(part) is \(found), which this program does not know. BPE, Unigram, WordPiece and WordLevel tokenizers work."
         case .mergeOutOfVocabulary(let path, let index, let text):
             return "\(path): model.merges[\(index)] (\"\(text)\") joins tokens that model.vocab lacks. The file is damaged or edited; copy it again."
         case .duplicateToken(let path, let token):
@@ -43,6 +46,8 @@ public enum TokenizerError: Error, Equatable, CustomStringConvertible {
             return "\(path) cannot be written: \(reason)."
         case .cannotTrain(let reason):
             return "No tokenizer can be trained: \(reason)."
+        case .cannotMerge(let reason):
+            return "These vocabularies cannot be merged: \(reason)."
         }
     }
 }

@@ -94,17 +94,20 @@ enum CommandTable {
             options: [json, OptionRow("rows", "N", "rows to preview (1)"), OptionRow("from", "N", "the first row to preview (0)")],
             arguments: .train, run: DataCommand.run),
         CommandEntry(
-            "tokenizer", "encode, decode and render with a model's tokenizer, or train one",
+            "tokenizer", "encode, decode and render with a model's tokenizer, train one, or extend one",
             usage: [
                 "encode --model_name_or_path DIR [--add_special_tokens]", "decode --model_name_or_path DIR [--skip_special_tokens]",
                 "render --model_name_or_path DIR [--template NAME] [--add_generation_prompt]",
                 "train FILE... --output_dir DIR [--vocab_size N] [--min_frequency N]",
+                "merge BASE NEW --output_dir DIR [--max_new_tokens N]",
             ],
             details: """
                 One JSON value per line in, one out. `encode` takes strings and gives {"ids": [...]}; `decode` takes {"ids": [...]} or
                 a list and gives a string; `render` takes {"messages": [...], "tools": [...], "enable_thinking": ...} and gives
                 {"text": ..., "ids": [...]} or {"error": ...}. Without --template the model's own template is used.
                 `train` learns a byte-level BPE vocabulary from text files, or from all texts in .json and .jsonl rows.
+                `merge` writes the tokenizer of folder BASE with the tokens and merges of NEW behind its own: old ids stay, new ones
+                follow the largest. Both are BPE of one style, byte-level or SentencePiece's. Then let the model grow to the new size.
                 """,
             options: [
                 OptionRow("model_name_or_path", "DIR", "the model folder"),
@@ -112,7 +115,8 @@ enum CommandTable {
                 OptionRow("add_special_tokens", nil, "add what the tokenizer puts around a text"),
                 OptionRow("skip_special_tokens", nil, "leave special tokens out of decoded text"),
                 OptionRow("add_generation_prompt", nil, "end with the opening of an answer"),
-                OptionRow("output_dir", "DIR", "train: where tokenizer.json goes"),
+                OptionRow("output_dir", "DIR", "train, merge: where tokenizer.json goes"),
+                OptionRow("max_new_tokens", "N", "merge: take the first N tokens of NEW (all)"),
                 OptionRow("vocab_size", "N", "train: tokens in all (32000)"),
                 OptionRow("min_frequency", "N", "train: pairs seen less often are not merged (2)"),
                 OptionRow("special_tokens", "A,B,...", "train: the first ids (<|endoftext|>,<|im_start|>,<|im_end|>)"),

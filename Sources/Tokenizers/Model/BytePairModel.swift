@@ -16,12 +16,56 @@ struct BytePairModel: @unchecked Sendable {
     let continuingPrefix: [UInt8]
     let endOfWordSuffix: [UInt8]
 
+    /// Found by name only, never in text: SentencePiece's control, unknown and byte pieces.
+    var reserved: Set<Int32> = []
+    /// Pieces that must not come out; they are taken apart again.
+    var unused: Set<Int32> = []
+    /// Pieces that stay whole and join nothing.
+    var userDefined: AddedTokenMatcher?
+    /// True when merges never touch the unknown token or the tokens of bytes.
+    let keepsUnknownApart: Bool
+    let trie: LazyTrie
+
+    /// Words of more bytes go through the chain encoder; text earlier, because its symbols must be looked up.
+    static let longWord = 15
+    static let longText = 6
+
+    /// True when the chain encoder gives what merging gives for any text: every symbol becomes something, and what is not in
+    /// the vocabulary joins nothing.
+    var canChain: Bool {
+        guard continuingPrefix.isEmpty, endOfWordSuffix.isEmpty, keepsUnknownApart else { return false }
+        if isByteLevel || usesByteFallback { return byteIDs.allSatisfy { $0 >= 0 } }
+        return unknownID != nil
+    }
+
+    /// True when visible blanks (U+2581) stand only at the front of tokens: no merge then joins a blank to what is before it.
+    var neverCrossesBlank: Bool {
+        let blank = SentencePieceText.blank
+        guard canChain, !ignoresMerges, unused.isEmpty, userDefined == nil, vocabulary.id(of: blank) != nil else { return false }
+        for id in 0..<Int32(vocabulary.limit) {
+            guard let text = vocabulary.bytes(of: id), text.contains(0x96) else { continue }
+            var rest = text
+            while rest.starts(with: blank) { rest = rest.dropFirst(3) }
+            while let lead = rest.firstIndex(of: 0xE2) {
+                rest = rest[lead...]
+                if rest.starts(with: blank) { return false }
+                rest = rest.dropFirst()
+            }
+        }
+        return true
+    }
+
     /// Ids of one word of a byte-level model: `length` bytes at `start`.
-    func encodeBytes(_ start: UnsafePointer<UInt8>, _ length: Int, _ work: MergeWork, into output: inout [Int32]) {
+    func encodeBytes(_ start: UnsafePointer<UInt8>, _ length: Int, _ scratch: EncoderScratch, into output: inout [Int32]) {
         if ignoresMerges, let id = vocabulary.id(of: UnsafeRawBufferPointer(start: start, count: length)) {
             output.append(id)
             return
         }
+        if length > BytePairModel.longWord, let chain = scratch.chain {
+            chain.encode(start, length, into: &output)
+            return
+        }
+        let work = scratch.work
         if length <= MergeWork.shortLength {
             let isDone = byteIDs.withUnsafeBufferPointer { ids in
                 ids.baseAddress.map { work.mergeBytes(start, length, ids: $0, merges, into: &output) } ?? false
@@ -44,35 +88,113 @@ struct BytePairModel: @unchecked Sendable {
     }
 
     /// Ids of one word of a character-level model.
-    func encodeCharacters(_ word: ArraySlice<UInt8>, _ work: MergeWork, into output: inout [Int32]) {
-        if word.isEmpty { return }
-        if ignoresMerges, let id = vocabulary.id(of: Array(word)) {
+    func encodeCharacters(_ start: UnsafePointer<UInt8>, _ length: Int, _ scratch: EncoderScratch, into output: inout [Int32]) {
+        if length == 0 { return }
+        if let userDefined {
+            for part in userDefined.parts(UnsafeBufferPointer(start: start, count: length)) {
+                if let token = part.token {
+                    output.append(token)
+                } else {
+                    encodePlain(start + part.range.lowerBound, part.range.count, scratch, into: &output)
+                }
+            }
+        } else {
+            encodePlain(start, length, scratch, into: &output)
+        }
+    }
+
+    private func encodePlain(_ start: UnsafePointer<UInt8>, _ length: Int, _ scratch: EncoderScratch, into output: inout [Int32]) {
+        if ignoresMerges, let id = vocabulary.id(of: UnsafeRawBufferPointer(start: start, count: length)) {
             output.append(id)
             return
         }
+        let before = output.count
+        if length > BytePairModel.longText, let chain = scratch.chain {
+            chain.encode(start, length, into: &output)
+        } else {
+            addCharacters(start, length, to: scratch.work)
+            scratch.work.finish(merges, into: &output)
+        }
+        if !unused.isEmpty { takeApart(&output, from: before, scratch) }
+    }
+
+    /// The symbols of a word, one for each character, before merging. The order in which an unknown one comes out after bytes is the
+    /// reference implementation's.
+    private func addCharacters(_ start: UnsafePointer<UInt8>, _ length: Int, to work: MergeWork) {
         work.begin()
-        var previousWasUnknown = false
-        var position = word.startIndex
-        while position < word.endIndex {
-            let first = word[position]
-            let wanted = first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4
-            let end = min(position + wanted, word.endIndex)
-            var piece = Array(word[position..<end])
-            if !continuingPrefix.isEmpty, position > word.startIndex { piece = continuingPrefix + piece }
-            if !endOfWordSuffix.isEmpty, end == word.endIndex { piece += endOfWordSuffix }
-            if let id = vocabulary.id(of: piece) {
+        var isUnknownPending = false
+        var position = 0
+        while position < length {
+            let end = min(position + UTF8Text.length(start[position]), length)
+            let id = symbol(start, position, end, isLast: end == length)
+            if let id {
+                if isUnknownPending, let unknownID { work.add(unknownID) }
+                isUnknownPending = false
                 work.add(id)
-                previousWasUnknown = false
-            } else if usesByteFallback, piece.allSatisfy({ byteIDs[Int($0)] >= 0 }) {
-                for byte in piece { work.add(byteIDs[Int(byte)]) }
-                previousWasUnknown = false
+            } else if usesByteFallback, (position..<end).allSatisfy({ byteIDs[Int(start[$0])] >= 0 }) {
+                for index in position..<end { work.add(byteIDs[Int(start[index])]) }
             } else if let unknownID {
-                if !(fusesUnknown && previousWasUnknown) { work.add(unknownID) }
-                previousWasUnknown = true
+                if isUnknownPending, !fusesUnknown { work.add(unknownID) }
+                isUnknownPending = true
             }
             position = end
         }
-        work.finish(merges, into: &output)
+        if isUnknownPending, let unknownID { work.add(unknownID) }
+    }
+
+    func symbol(_ start: UnsafePointer<UInt8>, _ position: Int, _ end: Int, isLast: Bool) -> Int32? {
+        let found: Int32?
+        let needsPrefix = !continuingPrefix.isEmpty && position > 0
+        let needsSuffix = !endOfWordSuffix.isEmpty && isLast
+        if !needsPrefix, !needsSuffix {
+            found = vocabulary.id(of: UnsafeRawBufferPointer(start: start + position, count: end - position))
+        } else {
+            var piece = needsPrefix ? continuingPrefix : []
+            piece.append(contentsOf: UnsafeBufferPointer(start: start + position, count: end - position))
+            if needsSuffix { piece += endOfWordSuffix }
+            found = vocabulary.id(of: piece)
+        }
+        return found.flatMap { reserved.contains($0) ? nil : $0 }
+    }
+
+    /// Starts a word and adds the symbols of a token's own text; false when one of them is not in the vocabulary.
+    func addSymbols(_ text: ArraySlice<UInt8>, to work: MergeWork) -> Bool {
+        work.begin()
+        return text.withUnsafeBufferPointer { text in
+            guard let base = text.baseAddress else { return false }
+            var position = 0
+            while position < text.count {
+                if isByteLevel {
+                    let id = byteIDs[Int(base[position])]
+                    if id < 0 { return false }
+                    work.add(id)
+                    position += 1
+                    continue
+                }
+                let end = min(position + UTF8Text.length(base[position]), text.count)
+                guard let id = symbol(base, position, end, isLast: false) else { return false }
+                work.add(id)
+                position = end
+            }
+            return true
+        }
+    }
+
+    /// Replaces unused pieces by the two that the last merge joined, until none is left.
+    private func takeApart(_ output: inout [Int32], from start: Int, _ scratch: EncoderScratch) {
+        var index = start
+        while index < output.count {
+            var merged: [Int32] = []
+            if unused.contains(output[index]), let text = vocabulary.bytes(of: output[index]), addSymbols(text, to: scratch.work) {
+                scratch.work.finish(merges, into: &merged)
+                let last = scratch.work.lastMerge
+                if last.rank != .max {
+                    output.replaceSubrange(index...index, with: [last.left, last.right])
+                    continue
+                }
+            }
+            index += 1
+        }
     }
 
     /// Bytes of a token as its decoder sees them: the text of the vocabulary file.

@@ -1,12 +1,12 @@
 import Formats
 
-/// Reads the `model` object of a tokenizer.json.
+/// Reads the vocabulary and the merges of a byte pair model.
 struct BytePairModelReader {
     let path: String
     let isByteLevel: Bool
     let expectedTokens: Int
 
-    private struct Settings {
+    struct Settings {
         var unknownToken: String?
         var continuingPrefix = ""
         var endOfWordSuffix = ""
@@ -15,37 +15,11 @@ struct BytePairModelReader {
         var ignoresMerges = false
     }
 
-    func read(_ reader: inout JSONReader) throws -> BytePairModel {
-        var settings = Settings()
-        var tables: (vocabulary: Vocabulary, literals: Vocabulary)?
-        var mergesReader: JSONReader?
-        var type: String?
-        try reader.beginObject()
-        while let key = try reader.nextKey() {
-            switch key {
-            case "type":
-                type = try reader.string()
-                if type != "BPE" { throw TokenizerError.unsupported(path: path, part: "model.type", found: "\"\(type ?? "")\"") }
-            case "unk_token": settings.unknownToken = try optionalString(&reader)
-            case "continuing_subword_prefix": settings.continuingPrefix = try optionalString(&reader) ?? ""
-            case "end_of_word_suffix": settings.endOfWordSuffix = try optionalString(&reader) ?? ""
-            case "fuse_unk": settings.fusesUnknown = try reader.bool()
-            case "byte_fallback": settings.usesByteFallback = try reader.bool()
-            case "ignore_merges": settings.ignoresMerges = try reader.bool()
-            case "vocab": tables = try vocabulary(&reader)
-            case "merges":
-                mergesReader = reader
-                try reader.skip()
-            default: try reader.skip()
-            }
-        }
-        guard let tables else { throw missing("model.vocab", "an object of tokens and ids") }
-        guard var mergesReader else { throw missing("model.merges", "a list of pairs") }
-        let merges = try self.merges(&mergesReader, tables.vocabulary, settings)
-        return model(settings, tables.vocabulary, tables.literals, merges)
-    }
-
-    private func model(_ settings: Settings, _ vocabulary: Vocabulary, _ literals: Vocabulary, _ merges: MergeTable) -> BytePairModel {
+    /// Puts the parts together. `merges` holds only pairs of tokens of `vocabulary`.
+    static func model(
+        _ settings: Settings, _ vocabulary: Vocabulary, _ literals: Vocabulary, _ merges: MergeTable, isByteLevel: Bool,
+        reserved: Set<Int32> = []
+    ) -> BytePairModel {
         var byteIDs = [Int32](repeating: -1, count: 256)
         let digits = Array("0123456789ABCDEF".utf8)
         for byte in 0..<256 {
@@ -59,13 +33,15 @@ struct BytePairModelReader {
         if let token = settings.unknownToken {
             unknownID = vocabulary.id(of: Array(token.utf8)) ?? literals.id(of: Array(token.utf8))
         }
+        let trie = LazyTrie { ByteTrie(vocabulary) { !reserved.contains($0) } }
         return BytePairModel(
             vocabulary: vocabulary, literals: literals, merges: merges, isByteLevel: isByteLevel, ignoresMerges: settings.ignoresMerges,
             unknownID: unknownID, fusesUnknown: settings.fusesUnknown, byteIDs: byteIDs, usesByteFallback: settings.usesByteFallback,
-            continuingPrefix: Array(settings.continuingPrefix.utf8), endOfWordSuffix: Array(settings.endOfWordSuffix.utf8))
+            continuingPrefix: Array(settings.continuingPrefix.utf8), endOfWordSuffix: Array(settings.endOfWordSuffix.utf8),
+            reserved: reserved, keepsUnknownApart: isByteLevel || merges.leavesAlone(Set(byteIDs + [unknownID ?? -1])), trie: trie)
     }
 
-    private func vocabulary(_ reader: inout JSONReader) throws -> (vocabulary: Vocabulary, literals: Vocabulary) {
+    func vocabulary(_ reader: inout JSONReader) throws -> (vocabulary: Vocabulary, literals: Vocabulary) {
         var vocabulary = Vocabulary(capacity: max(expectedTokens, 256))
         var literals = Vocabulary(capacity: 16)
         var token: [UInt8] = []
@@ -97,7 +73,8 @@ struct BytePairModelReader {
         return (vocabulary, literals)
     }
 
-    private func merges(_ reader: inout JSONReader, _ vocabulary: Vocabulary, _ settings: Settings) throws -> MergeTable {
+    /// - Throws: `mergeOutOfVocabulary` for a pair that the vocabulary lacks.
+    func merges(_ reader: inout JSONReader, _ vocabulary: Vocabulary, _ settings: Settings) throws -> MergeTable {
         var found: [(left: Int32, right: Int32, result: Int32)] = []
         found.reserveCapacity(vocabulary.count)
         var left: [UInt8] = []
@@ -153,12 +130,7 @@ struct BytePairModelReader {
         return true
     }
 
-    private func optionalString(_ reader: inout JSONReader) throws -> String? {
-        if try reader.takeNull() { return nil }
-        return try reader.string()
-    }
-
-    private func missing(_ part: String, _ expected: String) -> TokenizerError {
+    func missing(_ part: String, _ expected: String) -> TokenizerError {
         .malformed(path: path, part: part, expected: expected, found: "nothing")
     }
 }

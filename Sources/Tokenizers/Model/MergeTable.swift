@@ -8,6 +8,15 @@ final class MergeTable: @unchecked Sendable {
         var result: Int32
     }
 
+    /// Where any two tokens merge whose texts together are a token: the tables of SentencePiece and tiktoken.
+    struct Concatenation: Sendable {
+        let vocabulary: Vocabulary
+        /// Rank of the merge that makes each token; `UInt32.max` for tokens that no merge makes.
+        let ranks: [UInt32]
+        let longest: Int
+    }
+
+    private let concatenation: Concatenation?
     private let slots: UnsafeMutablePointer<Slot>
     private let mask: Int
     private let shift: UInt64
@@ -18,12 +27,22 @@ final class MergeTable: @unchecked Sendable {
 
     /// `capacity` is the most merges that will be added.
     init(capacity: Int) {
+        concatenation = nil
         var bits: UInt64 = 4
         while (1 << bits) < capacity * 2 + 2 { bits += 1 }
         slots = .allocate(capacity: 1 << bits)
         slots.initialize(repeating: Slot(key: MergeTable.free, rank: .max, result: -1), count: 1 << bits)
         mask = 1 << bits - 1
         shift = 64 - bits
+    }
+
+    init(_ concatenation: Concatenation) {
+        self.concatenation = concatenation
+        count = concatenation.ranks.count
+        slots = .allocate(capacity: 1)
+        slots.initialize(repeating: Slot(key: MergeTable.free, rank: .max, result: -1), count: 1)
+        mask = 0
+        shift = 63
     }
 
     deinit { slots.deallocate() }
@@ -37,9 +56,20 @@ final class MergeTable: @unchecked Sendable {
         slots[slot] = Slot(key: key, rank: rank, result: result)
     }
 
+    /// True when no merge touches one of these tokens.
+    func leavesAlone(_ tokens: Set<Int32>) -> Bool {
+        if concatenation != nil { return true }
+        for slot in 0...mask where slots[slot].key != MergeTable.free {
+            let key = slots[slot].key
+            if tokens.contains(Int32(truncatingIfNeeded: key >> 32)) || tokens.contains(Int32(truncatingIfNeeded: key)) { return false }
+        }
+        return true
+    }
+
     /// Rank and result of a pair; rank `UInt32.max` when the two do not merge.
     @inline(__always)
     func merge(_ left: Int32, _ right: Int32) -> (rank: UInt32, result: Int32) {
+        if let concatenation { return concatenation.merge(left, right) }
         let key = UInt64(UInt32(bitPattern: left)) << 32 | UInt64(UInt32(bitPattern: right))
         var slot = home(key)
         while true {
@@ -52,4 +82,22 @@ final class MergeTable: @unchecked Sendable {
 
     @inline(__always)
     private func home(_ key: UInt64) -> Int { Int(truncatingIfNeeded: (key &* 0x9E37_79B9_7F4A_7C15) >> shift) & mask }
+}
+
+extension MergeTable.Concatenation {
+    func merge(_ left: Int32, _ right: Int32) -> (rank: UInt32, result: Int32) {
+        guard let first = vocabulary.span(of: left), let second = vocabulary.span(of: right) else { return (.max, -1) }
+        let length = first.length + second.length
+        if length > longest { return (.max, -1) }
+        return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: length) { joined in
+            vocabulary.arena.withUnsafeBufferPointer { arena in
+                for index in 0..<first.length { joined[index] = arena[first.offset + index] }
+                for index in 0..<second.length { joined[first.length + index] = arena[second.offset + index] }
+            }
+            guard let id = vocabulary.id(of: UnsafeRawBufferPointer(joined)), Int(id) < ranks.count, ranks[Int(id)] != .max else {
+                return (.max, -1)
+            }
+            return (ranks[Int(id)], id)
+        }
+    }
 }

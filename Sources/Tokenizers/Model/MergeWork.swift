@@ -40,7 +40,11 @@ final class MergeWork {
     }
 
     /// Starts a word.
-    func begin() { symbols.removeAll(keepingCapacity: true) }
+    func begin() {
+        symbols.removeAll(keepingCapacity: true)
+        lastMerge = (-1, -1, .max)
+    }
+    var symbolCount: Int { symbols.count }
     func add(_ id: Int32) { symbols.append(id) }
 
     /// Merges what was added since `begin` and appends the ids that remain.
@@ -68,7 +72,11 @@ final class MergeWork {
         return true
     }
 
+    /// The last merge of the word merged last, when it was a short one; rank `UInt32.max` when there was none.
+    private(set) var lastMerge: (left: Int32, right: Int32, rank: UInt32) = (-1, -1, .max)
+
     private func mergeShort(_ length: Int, _ merges: MergeTable, into output: inout [Int32]) {
+        lastMerge = (-1, -1, .max)
         let symbols = shortSymbols
         let ranks = self.ranks
         let results = self.results
@@ -89,6 +97,7 @@ final class MergeWork {
             if smallest == .max { break }
             var best = 0
             while ranks[best] != smallest { best += 1 }
+            if count == 2 { lastMerge = (symbols[0], symbols[1], smallest) }
             symbols[best] = results[best]
             count -= 1
             let behind = count - best - 1

@@ -3,7 +3,7 @@ import Platform
 
 /// The engine of a tokenizer: tables that never change, and a pool of scratch memory for encoding.
 final class TokenizerCore: @unchecked Sendable {
-    let model: BytePairModel
+    let model: TokenModel
     let normalizer: Normalizer?
     let preTokenizer: PreTokenizer?
     let decoder: TokenDecoder?
@@ -19,6 +19,8 @@ final class TokenizerCore: @unchecked Sendable {
     private let plainMatcher: AddedTokenMatcher
     private let normalizedMatcher: AddedTokenMatcher
     private let plan: Plan
+    /// Words of a character-level model are cut before blanks, where no merge can cross, so that the parts can be remembered.
+    private let cutsAtBlanks: Bool
     private let idleScratch = Mutex<[EncoderScratch]>([])
 
     /// How a stretch without added tokens is encoded.
@@ -34,20 +36,28 @@ final class TokenizerCore: @unchecked Sendable {
         normalizer = file.normalizer
         preTokenizer = file.preTokenizer
         decoder = file.decoder
-        postProcessor = file.postProcessor
         let tokens = try TokenizerCore.merge(file: file, settings: settings, path: path)
         addedTokens = tokens
         specialIDs = Set(tokens.filter(\.isSpecial).map(\.id))
         addedByID = Dictionary(uniqueKeysWithValues: tokens.enumerated().map { ($1.id, $0) })
-        addedByText = Dictionary(tokens.map { (ByteKey($0.content), $0.id) }, uniquingKeysWith: { first, _ in first })
+        let byText = Dictionary(tokens.map { (ByteKey($0.content), $0.id) }, uniquingKeysWith: { first, _ in first })
+        if file.postProcessor == nil, !(file.prefixNames.isEmpty && file.suffixNames.isEmpty) {
+            let model = file.model
+            let id = { (name: String) in byText[ByteKey(name)] ?? model.id(ofText: Array(name.utf8)) }
+            postProcessor = PostProcessor(prefix: file.prefixNames.compactMap(id), suffix: file.suffixNames.compactMap(id))
+        } else {
+            postProcessor = file.postProcessor
+        }
+        addedByText = byText
         limit = max(model.limit, (tokens.map { Int($0.id) }.max() ?? -1) + 1)
-        let plain = tokens.filter { !$0.isNormalized }
-        let normalized = tokens.filter(\.isNormalized)
+        let plain = tokens.filter { !$0.isNormalized && $0.isFoundInText }
+        let normalized = tokens.filter { $0.isNormalized && $0.isFoundInText }
         plainMatcher = AddedTokenMatcher(plain, contents: plain.map { Array($0.content.utf8) })
         let normalizer = file.normalizer
         normalizedMatcher = AddedTokenMatcher(
             normalized, contents: normalized.map { normalizer?.apply(Array($0.content.utf8)) ?? Array($0.content.utf8) })
         plan = TokenizerCore.plan(file)
+        if case .bytePair(let model) = file.model { cutsAtBlanks = !model.isByteLevel && model.neverCrossesBlank } else { cutsAtBlanks = false }
     }
 
     /// Added tokens of tokenizer.json, then those of the settings that it lacks; names of special tokens mark them special.
@@ -89,9 +99,10 @@ final class TokenizerCore: @unchecked Sendable {
     }
 
     private static func plan(_ file: TokenizerFile) -> Plan {
-        guard file.model.isByteLevel, file.model.continuingPrefix.isEmpty, file.model.endOfWordSuffix.isEmpty else { return .general }
+        guard case .bytePair(let model) = file.model, model.isByteLevel else { return .general }
+        guard model.continuingPrefix.isEmpty, model.endOfWordSuffix.isEmpty else { return .general }
         switch file.normalizer {
-        case nil, .composed?: break
+        case nil, .form?: break
         default: return .general
         }
         switch file.preTokenizer {
@@ -109,7 +120,7 @@ final class TokenizerCore: @unchecked Sendable {
 
     func encode(_ text: UnsafeBufferPointer<UInt8>, into output: inout [Int32]) {
         if text.isEmpty { return }
-        let scratch = idleScratch.withLock { $0.popLast() } ?? EncoderScratch()
+        let scratch = idleScratch.withLock { $0.popLast() } ?? EncoderScratch(model: model)
         defer { idleScratch.withLock { if $0.count < 64 { $0.append(scratch) } } }
         if plainMatcher.isEmpty {
             encodeSection(text, isFirst: true, scratch, into: &output)
@@ -131,27 +142,47 @@ final class TokenizerCore: @unchecked Sendable {
     ) {
         if case .scanner(let known) = plan, normalizedMatcher.isEmpty {
             scratch.fill(text)
-            if normalizer != nil, let composed = Normalizer.compose(scratch.plainBytes) {
-                composed.withUnsafeBufferPointer { scratch.fill($0) }
+            if case .form(let form)? = normalizer, let changed = form.apply(scratch.plainBytes) {
+                changed.withUnsafeBufferPointer { scratch.fill($0) }
             }
             encodeWords(known, scratch, into: &output)
             return
         }
-        let normalized = normalizer?.apply(Array(text)) ?? Array(text)
+        var isFirst = isFirst
+        let normalized = normalizer?.apply(Array(text), isFirst: &isFirst) ?? Array(text)
         normalized.withUnsafeBufferPointer { buffer in
-            let parts = normalizedMatcher.isEmpty
-                ? [AddedTokenMatcher.Part(range: 0..<buffer.count, token: nil)] : normalizedMatcher.parts(buffer)
-            for part in parts {
+            if normalizedMatcher.isEmpty {
+                encodeNormalized(buffer, isFirst: isFirst, scratch, into: &output)
+                return
+            }
+            for part in normalizedMatcher.parts(buffer) {
                 if let token = part.token {
                     output.append(token)
-                    continue
-                }
-                let section = UnsafeBufferPointer(rebasing: buffer[part.range])
-                if case .scanner(let known) = plan {
-                    scratch.fill(section)
-                    encodeWords(known, scratch, into: &output)
                 } else {
-                    encodeGeneral(section, isFirst: isFirst && part.range.lowerBound == 0, scratch, into: &output)
+                    let section = UnsafeBufferPointer(rebasing: buffer[part.range])
+                    encodeNormalized(section, isFirst: isFirst && part.range.lowerBound == 0, scratch, into: &output)
+                }
+            }
+        }
+    }
+
+    private func encodeNormalized(
+        _ text: UnsafeBufferPointer<UInt8>, isFirst: Bool, _ scratch: EncoderScratch, into output: inout [Int32]
+    ) {
+        switch plan {
+        case .scanner(let known):
+            scratch.fill(text)
+            encodeWords(known, scratch, into: &output)
+        case .general:
+            var list = WordList(text, isFirst: isFirst)
+            preTokenizer?.apply(&list)
+            list.bytes.withUnsafeBufferPointer { scratch.fill($0) }
+            let base = scratch.base
+            for word in list.words {
+                if cutsAtBlanks {
+                    encodeBetweenBlanks(base + word.start, word.end - word.start, scratch, into: &output)
+                } else {
+                    encodeWord(base + word.start, word.end - word.start, scratch, into: &output)
                 }
             }
         }
@@ -184,32 +215,37 @@ final class TokenizerCore: @unchecked Sendable {
         }
     }
 
+    /// Stretches of a word whose blanks are visible (U+2581), each with the blanks before it.
+    private func encodeBetweenBlanks(_ base: UnsafePointer<UInt8>, _ count: Int, _ scratch: EncoderScratch, into output: inout [Int32]) {
+        var start = 0
+        var position = 0
+        while position < count {
+            while position + 2 < count, base[position] == 0xE2, base[position + 1] == 0x96, base[position + 2] == 0x81 { position += 3 }
+            while position < count {
+                if base[position] == 0xE2, position + 2 < count, base[position + 1] == 0x96, base[position + 2] == 0x81 { break }
+                position += 1
+            }
+            encodeWord(base + start, position - start, scratch, into: &output)
+            start = position
+        }
+    }
+
     @inline(__always)
     private func encodeWord(_ start: UnsafePointer<UInt8>, _ length: Int, _ scratch: EncoderScratch, into output: inout [Int32]) {
         if length <= WordCache.longestWord {
             let key = WordCache.key(start, length: length)
             if scratch.cache.append(key.low, key.high, to: &output) { return }
             let before = output.count
-            model.encodeBytes(start, length, scratch.work, into: &output)
+            model.encode(start, length, scratch, into: &output)
             scratch.cache.insert(key.low, key.high, ids: output[before...])
+        } else if length <= LongWordCache.longestWord {
+            let key = LongWordCache.key(start, length: length)
+            if scratch.longCache.append(key, to: &output) { return }
+            let before = output.count
+            model.encode(start, length, scratch, into: &output)
+            scratch.longCache.insert(key, ids: output[before...])
         } else {
-            model.encodeBytes(start, length, scratch.work, into: &output)
-        }
-    }
-
-    private func encodeGeneral(
-        _ text: UnsafeBufferPointer<UInt8>, isFirst: Bool, _ scratch: EncoderScratch, into output: inout [Int32]
-    ) {
-        let whole = [PreTokenizer.Piece(bytes: Array(text), isFirst: isFirst)]
-        for piece in preTokenizer?.apply(whole) ?? whole {
-            if model.isByteLevel {
-                piece.bytes.withUnsafeBufferPointer { buffer in
-                    guard let base = buffer.baseAddress else { return }
-                    model.encodeBytes(base, buffer.count, scratch.work, into: &output)
-                }
-            } else {
-                model.encodeCharacters(piece.bytes[...], scratch.work, into: &output)
-            }
+            model.encode(start, length, scratch, into: &output)
         }
     }
 
@@ -226,11 +262,12 @@ final class TokenizerCore: @unchecked Sendable {
     }
 
     func decode(_ ids: [Int32], skipSpecialTokens: Bool) -> String {
-        if case .byteLevel? = decoder, model.isByteLevel {
+        if case .byteLevel? = decoder {
             var bytes: [UInt8] = []
             bytes.reserveCapacity(ids.count * 4)
             for id in ids where !(skipSpecialTokens && specialIDs.contains(id)) {
-                _ = appendDecodedBytes(of: id, isFirst: false, to: &bytes)
+                var owed: [UInt8] = []
+                _ = appendDecodedBytes(of: id, isFirst: false, after: &owed, to: &bytes)
             }
             return String(decoding: bytes, as: UTF8.self)
         }
@@ -241,64 +278,46 @@ final class TokenizerCore: @unchecked Sendable {
         return String(decoding: decoder.apply(tokens).flatMap { $0 }, as: UTF8.self)
     }
 
-    /// Appends what one token adds to decoded text, as bytes that may be parts of characters; false for an unknown id.
-    /// - Parameter isFirst: nothing has come out yet, so that a leading space that the encoder had added goes.
-    func appendDecodedBytes(of id: Int32, isFirst: Bool, to bytes: inout [UInt8]) -> Bool {
-        if addedByID[id] == nil, model.isByteLevel, let known = model.vocabulary.bytes(of: id) {
-            bytes.append(contentsOf: known)
-            return true
-        }
-        guard let text = tokenText(id) else { return false }
+    /// Appends what one token adds to decoded text, as bytes that may be parts of characters; nil for an unknown id.
+    /// - Parameters:
+    ///   - isFirst: nothing has come out yet, so that a leading space that the encoder had added goes.
+    ///   - owed: what the token before wanted to end with if another followed.
+    /// - Returns: what this one wants to end with, and whether the next one is not the first any more though nothing came out.
+    func appendDecodedBytes(
+        of id: Int32, isFirst: Bool, after owed: inout [UInt8], to bytes: inout [UInt8]
+    ) -> (owed: [UInt8], countsAsOutput: Bool)? {
+        guard let text = tokenText(id) else { return nil }
+        bytes.append(contentsOf: owed)
+        owed = []
         switch decoder {
         case .byteLevel?:
+            if addedByID[id] == nil, let known = model.bytes(of: id) {
+                bytes.append(contentsOf: known)
+                return ([], true)
+            }
             let isMapped = text.withUnsafeBytes { ByteAlphabet.appendBytes(ofText: $0, to: &bytes) }
             if !isMapped { bytes.append(contentsOf: text) }
         case .none:
             if !isFirst { bytes.append(0x20) }
             bytes.append(contentsOf: text)
         case .some(let decoder):
-            if addedByID[id] == nil, let byte = TokenDecoder.fallbackByte(text[...]) {
+            if decoder.joinsBytes, let byte = TokenDecoder.fallbackByte(text[...]) {
                 bytes.append(byte)
-                return true
+                return ([], true)
             }
-            // A neighbour in front keeps the decoders that treat the first token apart from doing so.
+            // Neighbours keep the decoders that treat the first or the last token apart from doing so.
             let neighbour = Array("a".utf8)
-            let joined = decoder.apply(isFirst ? [text] : [neighbour, text]).flatMap { $0 }
-            bytes.append(contentsOf: isFirst ? joined[...] : joined.dropFirst(neighbour.count))
+            let before = isFirst ? [] : [neighbour]
+            let ended = decoder.apply(before + [text]).flatMap { $0 }
+            let shown = isFirst ? ended[...] : ended.dropFirst(neighbour.count)
+            bytes.append(contentsOf: shown)
+            guard decoder.endsWords else {
+                if case .sentencePiece(_, _, _, dropsAllBlanks: true) = decoder { return ([], false) }
+                return ([], true)
+            }
+            let followed = decoder.apply(before + [text, neighbour]).flatMap { $0 }
+            return (Array(followed.dropFirst(ended.count).dropLast(neighbour.count)), true)
         }
-        return true
-    }
-}
-
-/// Memory that one encoding call uses and gives back: the padded text, the merge work space and the cache of words.
-final class EncoderScratch {
-    let cache = WordCache()
-    let work = MergeWork()
-    private var storage: UnsafeMutablePointer<UInt8>
-    private var capacity: Int
-    /// Bytes of text; at least sixteen zero bytes follow them.
-    private(set) var count = 0
-    private static let padding = 16
-
-    init() {
-        capacity = 1 << 12
-        storage = .allocate(capacity: capacity + EncoderScratch.padding)
-    }
-
-    deinit { storage.deallocate() }
-
-    var base: UnsafePointer<UInt8> { UnsafePointer(storage) }
-    var plainBytes: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(start: storage, count: count) }
-
-    /// Takes over a text (which may not be this scratch's own).
-    func fill(_ text: UnsafeBufferPointer<UInt8>) {
-        if text.count > capacity {
-            storage.deallocate()
-            capacity = max(text.count, capacity * 2)
-            storage = .allocate(capacity: capacity + EncoderScratch.padding)
-        }
-        if let source = text.baseAddress { storage.update(from: source, count: text.count) }
-        count = text.count
-        (storage + count).update(repeating: 0, count: EncoderScratch.padding)
+        return ([], true)
     }
 }

@@ -74,8 +74,31 @@ struct TokenizerParts {
             }
             if steps.isEmpty { return nil }
             return steps.count == 1 ? steps[0] : .sequence(steps)
-        case "NFC": return .composed
-        case "NFD": return .decomposed
+        case "NFC": return .form(.nfc)
+        case "NFD": return .form(.nfd)
+        case "NFKC": return .form(.nfkc)
+        case "NFKD": return .form(.nfkd)
+        case "Nmt": return .nmt
+        case "ByteLevel": return .byteLevel
+        case "BertNormalizer":
+            let lowercases = value["lowercase"]?.boolValue ?? true
+            return .bert(
+                BertCleaning(
+                    cleansText: value["clean_text"]?.boolValue ?? true,
+                    separatesIdeographs: value["handle_chinese_chars"]?.boolValue ?? true,
+                    stripsAccents: value["strip_accents"]?.boolValue ?? lowercases, lowercases: lowercases))
+        case "Precompiled":
+            if value["precompiled_charsmap"]?.isNull ?? true { return nil }
+            guard let blob = Base64.decode(try text(value, "precompiled_charsmap", part)) else {
+                throw wrong(part + ".precompiled_charsmap", "base64", value["precompiled_charsmap"])
+            }
+            if blob.isEmpty { return nil }
+            guard let map = CharacterMap(blob) else {
+                throw .malformed(
+                    path: path, part: part + ".precompiled_charsmap", expected: "a compiled character map",
+                    found: "\(blob.count) bytes whose sizes do not fit")
+            }
+            return .precompiled(map)
         case "Lowercase": return .lowercase
         case "StripAccents": return .stripAccents
         case "Strip": return .strip(left: value["strip_left"]?.boolValue ?? true, right: value["strip_right"]?.boolValue ?? true)
@@ -85,9 +108,19 @@ struct TokenizerParts {
             guard let what = value["pattern"] else { throw wrong(part + ".pattern", "an object", nil) }
             if let literal = what["String"]?.stringValue { return .replace(Array(literal.utf8), with: content) }
             guard let expression = what["Regex"]?.stringValue else { throw wrong(part + ".pattern", "String or Regex", what) }
+            if let run = TokenizerParts.run(expression) { return .replaceRuns(run.byte, minimum: run.minimum, with: content) }
             return .replacePattern(try pattern(expression, part + ".pattern"), with: content)
         case let other: throw unsupported(part, other)
         }
+    }
+
+    /// A pattern that is one plain character and `{n,}` or `+`.
+    private static func run(_ expression: String) -> (byte: UInt8, minimum: Int)? {
+        let text = Array(expression.utf8)
+        guard text.count > 1, text[0] == 0x20 || (0x61...0x7A).contains(text[0]) else { return nil }
+        if text.count == 2, text[1] == 0x2B { return (text[0], 1) }
+        guard text.count == 5, text[1] == 0x7B, (0x31...0x39).contains(text[2]), text[3] == 0x2C, text[4] == 0x7D else { return nil }
+        return (text[0], Int(text[2] - 0x30))
     }
 
     func preTokenizer(_ value: JSONValue, _ part: String) throws(TokenizerError) -> PreTokenizer? {
@@ -96,10 +129,11 @@ struct TokenizerParts {
         case "Sequence":
             var steps: [PreTokenizer] = []
             for (index, step) in try list(value, "pretokenizers", part).enumerated() {
-                if case .byteLevel? = steps.last {
+                let made = try preTokenizer(step, "\(part).pretokenizers[\(index)]")
+                if let last = steps.last, last.isByteLevel {
                     throw .unsupported(path: path, part: "\(part).pretokenizers[\(index)]", found: "a step after ByteLevel")
                 }
-                if let made = try preTokenizer(step, "\(part).pretokenizers[\(index)]") { steps.append(made) }
+                if let made { steps.append(made) }
             }
             return steps.count == 1 ? steps[0] : .sequence(steps)
         case "ByteLevel":
@@ -122,6 +156,17 @@ struct TokenizerParts {
         case "Whitespace": return .whitespaceWords
         case "WhitespaceSplit": return .whitespaceSplit
         case "Punctuation": return .punctuation(try behavior(value, part))
+        case "BertPreTokenizer": return .bert
+        case "CharDelimiterSplit":
+            let delimiter = value["delimiter"]?.stringValue?.unicodeScalars
+            guard let delimiter, delimiter.count == 1, let scalar = delimiter.first else {
+                throw wrong(part + ".delimiter", "one character", value["delimiter"])
+            }
+            return .delimiter(scalar.value)
+        case "FixedLength":
+            let length = value["length"]?.intValue ?? 5
+            guard length > 0 else { throw .malformed(path: path, part: part + ".length", expected: "at least 1", found: "\(length)") }
+            return .fixedLength(length)
         case let other: throw unsupported(part, other)
         }
     }
@@ -170,10 +215,16 @@ struct TokenizerParts {
             return .strip(
                 content: try text(value, "content", part), start: value["start"]?.intValue ?? 0, stop: value["stop"]?.intValue ?? 0)
         case "Replace":
-            guard let literal = value["pattern"]?["String"]?.stringValue else {
-                throw .unsupported(path: path, part: part + ".pattern", found: "a regular expression")
+            let content = try text(value, "content", part)
+            if let literal = value["pattern"]?["String"]?.stringValue { return .replace(Array(literal.utf8), with: content) }
+            guard let expression = value["pattern"]?["Regex"]?.stringValue else {
+                throw wrong(part + ".pattern", "String or Regex", value["pattern"])
             }
-            return .replace(Array(literal.utf8), with: try text(value, "content", part))
+            return .replacePattern(try pattern(expression, part + ".pattern"), with: content)
+        case "CTC":
+            return .ctc(
+                pad: Array((value["pad_token"]?.stringValue ?? "<pad>").utf8),
+                delimiter: Array((value["word_delimiter_token"]?.stringValue ?? "|").utf8), cleansUp: value["cleanup"]?.boolValue ?? true)
         case let other: throw unsupported(part, other)
         }
     }
@@ -195,7 +246,11 @@ struct TokenizerParts {
             guard let end = value["sep"]?[1]?.intValue, let start = value["cls"]?[1]?.intValue else {
                 throw wrong(part + ".sep", "a pair of token and id", value["sep"])
             }
-            return PostProcessor(prefix: [Int32(truncatingIfNeeded: start)], suffix: [Int32(truncatingIfNeeded: end)])
+            guard (0..<TokenizerFile.largestID).contains(start), (0..<TokenizerFile.largestID).contains(end) else {
+                throw .malformed(
+                    path: path, part: part, expected: "ids from 0 to \(TokenizerFile.largestID - 1)", found: "\(start) and \(end)")
+            }
+            return PostProcessor(prefix: [Int32(start)], suffix: [Int32(end)])
         case let other: throw unsupported(part, other)
         }
     }

@@ -12,6 +12,13 @@ struct TokenizerSettings: Sendable {
     /// Tokens of `added_tokens_decoder`, which tokenizer.json may lack.
     var addedTokens: [AddedToken] = []
     var addsBOS = false
+    /// `add_bos_token` and `add_eos_token`, where they are said.
+    var addBeginToken: Bool?
+    var addEndToken: Bool?
+    var addsPrefixSpace = false
+    /// SentencePiece's blank goes after added tokens too: how Llama's tokenizer was at first.
+    var isLegacy: Bool?
+    var className: String?
     var chatTemplate: String?
     var modelMaxLength: Int?
 
@@ -23,6 +30,8 @@ struct TokenizerSettings: Sendable {
         if let configuration = try TokenizerSettings.object(configurationPath) { try readConfiguration(configuration, configurationPath) }
         let mapPath = Path.join(directory, "special_tokens_map.json")
         if let map = try TokenizerSettings.object(mapPath) { readSpecialTokens(map, overrides: false) }
+        let addedPath = Path.join(directory, "added_tokens.json")
+        if let added = try TokenizerSettings.object(addedPath) { try readAddedTokens(added, addedPath) }
         let templatePath = Path.join(directory, "chat_template.jinja")
         if FileSystem.exists(templatePath) {
             do { chatTemplate = try FileSystem.readText(templatePath) } catch {
@@ -50,7 +59,12 @@ struct TokenizerSettings: Sendable {
 
     private mutating func readConfiguration(_ object: JSONObject, _ path: String) throws(TokenizerError) {
         readSpecialTokens(object, overrides: true)
-        addsBOS = object["add_bos_token"]?.boolValue ?? false
+        addBeginToken = object["add_bos_token"]?.boolValue
+        addEndToken = object["add_eos_token"]?.boolValue
+        addsBOS = addBeginToken ?? false
+        addsPrefixSpace = object["add_prefix_space"]?.boolValue ?? false
+        isLegacy = object["legacy"]?.boolValue
+        className = object["tokenizer_class"]?.stringValue
         modelMaxLength = object["model_max_length"]?.intValue
         chatTemplate = TokenizerSettings.template(object["chat_template"])
         guard let decoder = object["added_tokens_decoder"]?.objectValue else { return }
@@ -63,6 +77,22 @@ struct TokenizerSettings: Sendable {
             addedTokens.append(parts.addedToken(entry, id: id, content: content))
         }
     }
+
+    /// `{"token": id}`, as older folders have it.
+    private mutating func readAddedTokens(_ object: JSONObject, _ path: String) throws(TokenizerError) {
+        for (content, value) in object {
+            guard let id = value.intValue, id >= 0, id < TokenizerFile.largestID else {
+                throw .malformed(
+                    path: path, part: "\"\(content)\"", expected: "an id from 0 to \(TokenizerFile.largestID - 1)", found: value.kindName)
+            }
+            let isKnown = addedTokens.contains { $0.id == Int32(id) || $0.content.utf8.elementsEqual(content.utf8) }
+            if !isKnown { addedTokens.append(AddedToken(id: Int32(id), content: content)) }
+        }
+    }
+
+    mutating func addSpecial(_ token: String?) { if let token { add(token) } }
+
+    func isSpecial(_ token: String) -> Bool { specialTokens.contains { $0.utf8.elementsEqual(token.utf8) } }
 
     private mutating func readSpecialTokens(_ object: JSONObject, overrides: Bool) {
         let names: [(String, WritableKeyPath<TokenizerSettings, String?>)] = [

@@ -47,6 +47,14 @@ struct Vocabulary: Sendable {
 
     func contains(id: Int32) -> Bool { id >= 0 && Int(id) < spans.count && spans[Int(id)].length >= 0 }
 
+    /// Where a token's bytes lie in `arena`; nil for an id that is not in use.
+    @inline(__always)
+    func span(of id: Int32) -> (offset: Int, length: Int)? {
+        guard contains(id: id) else { return nil }
+        let span = spans[Int(id)]
+        return (Int(span.offset), Int(span.length))
+    }
+
     /// Bytes of a token; nil for an id that is not in use.
     func bytes(of id: Int32) -> ArraySlice<UInt8>? {
         guard contains(id: id) else { return nil }

@@ -13,6 +13,9 @@ public struct AddedToken: Sendable, Equatable {
     /// Left out of decoded text when special tokens are skipped.
     public var isSpecial = false
 
+    /// Looked for in text at all; otherwise known by name and id only.
+    public var isFoundInText = true
+
     public init(id: Int32, content: String, isNormalized: Bool = false, isSpecial: Bool = false) {
         self.id = id
         self.content = content
@@ -63,7 +66,13 @@ struct AddedTokenMatcher: Sendable {
         var written = 0
         var position = 0
         while position < text.count {
-            guard starts[Int(text[position])], let match = longest(text, position) else {
+            // Most bytes begin no token.
+            position = starts.withUnsafeBufferPointer { starts in
+                var next = position
+                while next < text.count, !starts[Int(text[next])] { next += 1 }
+                return next
+            }
+            guard position < text.count, let match = longest(text, position) else {
                 position += 1
                 continue
             }
@@ -73,7 +82,7 @@ struct AddedTokenMatcher: Sendable {
             let token = tokens[match.index]
             if token.isSingleWord {
                 let touchesLeft = start > 0 && AddedTokenMatcher.endsWithWord(text, start)
-                let touchesRight = stop < text.count && AddedTokenMatcher.isWord(AddedTokenMatcher.scalar(text, stop).value)
+                let touchesRight = stop < text.count && AddedTokenMatcher.flags(text, stop).flags.contains(.word)
                 if touchesLeft || touchesRight { continue }
             }
             if token.stripsLeft { start = max(AddedTokenMatcher.spacesBefore(text, start), written) }
@@ -86,7 +95,7 @@ struct AddedTokenMatcher: Sendable {
         return result
     }
 
-    private func longest(_ text: UnsafeBufferPointer<UInt8>, _ start: Int) -> (index: Int, end: Int)? {
+    func longest(_ text: UnsafeBufferPointer<UInt8>, _ start: Int) -> (index: Int, end: Int)? {
         var node = 0
         var position = start
         var best: (index: Int, end: Int)?
@@ -98,36 +107,25 @@ struct AddedTokenMatcher: Sendable {
         return best
     }
 
-    private static func scalar(_ text: UnsafeBufferPointer<UInt8>, _ position: Int) -> (value: UInt32, length: Int) {
-        let first = text[position]
-        let length = first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4
-        guard length > 1, position + length <= text.count else { return (UInt32(first), 1) }
-        var value = UInt32(first) & (0x7F >> UInt32(length))
-        for index in 1..<length { value = value << 6 | UInt32(text[position + index] & 0x3F) }
-        return (value, length)
+    private static func flags(_ text: UnsafeBufferPointer<UInt8>, _ position: Int) -> (flags: UnicodeMappings.Flags, length: Int) {
+        guard let base = text.baseAddress, position < text.count else { return ([], 1) }
+        let next = UTF8Text.scalar(base, position, text.count)
+        return (UnicodeMappings.shared.flags(next.value), next.length)
     }
 
     private static func startOfPrevious(_ text: UnsafeBufferPointer<UInt8>, _ position: Int) -> Int {
-        var start = position - 1
-        while start > 0, text[start] & 0xC0 == 0x80 { start -= 1 }
-        return start
-    }
-
-    /// Word characters here include the two joiners and leave out numbers that are no digits, unlike in patterns.
-    private static func isWord(_ scalar: UInt32) -> Bool {
-        let classes = UnicodeClasses.shared
-        return (classes.isWord(scalar) && classes.category(scalar) != 10) || scalar == 0x200C || scalar == 0x200D
+        text.baseAddress.map { UTF8Text.previous($0, position) } ?? 0
     }
 
     private static func endsWithWord(_ text: UnsafeBufferPointer<UInt8>, _ end: Int) -> Bool {
-        isWord(scalar(text, startOfPrevious(text, end)).value)
+        flags(text, startOfPrevious(text, end)).flags.contains(.word)
     }
 
     private static func spacesBefore(_ text: UnsafeBufferPointer<UInt8>, _ end: Int) -> Int {
         var position = end
         while position > 0 {
             let start = startOfPrevious(text, position)
-            if !UnicodeClasses.shared.isSpace(scalar(text, start).value) { break }
+            if !flags(text, start).flags.contains(.whiteSpace) { break }
             position = start
         }
         return position
@@ -136,8 +134,8 @@ struct AddedTokenMatcher: Sendable {
     private static func spacesAfter(_ text: UnsafeBufferPointer<UInt8>, _ start: Int) -> Int {
         var position = start
         while position < text.count {
-            let next = scalar(text, position)
-            if !UnicodeClasses.shared.isSpace(next.value) { break }
+            let next = flags(text, position)
+            if !next.flags.contains(.whiteSpace) { break }
             position += next.length
         }
         return position

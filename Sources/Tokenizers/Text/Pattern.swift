@@ -1,4 +1,4 @@
-/// A regular expression over code points, run by backtracking with an explicit stack: the general path for split patterns
+/// A regular expression over UTF-8, run by backtracking with an explicit stack: the general path for split patterns
 /// that have no hand-written scanner. Memory and steps are bounded; a match that would exceed them ends as no match.
 final class Pattern: Sendable {
     private let program: [Instruction]
@@ -19,10 +19,12 @@ final class Pattern: Sendable {
     private enum Mode: Sendable { case greedy, lazy, possessive }
     private enum Mark: Sendable { case textStart, textEnd, lineStart, lineEnd, wordBoundary, notWordBoundary }
 
-    /// A set with its answers for ASCII worked out.
+    /// A set with its answers worked out: for ASCII by character, beyond by class where the set names no single characters there.
     private struct CompiledSet: @unchecked Sendable {
         let low: UInt64
         let high: UInt64
+        /// Bit for each class byte of `UnicodeClasses`; nil when the set must be asked.
+        let classBits: (UInt64, UInt64)?
         let set: ScalarSet
 
         init(_ set: ScalarSet, _ classes: UnicodeClasses) {
@@ -32,12 +34,17 @@ final class Pattern: Sendable {
             for scalar in UInt32(64)..<128 where set.contains(scalar, classes) { bits.1 |= 1 << UInt64(scalar - 64) }
             low = bits.0
             high = bits.1
+            classBits = set.bitsByClass
         }
 
         @inline(__always)
         func contains(_ scalar: UInt32, _ classes: UnicodeClasses) -> Bool {
             if scalar < 64 { return low >> UInt64(scalar) & 1 == 1 }
             if scalar < 128 { return high >> UInt64(scalar - 64) & 1 == 1 }
+            if let classBits {
+                let value = classes.value(scalar)
+                return (value < 64 ? classBits.0 >> UInt64(value) : classBits.1 >> UInt64(value & 63)) & 1 == 1
+            }
             return set.contains(scalar, classes)
         }
     }
@@ -142,144 +149,197 @@ final class Pattern: Sendable {
         }
     }
 
-    private static let stepLimit = 20_000_000
+    /// A search may take so many steps, and so many more for each byte; then nothing matches any more.
+    private static let freeSteps = 2_000_000
+    private static let stepsPerByte = 200
 
-    /// All matches from left to right, not overlapping, as ranges of scalar indices.
-    func matches(in text: [UInt32]) -> [Range<Int>] {
+    /// All matches from left to right, not overlapping, as ranges of byte offsets. Empty ones count, but for those that touch the end of
+    /// the match before. `text` is UTF-8.
+    func matches(in text: UnsafeBufferPointer<UInt8>) -> [Range<Int>] {
         var result: [Range<Int>] = []
+        guard let base = text.baseAddress else { return result }
+        var state = Search(base: base, end: text.count, stepLimit: Pattern.freeSteps + text.count * Pattern.stepsPerByte)
         var position = 0
-        var steps = 0
-        text.withUnsafeBufferPointer { text in
-            while position <= text.count {
-                guard let end = run(at: 0, from: position, in: text, steps: &steps) else {
-                    position += 1
-                    continue
-                }
-                if end > position {
-                    result.append(position..<end)
-                    position = end
-                } else {
-                    position += 1
-                }
+        var lastEnd = -1
+        while position <= text.count {
+            let end = run(at: 0, from: position, &state)
+            if let end, end > position {
+                result.append(position..<end)
+                position = end
+                lastEnd = end
+                continue
             }
+            if end != nil, position != lastEnd {
+                result.append(position..<position)
+                lastEnd = position
+            }
+            position += position < text.count ? UTF8Text.length(base[position]) : 1
         }
         return result
     }
 
     /// Whether there is a match at the start of `text`; false when that is not settled within `steps`.
-    func matchesStart(of text: [UInt32], steps: Int) -> Bool {
-        var taken = max(0, Pattern.stepLimit - steps)
-        return text.withUnsafeBufferPointer { run(at: 0, from: 0, in: $0, steps: &taken) } != nil
+    func matchesStart(of text: UnsafeBufferPointer<UInt8>, steps: Int) -> Bool {
+        // An empty text has no address of its own, and none is read.
+        let nothing: [UInt8] = [0]
+        return nothing.withUnsafeBufferPointer { nothing in
+            guard let base = text.baseAddress ?? nothing.baseAddress else { return false }
+            var search = Search(base: base, end: text.count, stepLimit: steps)
+            return run(at: 0, from: 0, &search) != nil
+        }
+    }
+
+    /// One search through one text: the stack of places to go back to, and how many steps it took so far.
+    private struct Search {
+        let base: UnsafePointer<UInt8>
+        var end: Int
+        var steps = 0
+        let stepLimit: Int
+        var stack: [Backtrack] = []
     }
 
     private enum Backtrack {
         case state(program: Int, position: Int)
-        /// A greedy run that can give back: positions from `from` down to `to`.
+        /// A greedy run that can give back: positions from `position` down to `smallest`.
         case shrink(program: Int, position: Int, smallest: Int)
         /// A lazy run that can take more.
         case extend(program: Int, position: Int, set: Int, left: Int)
     }
 
-    private func run(at start: Int, from begin: Int, in text: UnsafeBufferPointer<UInt32>, steps: inout Int) -> Int? {
+    private func run(at start: Int, from begin: Int, _ search: inout Search) -> Int? {
+        let floor = search.stack.count
+        defer { search.stack.removeLast(search.stack.count - floor) }
         let classes = UnicodeClasses.shared
-        var stack: [Backtrack] = []
+        let base = search.base
+        let end = search.end
         var counter = start
         var position = begin
         while true {
-            steps += 1
-            if steps > Pattern.stepLimit { return nil }
+            search.steps += 1
+            if search.steps > search.stepLimit { return nil }
             var failed = false
             switch program[counter] {
             case .match: return position
             case .set(let index):
-                if position < text.count, sets[index].contains(text[position], classes) {
-                    position += 1
-                    counter += 1
+                if position < end {
+                    let next = UTF8Text.scalar(base, position, end)
+                    if sets[index].contains(next.value, classes) { position += next.length } else { failed = true }
                 } else {
                     failed = true
                 }
+                counter += 1
             case .split(let first, let second):
-                stack.append(.state(program: second, position: position))
-                counter = first
+                if canBegin(first, position, base, end, classes) {
+                    search.stack.append(.state(program: second, position: position))
+                    counter = first
+                } else {
+                    counter = second
+                }
             case .jump(let target): counter = target
             case .run(let index, let minimum, let maximum, let mode):
                 var taken = 0
+                var stop = position
+                var smallest = position
                 let limit = mode == .lazy ? minimum : maximum
-                while taken < limit, position + taken < text.count, sets[index].contains(text[position + taken], classes) { taken += 1 }
+                while taken < limit, stop < end {
+                    let next = UTF8Text.scalar(base, stop, end)
+                    if !sets[index].contains(next.value, classes) { break }
+                    stop += next.length
+                    taken += 1
+                    if taken == minimum { smallest = stop }
+                }
                 if taken < minimum {
                     failed = true
                 } else {
-                    if mode == .greedy, taken > minimum {
-                        stack.append(.shrink(program: counter + 1, position: position + taken - 1, smallest: position + minimum))
+                    if mode == .greedy, stop > smallest {
+                        let back = UTF8Text.previous(base, stop)
+                        search.stack.append(.shrink(program: counter + 1, position: back, smallest: smallest))
                     }
                     if mode == .lazy, maximum > minimum {
-                        stack.append(.extend(program: counter + 1, position: position + taken, set: index, left: maximum - minimum))
+                        let left = maximum == .max ? Int.max : maximum - minimum
+                        search.stack.append(.extend(program: counter + 1, position: stop, set: index, left: left))
                     }
-                    position += taken
+                    position = stop
                     counter += 1
                 }
-            case .look(let end, let ahead, let negative):
-                let holds: Bool
-                if ahead {
-                    holds = run(at: counter + 1, from: position, in: text, steps: &steps) != nil
-                } else {
-                    holds = looksBehind(counter + 1, position, text, &steps)
-                }
-                if holds != negative { counter = end } else { failed = true }
-            case .atomic(let end):
-                if let stop = run(at: counter + 1, from: position, in: text, steps: &steps) {
+            case .look(let after, let ahead, let negative):
+                let holds = ahead ? run(at: counter + 1, from: position, &search) != nil : looksBehind(counter + 1, position, &search)
+                if holds != negative { counter = after } else { failed = true }
+            case .atomic(let after):
+                if let stop = run(at: counter + 1, from: position, &search) {
                     position = stop
-                    counter = end
+                    counter = after
                 } else {
                     failed = true
                 }
             case .assertion(let mark):
-                if holds(mark, position, text, classes) { counter += 1 } else { failed = true }
+                if holds(mark, position, base, end, classes) { counter += 1 } else { failed = true }
             }
-            if failed || stack.count > 1_000_000 {
-                guard let state = resume(&stack, text, classes) else { return nil }
+            if failed || search.stack.count > 1_000_000 {
+                guard let state = resume(&search, floor, classes) else { return nil }
                 (counter, position) = state
             }
         }
     }
 
-    private func resume(
-        _ stack: inout [Backtrack], _ text: UnsafeBufferPointer<UInt32>, _ classes: UnicodeClasses
-    ) -> (Int, Int)? {
-        while let last = stack.popLast() {
+    /// False when the instruction at `counter` surely fails here, so that a choice need not remember its other branch.
+    @inline(__always)
+    private func canBegin(_ counter: Int, _ position: Int, _ base: UnsafePointer<UInt8>, _ end: Int, _ classes: UnicodeClasses) -> Bool {
+        let index: Int
+        switch program[counter] {
+        case .set(let set): index = set
+        case .run(let set, let minimum, _, _):
+            if minimum == 0 { return true }
+            index = set
+        case .match, .split, .jump, .look, .atomic, .assertion: return true
+        }
+        return position < end && sets[index].contains(UTF8Text.scalar(base, position, end).value, classes)
+    }
+
+    private func resume(_ search: inout Search, _ floor: Int, _ classes: UnicodeClasses) -> (Int, Int)? {
+        while search.stack.count > floor, let last = search.stack.popLast() {
             switch last {
             case .state(let program, let position): return (program, position)
             case .shrink(let program, let position, let smallest):
-                if position > smallest { stack.append(.shrink(program: program, position: position - 1, smallest: smallest)) }
+                if position > smallest {
+                    let back = UTF8Text.previous(search.base, position)
+                    search.stack.append(.shrink(program: program, position: back, smallest: smallest))
+                }
                 return (program, position)
             case .extend(let program, let position, let set, let left):
-                guard left > 0, position < text.count, sets[set].contains(text[position], classes) else { continue }
-                stack.append(.extend(program: program, position: position + 1, set: set, left: left == .max ? left : left - 1))
-                return (program, position + 1)
+                guard left > 0, position < search.end else { continue }
+                let next = UTF8Text.scalar(search.base, position, search.end)
+                guard sets[set].contains(next.value, classes) else { continue }
+                let further = position + next.length
+                search.stack.append(.extend(program: program, position: further, set: set, left: left == .max ? left : left - 1))
+                return (program, further)
             }
         }
         return nil
     }
 
-    private func looksBehind(_ start: Int, _ position: Int, _ text: UnsafeBufferPointer<UInt32>, _ steps: inout Int) -> Bool {
-        let upTo = UnsafeBufferPointer(rebasing: text[0..<position])
+    private func looksBehind(_ start: Int, _ position: Int, _ search: inout Search) -> Bool {
+        let end = search.end
+        search.end = position
+        defer { search.end = end }
         var begin = position
-        while begin >= 0, position - begin <= 255 {
-            if let end = run(at: start, from: begin, in: upTo, steps: &steps), end == position { return true }
-            begin -= 1
+        for _ in 0..<256 {
+            if let stop = run(at: start, from: begin, &search), stop == position { return true }
+            if begin == 0 { return false }
+            begin = UTF8Text.previous(search.base, begin)
         }
         return false
     }
 
-    private func holds(_ mark: Mark, _ position: Int, _ text: UnsafeBufferPointer<UInt32>, _ classes: UnicodeClasses) -> Bool {
+    private func holds(_ mark: Mark, _ position: Int, _ base: UnsafePointer<UInt8>, _ end: Int, _ classes: UnicodeClasses) -> Bool {
         switch mark {
         case .textStart: return position == 0
-        case .textEnd: return position == text.count
-        case .lineStart: return position == 0 || text[position - 1] == 0x0A
-        case .lineEnd: return position == text.count || text[position] == 0x0A
+        case .textEnd: return position == end
+        case .lineStart: return position == 0 || base[position - 1] == 0x0A
+        case .lineEnd: return position == end || base[position] == 0x0A
         case .wordBoundary, .notWordBoundary:
-            let before = position > 0 && classes.isWord(text[position - 1])
-            let after = position < text.count && classes.isWord(text[position])
+            let before = position > 0 && classes.isWord(UTF8Text.scalar(base, UTF8Text.previous(base, position), end).value)
+            let after = position < end && classes.isWord(UTF8Text.scalar(base, position, end).value)
             return (before != after) == (mark == .wordBoundary)
         }
     }

@@ -54,6 +54,30 @@ struct ScalarSet {
         return found && intersections.allSatisfy { $0.contains(scalar, classes) }
     }
 
+    /// Answers beyond ASCII by class byte, when class is all that the set looks at there.
+    var bitsByClass: (UInt64, UInt64)? {
+        if foldsCase || !intersections.isEmpty { return nil }
+        var bits: (UInt64, UInt64) = (0, 0)
+        for value in UInt8(0)..<128 {
+            var found = false
+            for item in items {
+                switch item {
+                case .range(_, let high): if high >= 0x80 { return nil }
+                case .categories(let wanted, let negated): found = found || (wanted >> UInt32(value & 31) & 1 == 1) != negated
+                case .space(let negated): found = found || (value & 32 != 0) != negated
+                case .word(let negated): found = found || (value & 64 != 0) != negated
+                case .nested(let set):
+                    guard let inner = set.bitsByClass else { return nil }
+                    found = found || (value < 64 ? inner.0 >> UInt64(value) : inner.1 >> UInt64(value & 63)) & 1 == 1
+                }
+            }
+            if found != isNegated {
+                if value < 64 { bits.0 |= 1 << UInt64(value) } else { bits.1 |= 1 << UInt64(value & 63) }
+            }
+        }
+        return bits
+    }
+
     static func caseVariants(of scalar: UInt32) -> [UInt32] {
         guard let character = Unicode.Scalar(scalar) else { return [] }
         var result: [UInt32] = []

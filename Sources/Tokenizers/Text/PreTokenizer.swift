@@ -12,6 +12,11 @@ indirect enum PreTokenizer: Sendable {
     case whitespaceWords
     case whitespaceSplit
     case punctuation(SplitBehavior)
+    /// BERT's: blanks go, punctuation stands alone.
+    case bert
+    case delimiter(UInt32)
+    /// Pieces of so many characters.
+    case fixedLength(Int)
 
     enum Matcher: Sendable {
         case literal([UInt8])
@@ -20,191 +25,150 @@ indirect enum PreTokenizer: Sendable {
     enum SplitBehavior: String, Sendable { case removed, isolated, mergedWithPrevious, mergedWithNext, contiguous }
     enum PrependScheme: String, Sendable { case always, never, first }
 
-    /// A piece on its way to becoming words. `isFirst`: it stands at the very start of the text that was given.
-    struct Piece {
-        var bytes: [UInt8]
-        var isFirst: Bool
-    }
-
-    func apply(_ pieces: [Piece]) -> [Piece] {
+    func apply(_ list: inout WordList) {
+        let mappings = UnicodeMappings.shared
         switch self {
-        case .sequence(let steps): return steps.reduce(pieces) { $1.apply($0) }
-        case .known(let known):
-            return pieces.flatMap { piece in PreTokenizer.cut(piece, PreTokenizer.scan(piece.bytes, known).map { ($0, true) }, .isolated) }
-        case .split(let matcher, let behavior, let invert):
-            return pieces.flatMap { piece in
-                var marks = PreTokenizer.marks(piece.bytes, matcher)
-                if invert { marks = marks.map { ($0.0, !$0.1) } }
-                return PreTokenizer.cut(piece, marks, behavior)
-            }
+        case .sequence(let steps): for step in steps { step.apply(&list) }
+        case .known(let known): PreTokenizer.scan(&list, known)
+        case .split(let matcher, let behavior, let invert): PreTokenizer.split(&list, matcher, behavior, invert)
         case .byteLevel(let addPrefixSpace, let usesPattern):
-            return pieces.flatMap { piece -> [Piece] in
-                var piece = piece
-                if addPrefixSpace, piece.bytes.first != 0x20 { piece.bytes.insert(0x20, at: 0) }
-                return usesPattern ? PreTokenizer.known(.gpt2).apply([piece]) : [piece]
-            }
+            if addPrefixSpace { PreTokenizer.prefix(&list, with: [0x20]) { _ in true } }
+            if usesPattern { PreTokenizer.scan(&list, .gpt2) }
         case .metaspace(let replacement, let scheme, let splits):
-            return pieces.flatMap { PreTokenizer.metaspace($0, replacement, scheme, splits) }
-        case .digits(let individual):
-            let classes = UnicodeClasses.shared
-            return pieces.flatMap {
-                PreTokenizer.cut($0, PreTokenizer.marks($0.bytes) { classes.isNumber($0) }, individual ? .isolated : .contiguous)
-            }
+            PreTokenizer.showBlanks(&list, replacement, scheme)
+            if splits { PreTokenizer.split(&list, .literal(replacement), .mergedWithNext, false) }
+        case .digits(let individual): list.cut(individual ? .isolated : .contiguous) { mappings.flags($0).contains(.numeric) }
         case .whitespaceWords:
-            let classes = UnicodeClasses.shared
-            return pieces.flatMap { piece -> [Piece] in
-                let kinds: (UInt32) -> Int = { classes.isWord($0) ? 1 : classes.isSpace($0) ? 0 : 2 }
-                return PreTokenizer.runs(piece, kinds).compactMap { $0.kind == 0 ? nil : $0.piece }
-            }
-        case .whitespaceSplit:
-            let classes = UnicodeClasses.shared
-            return pieces.flatMap { PreTokenizer.cut($0, PreTokenizer.marks($0.bytes) { classes.isSpace($0) }, .removed) }
-        case .punctuation(let behavior):
-            let classes = UnicodeClasses.shared
-            return pieces.flatMap { piece in
-                let isPunctuation: (UInt32) -> Bool = { scalar in
-                    classes.isPunctuation(scalar)
-                        || (scalar < 128 && scalar > 32 && !classes.isLetter(scalar) && !classes.isNumber(scalar) && scalar != 127)
+            list.cut(.isolated) { base, start, end, cutter in
+                var position = start
+                while position < end {
+                    let begin = position
+                    let kind = PreTokenizer.wordKind(base, position, end)
+                    position += kind.length
+                    while position < end {
+                        let next = PreTokenizer.wordKind(base, position, end)
+                        if next.kind != kind.kind { break }
+                        position += next.length
+                    }
+                    if kind.kind != 0 { cutter.add(begin, position, true) }
                 }
-                return PreTokenizer.cut(piece, PreTokenizer.marks(piece.bytes, isPunctuation), behavior)
+            }
+        case .whitespaceSplit: list.cut(.removed) { mappings.flags($0).contains(.whiteSpace) }
+        case .punctuation(let behavior): list.cut(behavior) { mappings.flags($0).contains(.punctuation) }
+        case .bert:
+            list.cut(.removed) { mappings.flags($0).contains(.whiteSpace) }
+            list.cut(.isolated) { mappings.flags($0).contains(.punctuation) }
+        case .delimiter(let delimiter): list.cut(.removed) { $0 == delimiter }
+        case .fixedLength(let length):
+            list.cut(.isolated) { base, start, end, cutter in
+                var position = start
+                while position < end {
+                    let begin = position
+                    for _ in 0..<length where position < end { position += min(UTF8Text.length(base[position]), end - position) }
+                    cutter.add(begin, position, true)
+                }
             }
         }
     }
 
-    private static func metaspace(_ piece: Piece, _ mark: [UInt8], _ scheme: PrependScheme, _ splits: Bool) -> [Piece] {
-        var piece = piece
-        piece.bytes = Normalizer.replace([0x20], in: piece.bytes, with: mark)
-        let wantsMark = scheme == .always || (scheme == .first && piece.isFirst)
-        if wantsMark, !piece.bytes.isEmpty, !piece.bytes.starts(with: mark) { piece.bytes = mark + piece.bytes }
-        guard splits else { return [piece] }
-        return cut(piece, marks(piece.bytes, .literal(mark)), .mergedWithNext)
+    /// 0 blank, 1 word character, 2 other.
+    private static func wordKind(_ base: UnsafePointer<UInt8>, _ position: Int, _ end: Int) -> (kind: Int, length: Int) {
+        let next = UTF8Text.scalar(base, position, end)
+        let flags = UnicodeMappings.shared.flags(next.value)
+        return (flags.contains(.word) ? 1 : flags.contains(.whiteSpace) ? 0 : 2, next.length)
+    }
+
+    /// Puts `prefix` before words that do not begin with it.
+    private static func prefix(_ list: inout WordList, with prefix: [UInt8], where test: (WordList.Word) -> Bool) {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(list.bytes.count + list.words.count * prefix.count)
+        for index in list.words.indices {
+            let word = list.words[index]
+            let start = bytes.count
+            if test(word), !list.bytes[word.start..<word.end].starts(with: prefix) { bytes.append(contentsOf: prefix) }
+            bytes.append(contentsOf: list.bytes[word.start..<word.end])
+            list.words[index] = WordList.Word(start: start, end: bytes.count, isFirst: word.isFirst)
+        }
+        list.bytes = bytes
+    }
+
+    private static func showBlanks(_ list: inout WordList, _ mark: [UInt8], _ scheme: PrependScheme) {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(list.bytes.count + list.bytes.count / 2 + mark.count)
+        list.bytes.withUnsafeBufferPointer { source in
+            for index in list.words.indices {
+                let word = list.words[index]
+                let start = bytes.count
+                let wantsMark = scheme == .always || (scheme == .first && word.isFirst)
+                let section = source[word.start..<word.end]
+                if wantsMark, section.first != 0x20, !section.starts(with: mark) { bytes.append(contentsOf: mark) }
+                for byte in section {
+                    if byte == 0x20 { bytes.append(contentsOf: mark) } else { bytes.append(byte) }
+                }
+                list.words[index] = WordList.Word(start: start, end: bytes.count, isFirst: word.isFirst)
+            }
+        }
+        list.bytes = bytes
+    }
+
+    private static func split(_ list: inout WordList, _ matcher: Matcher, _ behavior: SplitBehavior, _ invert: Bool) {
+        switch matcher {
+        case .pattern(let pattern):
+            list.cut(behavior, inverted: invert) { base, start, end, cutter in
+                var position = start
+                for match in pattern.matches(in: UnsafeBufferPointer(start: base + start, count: end - start)) {
+                    if start + match.lowerBound > position { cutter.add(position, start + match.lowerBound, false) }
+                    cutter.add(start + match.lowerBound, start + match.upperBound, true)
+                    position = start + match.upperBound
+                }
+                if position < end { cutter.add(position, end, false) }
+            }
+        case .literal(let literal):
+            guard let first = literal.first else { return }
+            list.cut(behavior, inverted: invert) { base, start, end, cutter in
+                var position = start
+                var plain = start
+                while position + literal.count <= end {
+                    guard base[position] == first, holds(literal, base + position) else {
+                        position += 1
+                        continue
+                    }
+                    if plain < position { cutter.add(plain, position, false) }
+                    cutter.add(position, position + literal.count, true)
+                    position += literal.count
+                    plain = position
+                }
+                if plain < end { cutter.add(plain, end, false) }
+            }
+        }
+    }
+
+    @inline(__always)
+    private static func holds(_ literal: [UInt8], _ start: UnsafePointer<UInt8>) -> Bool {
+        for index in 0..<literal.count where literal[index] != start[index] { return false }
+        return true
+    }
+
+    private static func scan(_ list: inout WordList, _ known: WordScanner.Known) {
+        // The scanners look a few bytes ahead.
+        let count = list.bytes.count
+        list.bytes.append(contentsOf: repeatElement(0, count: 8))
+        list.cut(.isolated) { base, start, end, cutter in
+            let scanner = WordScanner(base: base, end: end, classes: .shared)
+            var position = start
+            while position < end {
+                let stop = min(max(scanner.wordEnd(known, position), position + 1), end)
+                cutter.add(position, stop, true)
+                position = stop
+            }
+        }
+        list.bytes.removeLast(list.bytes.count - count)
     }
 
     /// Ends of the words of a known pattern.
     static func scan(_ bytes: [UInt8], _ known: WordScanner.Known) -> [Range<Int>] {
-        var padded = bytes
-        padded.append(contentsOf: [0, 0, 0, 0, 0, 0, 0, 0])
-        return padded.withUnsafeBufferPointer { buffer in
-            guard let base = buffer.baseAddress else { return [] }
-            let scanner = WordScanner(base: base, end: bytes.count, classes: .shared)
-            var result: [Range<Int>] = []
-            var position = 0
-            while position < bytes.count {
-                let end: Int
-                switch known {
-                case .gpt2: end = scanner.gpt2(position)
-                case .llama3: end = scanner.llama3(position, digits: 3)
-                case .qwen2: end = scanner.llama3(position, digits: 1)
-                }
-                let stop = min(max(end, position + 1), bytes.count)
-                result.append(position..<stop)
-                position = stop
-            }
-            return result
-        }
-    }
-
-    /// Ranges that cover the piece, each with whether it matched.
-    private static func marks(_ bytes: [UInt8], _ matcher: Matcher) -> [(Range<Int>, Bool)] {
-        var found: [Range<Int>] = []
-        switch matcher {
-        case .pattern(let pattern):
-            let text = ScalarText(bytes)
-            found = pattern.matches(in: text.scalars).map { text.offsets[$0.lowerBound]..<text.offsets[$0.upperBound] }
-        case .literal(let literal):
-            var position = 0
-            while !literal.isEmpty, position + literal.count <= bytes.count {
-                if bytes[position..<position + literal.count].elementsEqual(literal) {
-                    found.append(position..<position + literal.count)
-                    position += literal.count
-                } else {
-                    position += 1
-                }
-            }
-        }
-        var result: [(Range<Int>, Bool)] = []
-        var position = 0
-        for match in found {
-            if match.lowerBound > position { result.append((position..<match.lowerBound, false)) }
-            result.append((match, true))
-            position = match.upperBound
-        }
-        if position < bytes.count { result.append((position..<bytes.count, false)) }
-        return result
-    }
-
-    /// The same, where each single character that satisfies `test` is a match.
-    private static func marks(_ bytes: [UInt8], _ test: (UInt32) -> Bool) -> [(Range<Int>, Bool)] {
-        let text = ScalarText(bytes)
-        var result: [(Range<Int>, Bool)] = []
-        for (index, scalar) in text.scalars.enumerated() {
-            let range = text.offsets[index]..<text.offsets[index + 1]
-            let matches = test(scalar)
-            if !matches, let last = result.last, !last.1 {
-                result[result.count - 1].0 = last.0.lowerBound..<range.upperBound
-            } else {
-                result.append((range, matches))
-            }
-        }
-        return result
-    }
-
-    /// Runs of characters of one kind.
-    private static func runs(_ piece: Piece, _ kindOf: (UInt32) -> Int) -> [(piece: Piece, kind: Int)] {
-        let text = ScalarText(piece.bytes)
-        var result: [(piece: Piece, kind: Int)] = []
-        for (index, scalar) in text.scalars.enumerated() {
-            let kind = kindOf(scalar)
-            let content = piece.bytes[text.offsets[index]..<text.offsets[index + 1]]
-            if let last = result.last, last.kind == kind {
-                result[result.count - 1].piece.bytes.append(contentsOf: content)
-            } else {
-                result.append((Piece(bytes: Array(content), isFirst: piece.isFirst && index == 0), kind))
-            }
-        }
-        return result
-    }
-
-    /// Cuts a piece after the reference implementation's split behaviours.
-    private static func cut(_ piece: Piece, _ marks: [(Range<Int>, Bool)], _ behavior: SplitBehavior) -> [Piece] {
-        var ranges: [Range<Int>] = []
-        switch behavior {
-        case .removed: ranges = marks.filter { !$0.1 }.map(\.0)
-        case .isolated: ranges = marks.map(\.0)
-        case .contiguous:
-            var previous: Bool?
-            for (range, matched) in marks {
-                if previous == matched, let last = ranges.popLast() {
-                    ranges.append(last.lowerBound..<range.upperBound)
-                } else {
-                    ranges.append(range)
-                }
-                previous = matched
-            }
-        case .mergedWithPrevious:
-            var previousMatched = false
-            for (range, matched) in marks {
-                if matched, !previousMatched, let last = ranges.popLast() {
-                    ranges.append(last.lowerBound..<range.upperBound)
-                } else {
-                    ranges.append(range)
-                }
-                previousMatched = matched
-            }
-        case .mergedWithNext:
-            var previousMatched = false
-            for (range, matched) in marks.reversed() {
-                if matched, !previousMatched, let last = ranges.popLast() {
-                    ranges.append(range.lowerBound..<last.upperBound)
-                } else {
-                    ranges.append(range)
-                }
-                previousMatched = matched
-            }
-            ranges.reverse()
-        }
-        return ranges.filter { !$0.isEmpty }.map {
-            Piece(bytes: Array(piece.bytes[$0]), isFirst: piece.isFirst && $0.lowerBound == 0)
-        }
+        var list = bytes.withUnsafeBufferPointer { WordList($0, isFirst: true) }
+        scan(&list, known)
+        return list.words.map { $0.start..<$0.end }
     }
 }

@@ -18,6 +18,6 @@ public struct RegularExpression: Sendable {
 
     /// Python's `re.fullmatch`.
     public func matchesWhole(_ text: String) -> Bool {
-        pattern.matchesStart(of: text.unicodeScalars.map(\.value), steps: Self.stepLimit)
+        Array(text.utf8).withUnsafeBufferPointer { pattern.matchesStart(of: $0, steps: Self.stepLimit) }
     }
 }

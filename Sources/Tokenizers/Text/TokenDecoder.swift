@@ -5,10 +5,32 @@ indirect enum TokenDecoder: Sendable {
     case byteFallback
     case fuse
     case replace([UInt8], with: [UInt8])
+    case replacePattern(Pattern, with: [UInt8])
+    /// SentencePiece's own: bytes come together, the blank that was put in front goes, unknown pieces show a sign.
+    case sentencePiece(unknown: [UInt8], surface: [UInt8], dropsBlank: Bool, dropsAllBlanks: Bool)
+    case ctc(pad: [UInt8], delimiter: [UInt8], cleansUp: Bool)
     case strip(content: [UInt8], start: Int, stop: Int)
     case metaspace(replacement: [UInt8], dropsFirst: Bool)
     case endOfWord(suffix: [UInt8])
     case wordPiece(prefix: [UInt8], cleansUp: Bool)
+
+    /// Whether a blank may follow a token only when another token does.
+    var endsWords: Bool {
+        switch self {
+        case .sequence(let steps): return steps.contains { $0.endsWords }
+        case .endOfWord: return true
+        default: return false
+        }
+    }
+
+    /// Whether `<0xNN>` tokens are bytes.
+    var joinsBytes: Bool {
+        switch self {
+        case .sequence(let steps): return steps.contains { $0.joinsBytes }
+        case .byteFallback, .sentencePiece: return true
+        default: return false
+        }
+    }
 
     /// The chain as the reference applies it: each decoder maps the list of token texts to another list; at the end they are joined.
     func apply(_ tokens: [[UInt8]]) -> [[UInt8]] {
@@ -24,6 +46,34 @@ indirect enum TokenDecoder: Sendable {
         case .byteFallback: return TokenDecoder.fallBack(tokens)
         case .fuse: return [tokens.flatMap { $0 }]
         case .replace(let literal, let replacement): return tokens.map { Normalizer.replace(literal, in: $0, with: replacement) }
+        case .replacePattern(let pattern, let replacement):
+            return tokens.map { Normalizer.replacePattern(pattern, with: replacement).apply($0) }
+        case .ctc(let pad, let delimiter, let cleansUp):
+            var result: [[UInt8]] = []
+            for (index, token) in tokens.enumerated() where index == 0 || tokens[index - 1] != token {
+                var text = Normalizer.replace(pad, in: token, with: [])
+                if cleansUp { text = Normalizer.replace(delimiter, in: TokenDecoder.cleanUp(text), with: [0x20]) }
+                if !text.isEmpty { result.append(text) }
+            }
+            return result
+        case .sentencePiece(let unknown, let surface, let dropsBlank, let dropsAllBlanks):
+            var result: [[UInt8]] = []
+            var isStart = dropsBlank
+            for token in TokenDecoder.joinBytes(tokens) {
+                switch token {
+                case .bytes(let bytes):
+                    result.append(bytes)
+                    isStart = false
+                case .text(let text):
+                    var rest = text[...]
+                    let hadBlank = isStart && rest.starts(with: SentencePieceText.blank)
+                    if hadBlank { rest = rest.dropFirst(SentencePieceText.blank.count) }
+                    let shown = text == unknown ? surface : Normalizer.replace(SentencePieceText.blank, in: Array(rest), with: [0x20])
+                    result.append(shown)
+                    if !shown.isEmpty || (hadBlank && !dropsAllBlanks) { isStart = false }
+                }
+            }
+            return result
         case .strip(let content, let start, let stop):
             return tokens.map { token in
                 var token = token[...]
@@ -56,6 +106,46 @@ indirect enum TokenDecoder: Sendable {
                 return cleansUp ? TokenDecoder.cleanUp(token) : token
             }
         }
+    }
+
+    private enum Joined {
+        case text([UInt8])
+        case bytes([UInt8])
+    }
+
+    /// `<0xNN>` tokens that follow each other become bytes; each byte that is no part of a character becomes a replacement character.
+    private static func joinBytes(_ tokens: [[UInt8]]) -> [Joined] {
+        var result: [Joined] = []
+        var run: [UInt8] = []
+        for token in tokens {
+            if let byte = fallbackByte(token[...]) {
+                run.append(byte)
+            } else {
+                if !run.isEmpty { result.append(.bytes(repaired(run))) }
+                run = []
+                result.append(.text(token))
+            }
+        }
+        if !run.isEmpty { result.append(.bytes(repaired(run))) }
+        return result
+    }
+
+    /// Valid characters of `bytes`, a replacement character for every other byte.
+    private static func repaired(_ bytes: [UInt8]) -> [UInt8] {
+        var result: [UInt8] = []
+        var position = 0
+        while position < bytes.count {
+            let length = UTF8Text.length(bytes[position])
+            let end = position + length
+            if end <= bytes.count, String(validating: bytes[position..<end], as: UTF8.self) != nil {
+                result.append(contentsOf: bytes[position..<end])
+                position = end
+            } else {
+                result.append(contentsOf: "\u{FFFD}".utf8)
+                position += 1
+            }
+        }
+        return result
     }
 
     /// `<0xNN>` tokens that follow each other become bytes; a run that is no UTF-8 becomes one replacement character per byte.
@@ -108,6 +198,8 @@ public struct StreamingDecoder: Sendable {
     private let tokenizer: Tokenizer
     private let skipsSpecialTokens: Bool
     private var pending: [UInt8] = []
+    /// Comes out only when another token follows: the blank that ends a word.
+    private var owed: [UInt8] = []
     private var hasOutput = false
 
     init(tokenizer: Tokenizer, skipsSpecialTokens: Bool) {
@@ -118,8 +210,10 @@ public struct StreamingDecoder: Sendable {
     /// The text that `id` completes; empty while a character is unfinished.
     public mutating func push(_ id: Int32) -> String {
         if skipsSpecialTokens, tokenizer.isSpecial(id) { return "" }
-        guard tokenizer.appendDecodedBytes(of: id, isFirst: !hasOutput, to: &pending) else { return "" }
-        hasOutput = true
+        let before = pending.count
+        guard let ending = tokenizer.appendDecodedBytes(of: id, isFirst: !hasOutput, after: &owed, to: &pending) else { return "" }
+        owed = ending.owed
+        if pending.count > before || ending.countsAsOutput { hasOutput = true }
         let end = StreamingDecoder.lastCompleteCharacter(pending)
         if end == 0 { return "" }
         let text = String(decoding: pending[..<end], as: UTF8.self)

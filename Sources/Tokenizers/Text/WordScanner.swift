@@ -25,10 +25,26 @@ struct WordScanner {
             }
         }
 
+        /// Other ways to write a pattern, as published tokenizers have them (cl100k's own form).
+        private var spellings: [String] {
+            switch self {
+            case .gpt2: return ["'(?:[sdmt]|ll|ve|re)| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"]
+            case .llama3:
+                return [
+                    "'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]++[\\r\\n]*|\\s*[\\r\\n]|\\s+(?!\\S)|\\s+",
+                    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]|\\s+(?!\\S)|\\s+",
+                ]
+            case .qwen2: return []
+            }
+        }
+
         /// The scanner for a pattern, if it is one of the known ones.
         init?(pattern: String) {
             let bytes = Array(pattern.utf8)
-            guard let known = Known.allCases.first(where: { Array($0.pattern.utf8) == bytes }) else { return nil }
+            let known = Known.allCases.first { known in
+                ([known.pattern] + known.spellings).contains { Array($0.utf8) == bytes }
+            }
+            guard let known else { return nil }
             self = known
         }
     }
@@ -78,6 +94,16 @@ struct WordScanner {
             if scalar > 0x10FFFF { scalar = 0x10FFFF }
         }
         return kinds[Int(pages[Int(scalar >> 8)]) << 8 | Int(scalar & 255)]
+    }
+
+    /// End of the word at `position` that a known pattern finds.
+    @inline(__always)
+    func wordEnd(_ known: Known, _ position: Int) -> Int {
+        switch known {
+        case .gpt2: return gpt2(position)
+        case .llama3: return llama3(position, digits: 3)
+        case .qwen2: return llama3(position, digits: 1)
+        }
     }
 
     /// End of the run of characters of one kind that starts at `start`.

@@ -1,4 +1,5 @@
-/// `tuneboard tokenizer`: text to ids and back, and conversations to prompts, line by line; and a vocabulary learnt from text.
+/// `tuneboard tokenizer`: text to ids and back, and conversations to prompts, line by line; a vocabulary learnt from text,
+/// and one put behind another.
 
 import Formats
 import Platform
@@ -7,8 +8,9 @@ import Tokenizers
 
 enum TokenizerCommand {
     static func run(_ invocation: Invocation) throws -> Int32 {
-        guard let action = invocation.words.first else { throw UsageError("which one? tuneboard tokenizer encode|decode|render|train") }
+        guard let action = invocation.words.first else { throw UsageError("which one? tuneboard tokenizer encode|decode|render|train|merge") }
         if action == "train" { return try TokenizerTraining.run(invocation) }
+        if action == "merge" { return try merge(invocation) }
         guard invocation.words.count == 1 else { throw UsageError("`\(invocation.words[1])` is one word too many.") }
         switch action {
         case "encode":
@@ -33,8 +35,22 @@ enum TokenizerCommand {
                 return object([("text", .string(text)), ("ids", ids(tokens))])
             }
         default:
-            throw UsageError("`\(action)` is not one of encode, decode, render, train.")
+            throw UsageError("`\(action)` is not one of encode, decode, render, train, merge.")
         }
+    }
+
+    /// `tokenizer merge BASE NEW --output_dir DIR [--max_new_tokens N]`.
+    private static func merge(_ invocation: Invocation) throws -> Int32 {
+        guard invocation.words.count == 3 else {
+            throw UsageError("which two folders? tuneboard tokenizer merge BASE NEW --output_dir DIR: BASE keeps its ids, tokens of NEW follow.")
+        }
+        guard let directory = invocation.value("output_dir") else { throw UsageError("--output_dir DIR is missing.") }
+        let limit = try invocation.integer("max_new_tokens", default: 0)
+        let merge = VocabularyMerge(
+            base: ModelLocation.folder(invocation.words[1]), addition: ModelLocation.folder(invocation.words[2]), limit: limit > 0 ? limit : nil)
+        let summary = try merge.write(to: directory)
+        Output.print("\(summary.size) tokens in \(directory): \(summary.baseSize) as before, \(summary.newTokens) new, \(summary.newMerges) new merges")
+        return ExitCode.done
     }
 
     /// What is wrong with one line; the others are still answered.
