@@ -39,7 +39,7 @@ final class TokenizerCore: @unchecked Sendable {
         let tokens = try TokenizerCore.merge(file: file, settings: settings, path: path)
         addedTokens = tokens
         specialIDs = Set(tokens.filter(\.isSpecial).map(\.id))
-        addedByID = Dictionary(uniqueKeysWithValues: tokens.enumerated().map { ($1.id, $0) })
+        addedByID = Dictionary(tokens.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first })
         let byText = Dictionary(tokens.map { (ByteKey($0.content), $0.id) }, uniquingKeysWith: { first, _ in first })
         if file.postProcessor == nil, !(file.prefixNames.isEmpty && file.suffixNames.isEmpty) {
             let model = file.model

@@ -9,6 +9,7 @@ struct PostProcessor: Sendable {
 /// Turns the small parts of a tokenizer.json into values; every error names the part.
 struct TokenizerParts {
     let path: String
+    private static let longestInsertion = 1024
 
     private func wrong(_ part: String, _ expected: String, _ found: JSONValue?) -> TokenizerError {
         .malformed(path: path, part: part, expected: expected, found: found?.kindName ?? "nothing")
@@ -22,6 +23,16 @@ struct TokenizerParts {
     private func text(_ value: JSONValue, _ key: String, _ part: String) throws(TokenizerError) -> [UInt8] {
         guard let text = value[key]?.stringValue else { throw wrong("\(part).\(key)", "a string", value[key]) }
         return Array(text.utf8)
+    }
+
+    /// Text that is put in for other text: a long one would let a short input fill the memory.
+    private func insertion(_ value: JSONValue, _ key: String, _ part: String) throws(TokenizerError) -> [UInt8] {
+        let content = try text(value, key, part)
+        if content.count > TokenizerParts.longestInsertion {
+            throw .malformed(
+                path: path, part: "\(part).\(key)", expected: "at most \(TokenizerParts.longestInsertion) bytes", found: "\(content.count)")
+        }
+        return content
     }
 
     private func list(_ value: JSONValue, _ key: String, _ part: String) throws(TokenizerError) -> [JSONValue] {
@@ -102,9 +113,9 @@ struct TokenizerParts {
         case "Lowercase": return .lowercase
         case "StripAccents": return .stripAccents
         case "Strip": return .strip(left: value["strip_left"]?.boolValue ?? true, right: value["strip_right"]?.boolValue ?? true)
-        case "Prepend": return .prepend(try text(value, "prepend", part))
+        case "Prepend": return .prepend(try insertion(value, "prepend", part))
         case "Replace":
-            let content = try text(value, "content", part)
+            let content = try insertion(value, "content", part)
             guard let what = value["pattern"] else { throw wrong(part + ".pattern", "an object", nil) }
             if let literal = what["String"]?.stringValue { return .replace(Array(literal.utf8), with: content) }
             guard let expression = what["Regex"]?.stringValue else { throw wrong(part + ".pattern", "String or Regex", what) }
@@ -142,6 +153,7 @@ struct TokenizerParts {
         case "Split": return try split(value, part)
         case "Metaspace":
             let mark = value["replacement"]?.stringValue ?? "\u{2581}"
+            guard mark.unicodeScalars.count == 1 else { throw wrong(part + ".replacement", "one character", value["replacement"]) }
             var scheme = PreTokenizer.PrependScheme.always
             if let name = value["prepend_scheme"]?.stringValue {
                 guard let known = PreTokenizer.PrependScheme(rawValue: name) else {
@@ -215,7 +227,7 @@ struct TokenizerParts {
             return .strip(
                 content: try text(value, "content", part), start: value["start"]?.intValue ?? 0, stop: value["stop"]?.intValue ?? 0)
         case "Replace":
-            let content = try text(value, "content", part)
+            let content = try insertion(value, "content", part)
             if let literal = value["pattern"]?["String"]?.stringValue { return .replace(Array(literal.utf8), with: content) }
             guard let expression = value["pattern"]?["Regex"]?.stringValue else {
                 throw wrong(part + ".pattern", "String or Regex", value["pattern"])

@@ -23,10 +23,15 @@ indirect enum Normalizer: Sendable {
     static let composed = Normalizer.form(.nfc)
     static let decomposed = Normalizer.form(.nfd)
 
+    private static let freeGrowth = 1 << 20
+
     /// - Parameter isFirst: the text stands at the very start of what was given; false afterwards when its beginning went away.
     func apply(_ text: [UInt8], isFirst: inout Bool) -> [UInt8] {
         switch self {
-        case .sequence(let steps): return steps.reduce(text) { $1.apply($0, isFirst: &isFirst) }
+        case .sequence(let steps):
+            // Steps that each double the text, as no tokenizer has them, must not fill the memory.
+            let limit = text.count * 64 + Normalizer.freeGrowth
+            return steps.reduce(text) { $0.count > limit ? $0 : $1.apply($0, isFirst: &isFirst) }
         case .prepend(let prefix): return text.isEmpty ? text : prefix + text
         case .replace(let literal, let replacement):
             if replacement.isEmpty, text.starts(with: literal) { isFirst = false }

@@ -3,6 +3,7 @@
 final class Pattern: Sendable {
     private let program: [Instruction]
     private let sets: [CompiledSet]
+    private let beginnings: [Int]?
 
     private enum Instruction: Sendable {
         case match
@@ -57,6 +58,7 @@ final class Pattern: Sendable {
         program = compiler.program
         let classes = UnicodeClasses.shared
         sets = compiler.sets.map { CompiledSet($0, classes) }
+        beginnings = Pattern.beginnings(program)
     }
 
     private struct Compiler {
@@ -153,29 +155,66 @@ final class Pattern: Sendable {
     private static let freeSteps = 2_000_000
     private static let stepsPerByte = 200
 
-    /// All matches from left to right, not overlapping, as ranges of byte offsets. Empty ones count, but for those that touch the end of
-    /// the match before. `text` is UTF-8.
+    /// All matches from left to right, not overlapping, as ranges of byte offsets. `text` is UTF-8.
     func matches(in text: UnsafeBufferPointer<UInt8>) -> [Range<Int>] {
         var result: [Range<Int>] = []
-        guard let base = text.baseAddress else { return result }
-        var state = Search(base: base, end: text.count, stepLimit: Pattern.freeSteps + text.count * Pattern.stepsPerByte)
+        forEachMatch(in: text) { result.append($0..<$1) }
+        return result
+    }
+
+    /// Calls `body` with the start and end of every match. Empty ones count, but for those that touch the end of the match before.
+    func forEachMatch(in text: UnsafeBufferPointer<UInt8>, _ body: (Int, Int) -> Void) {
+        guard let base = text.baseAddress else { return }
+        let count = text.count
+        let classes = UnicodeClasses.shared
+        var state = Search(base: base, end: count, stepLimit: Pattern.freeSteps + count * Pattern.stepsPerByte)
         var position = 0
         var lastEnd = -1
-        while position <= text.count {
+        while position <= count {
+            if let beginnings {
+                // Where no match can begin, none is tried.
+                while position < count {
+                    let next = UTF8Text.scalar(base, position, count)
+                    if beginnings.contains(where: { sets[$0].contains(next.value, classes) }) { break }
+                    position += next.length
+                }
+                if position == count { return }
+            }
             let end = run(at: 0, from: position, &state)
             if let end, end > position {
-                result.append(position..<end)
+                body(position, end)
                 position = end
                 lastEnd = end
                 continue
             }
             if end != nil, position != lastEnd {
-                result.append(position..<position)
+                body(position, position)
                 lastEnd = position
             }
-            position += position < text.count ? UTF8Text.length(base[position]) : 1
+            position += position < count ? UTF8Text.length(base[position]) : 1
         }
-        return result
+    }
+
+    /// The sets one of which the first character of every match is in; nil when a match may be empty or begin otherwise.
+    private static func beginnings(_ program: [Instruction]) -> [Int]? {
+        var found: [Int] = []
+        var open = [0]
+        var seen = Set<Int>()
+        while let counter = open.popLast() {
+            guard seen.insert(counter).inserted, counter < program.count else { continue }
+            switch program[counter] {
+            case .set(let set): found.append(set)
+            case .run(let set, let minimum, _, _):
+                found.append(set)
+                if minimum == 0 { open.append(counter + 1) }
+            case .split(let first, let second): open += [first, second]
+            case .jump(let target): open.append(target)
+            case .match, .look, .atomic, .assertion: return nil
+            }
+            // Many sets take longer to ask than a match takes to fail.
+            if found.count > 4 { return nil }
+        }
+        return found
     }
 
     /// Whether there is a match at the start of `text`; false when that is not settled within `steps`.

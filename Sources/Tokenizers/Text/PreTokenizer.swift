@@ -116,10 +116,10 @@ indirect enum PreTokenizer: Sendable {
         case .pattern(let pattern):
             list.cut(behavior, inverted: invert) { base, start, end, cutter in
                 var position = start
-                for match in pattern.matches(in: UnsafeBufferPointer(start: base + start, count: end - start)) {
-                    if start + match.lowerBound > position { cutter.add(position, start + match.lowerBound, false) }
-                    cutter.add(start + match.lowerBound, start + match.upperBound, true)
-                    position = start + match.upperBound
+                pattern.forEachMatch(in: UnsafeBufferPointer(start: base + start, count: end - start)) { from, to in
+                    if start + from > position { cutter.add(position, start + from, false) }
+                    cutter.add(start + from, start + to, true)
+                    position = start + to
                 }
                 if position < end { cutter.add(position, end, false) }
             }
