@@ -107,7 +107,7 @@ extension FormState {
                 return (match + 500, index, argument)
             }
             // The help text is matched literally: fuzzy matches in prose are noise.
-            if query.utf8.count > 2, argument.help.lowercased().contains(query.lowercased()) { return (0, index, argument) }
+            if query.utf8.count > 2, (argument.help + FieldLabel.help(argument) + FieldLabel.short(argument.name)).lowercased().contains(query.lowercased()) { return (0, index, argument) }
             return nil
         }
         return scored.sorted { ($1.score, $0.index) < ($0.score, $1.index) }.map { .field(fieldRow($0.argument)) }

@@ -18,7 +18,7 @@ extension Painter {
             drawShortPlan(form, in: Rect(x: area.x, y: area.endY - planRows, width: area.width, height: planRows))
             area = area.droppingLastRows(planRows + 1)
         }
-        let help = row.argument.help.isEmpty ? say("No description.") : row.argument.help
+        let help = row.argument.help.isEmpty ? say("No description.") : FieldLabel.help(row.argument)
         if area.height <= 2 {
             // Compact: the sentence, then what may be written.
             paragraph(help, in: area.row(0), "ui.text")
@@ -84,7 +84,7 @@ extension Painter {
     }
 
     private func source(_ row: FieldRow, _ form: FormState) -> String {
-        if let was = row.was { return say("you (\(form.recipePath == nil ? "it was" : "the recipe has") \(was.isEmpty ? say("none") : was))") }
+        if let was = row.was { return say("you (\(form.recipePath == nil ? say("it was") : say("the recipe has")) \(was.isEmpty ? say("none") : was))") }
         guard row.isSet else { return say("the default") }
         return form.recipePath.map { Path.name($0) } ?? say("the board")
     }

@@ -137,7 +137,10 @@ extension Painter {
     // MARK: Dialog, preview, prompt, form, runs
 
     private mutating func drawDialog(_ dialog: DialogState) {
-        let labels = dialog.choices.map { "[ \($0.label) ]" }
+        let labels = dialog.choices.map { choice in
+            // In other scripts the letter that picks a choice stands beside it.
+            choice.label.lowercased().contains(choice.key) ? "[ \(choice.label) ]" : "[ \(choice.label) (\(choice.key)) ]"
+        }
         let buttonWidth = labels.map(TextWidth.width(of:)).reduce(0, +) + 2 * (labels.count - 1)
         let width = min(max(buttonWidth, 46) + 6, state.size.columns - 4)
         let lines = TextWidth.wrap(dialog.text, to: width - 4)
@@ -212,7 +215,7 @@ extension Painter {
         drawFormRows(tab, in: inside.droppingLastRows(3), isFocused: isTop)
         let help = inside.droppingFirstRows(inside.height - 2)
         guard let row = state.forms[tab].selectedField else { return }
-        text(row.argument.help, in: help.row(0), "ui.text.dim")
+        text(FieldLabel.help(row.argument), in: help.row(0), "ui.text.dim")
         let facts = say("default \(row.argument.defaultText.isEmpty ? say("none") : row.argument.defaultText) · \(row.argument.allowed)")
         text(row.problem?.message ?? facts, in: help.row(1), row.problem == nil ? "ui.text.dim" : "ui.error")
     }

@@ -1,0 +1,173 @@
+import Configuration
+import Events
+import Platform
+import Terminal
+import Testing
+
+@testable import Board
+
+/// The board's words: every sentence in the sources has its translation in every language.
+@Suite struct LanguageTests {
+    private static let spoken = Language.allCases.filter { $0 != .english }
+    private static let sources = Path.join(Path.directory(Path.directory(Path.directory(#filePath))), "Sources")
+
+    /// The keys of every `say("...")` in a source, interpolations as numbered places.
+    static func keys(in source: String) -> Set<String> {
+        var keys: Set<String> = []
+        let bytes = Array(source.utf8)
+        let marks = ["say(\"", "board(\""].map { Array($0.utf8) }
+        var index = 0
+        while index < bytes.count {
+            guard let mark = marks.first(where: { bytes[index...].starts(with: $0) }), index == 0 || !isLetter(bytes[index - 1]) else {
+                index += 1
+                continue
+            }
+            var position = index + mark.count
+            if let key = literal(bytes, &position) { keys.insert(key) }
+            // Interpolations may hold sentences of their own.
+            index += mark.count
+        }
+        return keys.filter { key in key.contains { $0.isLetter } }
+    }
+
+    private static func isLetter(_ byte: UInt8) -> Bool { (byte | 0x20) >= 97 && (byte | 0x20) <= 122 || byte == UInt8(ascii: ".") }
+
+    /// The text of a literal after its opening quote, and the place after the closing one.
+    private static func literal(_ bytes: [UInt8], _ position: inout Int) -> String? {
+        var text: [UInt8] = []
+        var count = 0
+        while position < bytes.count {
+            let byte = bytes[position]
+            position += 1
+            if byte == UInt8(ascii: "\"") { return String(decoding: text, as: UTF8.self) }
+            guard byte == UInt8(ascii: "\\"), position < bytes.count else {
+                text.append(byte)
+                continue
+            }
+            let next = bytes[position]
+            position += 1
+            if next == UInt8(ascii: "(") {
+                skipInterpolation(bytes, &position)
+                count += 1
+                text += Array("{\(count)}".utf8)
+            } else {
+                text.append(next == UInt8(ascii: "n") ? 0x0A : next)
+            }
+        }
+        return nil
+    }
+
+    private static func skipInterpolation(_ bytes: [UInt8], _ position: inout Int) {
+        var depth = 1
+        while position < bytes.count, depth > 0 {
+            let byte = bytes[position]
+            position += 1
+            if byte == UInt8(ascii: "(") { depth += 1 }
+            if byte == UInt8(ascii: ")") { depth -= 1 }
+            if byte == UInt8(ascii: "\"") { _ = literal(bytes, &position) }
+        }
+    }
+
+    private static func swiftFiles(_ folder: String) throws -> [String] {
+        try FileSystem.list(folder).flatMap { name -> [String] in
+            let path = Path.join(folder, name)
+            if FileSystem.isDirectory(path) { return name == "Languages" ? [] : try swiftFiles(path) }
+            return name.hasSuffix(".swift") ? [path] : []
+        }
+    }
+
+    /// Everything that must be translated: sentences in the sources, and the words of the tables.
+    private static func demanded() throws -> Set<String> {
+        var keys: Set<String> = []
+        let files = try swiftFiles(Path.join(sources, "Board")) + [Path.join(sources, "tuneboard/Commands/PlainBoard.swift")]
+        for file in files { keys.formUnion(Self.keys(in: try FileSystem.readText(file))) }
+        for command in CommandTable.all {
+            keys.insert(command.title.hasPrefix("Go to ") ? "Go to {1}" : command.title)
+            if let label = command.label { keys.insert(label) }
+            for context in command.contexts { keys.insert(context.title) }
+        }
+        keys.formUnion(Tab.allCases.map(\.title))
+        for tab in Tab.allCases { keys.formUnion(FormLayout.layout(for: tab).sections.map(\.title)) }
+        keys.formUnion(JobState.allCases.map(\.word))
+        keys.formUnion(JobKind.allCases.map(\.activity))
+        for tab in Tab.allCases {
+            for name in FormLayout.layout(for: tab).sections.flatMap(\.arguments) { keys.formUnion(["field:" + name, "help:" + name]) }
+        }
+        return keys.filter { key in key.contains { $0.isLetter } }
+    }
+
+    @Test(arguments: spoken) func `no language lacks a sentence`(_ language: Language) throws {
+        let wording = Wording(language)
+        let missing = try Self.demanded().filter { wording.translation(of: $0) == nil }.sorted()
+        #expect(missing == [], "\(language.name) lacks \(missing.count)")
+    }
+
+    @Test(arguments: spoken) func `translations name the places of their sentences, no more and no fewer`(_ language: Language) throws {
+        let parsed = LanguageFile.parse(language.builtIn, file: language.rawValue)
+        #expect(parsed.problems == [])
+        for (key, value) in parsed.table {
+            #expect(LanguageFile.places(in: key) == LanguageFile.places(in: value), "\(key) = \(value)")
+            #expect(!value.isEmpty)
+            #expect(TextWidth.sanitize(value) == value)
+        }
+    }
+
+    @Test func `the scanner of this test reads interpolations and nested texts`() {
+        let source = #"say("a \(f("x)", 1)) b \(c)") + say("\(d ? say("inner") : "e")") + say("\"q\"")"#
+        #expect(Self.keys(in: source) == ["a {1} b {2}", "inner", "\"q\""])
+    }
+
+    @Test func `the language switches at once, for drawing and for what is said`() {
+        var state = BoardFixture.state(columns: 80, rows: 24)
+        state.wording = Wording(.chinese)
+        var text = GoldenFrames.lines(state).joined(separator: "\n")
+        #expect(text.contains("1 训练") && text.contains("批次大小"))
+        state.press("alt+l")
+        #expect(state.wording.language == .russian)
+        text = GoldenFrames.lines(state).joined(separator: "\n")
+        #expect(text.contains("Обучение"))
+        state.press("alt+l alt+l alt+l")
+        #expect(state.wording.language == .english)
+        state.press("ctrl+y")
+        #expect(say("none") == "none")
+    }
+
+    @Test(arguments: spoken) func `every page keeps its widths`(_ language: Language) {
+        for size in GoldenFrames.sizes {
+            var state = BoardFixture.state(columns: size.columns, rows: size.rows)
+            state.wording = Wording(language)
+            for keys in ["1", "2", "3", "4", "5", "?", "escape", "1 v", "escape q"] {
+                state.press(keys)
+                for line in GoldenFrames.lines(state) { #expect(TextWidth.width(of: line) <= size.columns, "\(language) \(keys): \(line)") }
+            }
+        }
+    }
+
+    @Test func `mistakes in a language file are told and the English stays`() throws {
+        let text = """
+            # mine
+            "Start" = "Los!"
+            "Train" "no equals"
+            "{1} errors" = "{2} Fehler"
+            nonsense
+            "Quit" = "Schluss
+            """
+        let (table, problems) = LanguageFile.parse(text, file: "zh.lang")
+        #expect(table == ["Start": "Los!"])
+        #expect(problems.map(\.line) == [3, 4, 5, 6])
+
+        let folder = try FileSystem.createTemporaryDirectory(prefix: "lang-")
+        defer { try? FileSystem.removeTree(folder) }
+        try FileSystem.writeAtomically(Path.join(folder, "zh.lang"), text: text)
+        let wording = Wording(.chinese, userFolder: folder)
+        #expect(wording.translation(of: "Start") == "Los!")
+        #expect(wording.translation(of: "Train") == "训练")
+        #expect(wording.problems.count == 4)
+    }
+
+    @Test(arguments: [("zh_CN.UTF-8", Language.chinese), ("ja", .japanese), ("C.UTF-8", .english), ("de_DE", .english), ("ru_RU.KOI8-R", .russian)])
+    func `the environment says which language`(_ locale: String, _ language: Language) {
+        #expect(Language.fromEnvironment { $0 == "LANG" ? locale : nil } == language)
+        #expect(Language.fromEnvironment { ["LC_ALL": "ko_KR", "LANG": locale][$0] } == .korean)
+    }
+}
