@@ -1,16 +1,22 @@
 import Events
+import Runs
 import Terminal
 import Testing
 
 @testable import Board
 
 @Suite struct FrameTests {
-    /// - Parameter wide: popups look the same on a wide terminal, so most are kept at two sizes only.
+    /// Every size in English and in Chinese.
+    /// - Parameter wide: popups look the same on a wide terminal, so the text of most is kept at two sizes only.
     private func eachSize(wide: Bool = true, _ body: (inout BoardState) -> String) {
-        for size in GoldenFrames.sizes where wide || size.columns < 100 {
-            var state = BoardFixture.state(columns: size.columns, rows: size.rows)
-            let name = body(&state)
-            GoldenFrames.check(state, name)
+        for language in [Language.english, .chinese] {
+            for size in GoldenFrames.sizes {
+                var state = BoardFixture.state(columns: size.columns, rows: size.rows)
+                state.wording = Wording(language)
+                let name = body(&state)
+                let keepsText = language == .english ? wide || size.columns < 100 : size.columns == 80
+                GoldenFrames.check(state, name, keepsText: keepsText)
+            }
         }
     }
 
@@ -61,7 +67,7 @@ import Testing
     }
 
     @Test func `the train page while a training runs`() {
-        eachSize { state in
+        eachSize(wide: false) { state in
             startTraining(&state)
             state.press("1")
             return "running-train"
@@ -144,7 +150,7 @@ import Testing
     }
 
     @Test func `changed fields and the command that they make`() {
-        eachSize { state in
+        eachSize(wide: false) { state in
             state.press("/")
             state.type("learning_rate")
             state.press("enter enter ctrl+u")
@@ -206,13 +212,159 @@ import Testing
     }
 
     @Test func `an empty machine says what to do`() {
-        eachSize { state in
+        eachSize(wide: false) { state in
             state.catalog = Catalog()
             state.catalog.isScanned = true
             state.press("5")
             return "empty-monitor"
         }
     }
+
+    // MARK: Popups and dialogs
+
+    @Test func `the rows of a dataset`() {
+        eachSize(wide: false) { state in
+            state.press("P")
+            let tokens = [("<|im_start|>", 1, false), ("user\n", 2, false), ("你好", 3, false), ("\n", 4, false), ("Hello", 5, true), (" there", 6, true)]
+            let preview = DatasetPreview(
+                dataset: "identity", row: 0, rowCount: 91, raw: "{\"instruction\": \"你好\", \"output\": \"Hello there\"}",
+                tokens: tokens.map { .init(id: Int32($0.1), text: $0.0, isLearnt: $0.2) }, lengths: [6, 20, 40, 300, 90, 20], cutoff: 256)
+            _ = update(&state, .datasetPreviewed(preview))
+            return "dataset-prompt"
+        }
+        eachSize(wide: false) { state in
+            state.press("P shift+tab")
+            _ = update(&state, .datasetPreviewed(
+                DatasetPreview(dataset: "identity", row: 0, rowCount: 91, raw: "{}", tokens: [], lengths: [6, 20, 40, 300, 90, 20], cutoff: 256)))
+            return "dataset-lengths"
+        }
+    }
+
+    @Test func `jump labels`() {
+        eachSize(wide: false) { state in
+            state.press(";")
+            return "jump"
+        }
+    }
+
+    @Test func `themes to choose from`() {
+        eachSize(wide: false) { state in
+            state.themeNames = ["auto", "contrast", "dark", "harbour", "light"]
+            state.press("T down")
+            return "themes"
+        }
+    }
+
+    @Test func `tools with a mistake`() {
+        eachSize(wide: false) { state in
+            loadChat(&state)
+            state.press("alt+t")
+            state.type("[{\"name\": \"clock\"}, 3]")
+            return "editor-tools"
+        }
+    }
+
+    @Test func `an answer in Markdown with its thinking folded`() {
+        eachSize { state in
+            loadChat(&state)
+            state.type("Compare")
+            state.press("enter")
+            _ = update(&state, .chat(.piece(Self.markdown)))
+            _ = update(&state, .chat(.finished(tokenCount: 80, tokensPerSecond: 20.5, contextUsed: 90, wasStopped: false)))
+            return "chat-markdown"
+        }
+    }
+
+    @Test func `adapter and base side by side`() {
+        eachSize(wide: false) { state in
+            loadChat(&state)
+            state.press("alt+b")
+            state.type("Who are you?")
+            state.press("enter")
+            _ = update(&state, .chat(.piece("I am Tuneboard, a small model that lives in your terminal.")))
+            _ = update(&state, .chat(.finished(tokenCount: 14, tokensPerSecond: 19, contextUsed: 20, wasStopped: false)))
+            _ = update(&state, .chat(.piece("I am a language")))
+            state.status = nil
+            return "chat-compare"
+        }
+    }
+
+    @Test func `talking to a training that holds`() {
+        eachSize(wide: false) { state in
+            startTraining(&state)
+            _ = update(&state, .talkBegan(ChatModelInfo(
+                modelName: "demo-model", adapterName: "step 40", templateName: "chatml", contextLength: 512, parameterCount: 4_700_000,
+                isInTraining: true)))
+            return "chat-training"
+        }
+    }
+
+    @Test func `answers of two runs side by side`() {
+        eachSize(wide: false) { state in
+            state.press("2 tab space down space")
+            for effect in state.press("enter") {
+                guard case .loadPredictions(let directory) = effect else { continue }
+                let samples = [
+                    PredictionSample(
+                        index: 0, prompt: "Name three primary colours.", label: "Red, yellow and blue.", prediction: "From " + directory,
+                        scores: ["rouge-l": 40])
+                ]
+                _ = update(&state, .predictionsLoaded(directory: directory, samples))
+            }
+            state.status = nil
+            return "samples-two"
+        }
+    }
+
+    @Test func `questions`() {
+        eachSize(wide: false) { state in
+            startTraining(&state)
+            state.press("ctrl+z")
+            return "suspend-dialog"
+        }
+        eachSize(wide: false) { state in
+            state.press("ctrl+c")
+            return "leave-dialog"
+        }
+        eachSize(wide: false) { state in
+            state.press("R delete")
+            return "delete-dialog"
+        }
+        eachSize(wide: false) { state in
+            loadChat(&state)
+            state.type("hello")
+            state.press("enter")
+            _ = update(&state, .chat(.finished(tokenCount: 0, tokensPerSecond: 0, contextUsed: 0, wasStopped: true)))
+            state.press("ctrl+k")
+            return "clear-dialog"
+        }
+        eachSize(wide: false) { state in
+            state.press("w")
+            return "save-prompt"
+        }
+    }
+
+    private static let markdown = """
+        <think>
+        The user wants a table.
+        </think>
+
+        ## Two ways
+        Use **LoRA** when *memory* is short, `full` otherwise:
+
+        | method | memory | 说明 |
+        |---|---:|---|
+        | LoRA | 2 GiB | 只训练小矩阵 |
+        | full | 18 GiB | 全部权重 |
+
+        1. Pick a model
+        2. Run:
+
+        ```sh
+        tuneboard train recipes/quickstart.yaml
+        ```
+        > It takes a minute.
+        """
 
     @Test func `a terminal that is too small says what it needs`() {
         let state = BoardFixture.state(columns: 40, rows: 10)

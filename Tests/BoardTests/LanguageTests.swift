@@ -121,7 +121,7 @@ import Testing
         var state = BoardFixture.state(columns: 80, rows: 24)
         state.wording = Wording(.chinese)
         var text = GoldenFrames.lines(state).joined(separator: "\n")
-        #expect(text.contains("1 训练") && text.contains("批次大小"))
+        #expect(text.contains("1 训练") && text.contains("对话模板"))
         state.press("alt+l")
         #expect(state.wording.language == .russian)
         text = GoldenFrames.lines(state).joined(separator: "\n")

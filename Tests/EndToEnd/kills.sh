@@ -56,9 +56,16 @@ status_of() { sed -n 's/.*"status": *"\([a-z]*\)".*/\1/p' "$1/state.json" 2>/dev
 
 # await_end DIRECTORY: until the run says that it is over.
 await_end() {
-    local deadline=$((SECONDS + 120))
+    # A busy machine takes its time; a run that is no longer at work will not get there.
+    local deadline=$((SECONDS + 300))
     until [ "$(status_of "$1")" = finished ]; do
-        [ "$SECONDS" -lt "$deadline" ] || { printf 'the run in %s ended as %s\n' "$1" "$(status_of "$1")" >&2; return 1; }
+        if [ "$SECONDS" -ge "$deadline" ] || ! kill -0 "$2" 2>/dev/null; then
+            [ "$(status_of "$1")" = finished ] && return 0
+            printf 'the run in %s is %s, process %s %s\n' "$1" "$(status_of "$1")" "$2" \
+                "$(kill -0 "$2" 2>/dev/null && echo lives || echo is gone)" >&2
+            tail -3 "$1/running_log.txt" >&2
+            return 1
+        fi
         sleep 0.1
     done
 }
@@ -109,7 +116,7 @@ for ((round = 1; round <= count; round++)); do
     fi
     if [ "$signal" = HUP ] && [ "$trains" -gt 0 ]; then
         hangups=$((hangups + 1))
-        await_end "$output" && completed=$((completed + 1))
+        await_end "$output" "$board" && completed=$((completed + 1))
     fi
     rm -rf "$output" "$work/state-$round"
 done

@@ -25,7 +25,7 @@ extension Painter {
     /// `loss  ema 0.9  train ━  eval ●`: what is drawn, how it is smoothed and scaled. Numbers that are none come before names, so
     /// that a narrow title still tells them.
     private func chartTitle(_ plot: LinePlot, width: Int) -> String {
-        var parts = [state.chart.metric.title]
+        var parts = [say(key: state.chart.metric.title)]
         if let series = plot.series.first, series.gapCount > 0 { parts.append(gapWords(series)) }
         parts.append(state.chart.view.isLogarithmic ? say("log y") : say("linear y"))
         let isSmoothed = state.chart.metric.isSmoothed && state.chart.smoothing > 0
@@ -56,7 +56,7 @@ extension Painter {
         for (place, metric) in metrics.dropFirst(first).prefix(cells.perPage).enumerated() {
             let cell = cells.rect(at: place)
             let isChosen = metric == state.chart.metric && state.focus == .chart && state.overlays.isEmpty
-            var title = metric.title
+            var title = say(key: metric.title)
             let series = run.metrics[metric]
             if let last = series.ys.last { title += "  " + Words.metric(last) }
             let hidden = metrics.count - cells.perPage
@@ -79,7 +79,7 @@ extension Painter {
         }
         let columns = rect.columns(metrics.map { _ in .fill })
         for (metric, column) in zip(metrics, columns) {
-            let inside = box(column, title: metric.title)
+            let inside = box(column, title: say(key: metric.title))
             var series = run.metrics[metric]
             series.name = metric.title
             LinePlot(series: [series], xLabel: state.chart.axis.title).draw(

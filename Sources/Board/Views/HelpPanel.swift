@@ -72,13 +72,13 @@ extension Painter {
         } else if let reason = row.laterReason {
             facts.append(Fact(name: say("not yet"), value: reason, scope: "ui.warning"))
         } else if let reason = row.inapplicableReason {
-            facts.append(Fact(name: "off", value: reason, scope: "ui.warning"))
+            facts.append(Fact(name: say("off"), value: reason, scope: "ui.warning"))
         } else if case .notice(let reason) = argument.support, row.isSet {
-            facts.append(Fact(name: "note", value: reason, scope: "ui.warning"))
+            facts.append(Fact(name: say("note"), value: reason, scope: "ui.warning"))
         }
-        facts.append(Fact(name: "default", value: argument.defaultText.isEmpty ? say("none") : argument.defaultText, scope: "ui.text"))
-        facts.append(Fact(name: "takes", value: argument.allowed, scope: "ui.text"))
-        facts.append(Fact(name: "flag", value: "--" + argument.name, scope: "ui.code", mayWrap: false))
+        facts.append(Fact(name: say("default"), value: argument.defaultText.isEmpty ? say("none") : argument.defaultText, scope: "ui.text"))
+        facts.append(Fact(name: say("takes"), value: argument.allowed, scope: "ui.text"))
+        facts.append(Fact(name: say("flag"), value: "--" + argument.name, scope: "ui.code", mayWrap: false))
         facts.append(Fact(name: say("set by"), value: source(row, form), scope: "ui.text"))
         return facts
     }
