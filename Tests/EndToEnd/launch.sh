@@ -10,6 +10,7 @@ printf 'Previews, the editor, earlier values\n'
 work=$(mktemp -d)
 trap 'close_terminal; rm -rf "$work"' EXIT
 mkdir -p "$work/saves"
+idle_file=$work/idle
 cp -r recipes themes "$work/"
 cp -r saves/demo-model "$work/saves/"
 
@@ -29,54 +30,56 @@ printf '#!/bin/sh\n[ -e "%s/tried" ] && exec "%s/mend" "$1"\ntouch "%s/tried"\ne
 chmod +x "$work"/{change,mend,editor}
 
 open_board() {
-    open_terminal 100 30 "cd '$work' && env XDG_STATE_HOME='$work/state' EDITOR='$work/editor' '$program'; echo left with \$?; exec cat"
+    open_terminal 100 30 "cd '$work' && env XDG_STATE_HOME='$work/state' XDG_CONFIG_HOME='$work/config' TUNEBOARD_IDLE_FILE='$work/idle' EDITOR='$work/editor' '$program'; echo left with \$?; exec cat"
     tmux -L "$tmux_socket" set-option -s set-clipboard on
     await 'ready: F5 starts'
 }
 open_board
-press v
+tap v
 await 'a style'
-press a a a a a a
+tap a a a a a a
 expect "the preview walks through the styles" await 'ZeRO-3  2 x 8 GPUs'
-press + '>'
+tap + '>'
 expect "machines and GPUs are changed by keys" await 'ZeRO-3  3 x 16 GPUs'
-press Y
+tap Y
 await 'Write it to'
-press Enter
+tap Enter
 expect "it is written to a file" await 'Wrote quickstart.sh'
 expect "that starts torchrun" grep -q 'torchrun' "$work/quickstart.sh"
-press v a a a a a a Y Enter
+tap Y Enter
 expect "a file that is there is not lost" await 'Replace the file'
-press c
+tap c
 await_gone 'Replace the file'
-press y
+tap y
 await 'opied'
 expect "it is copied through the terminal" bash -c "tmux -L '$tmux_socket' show-buffer | grep -q 'deepspeed: launch/quickstart.zero3.json'"
-press q
+tap q
 
 press C-e
 expect "mistakes made in the editor are named" await 'mistakes'
 press e
 expect "and mended in a second round" await 'Took the edited settings'
-press /
+tap /
 type_text learning_rate
 await '/learning_rate'
-press Enter
+tap Enter
 expect "the value came in" await 'learning_rate +0.002'
-press e C-u
+tap e C-u
 type_text 0.003
-press Enter
+tap Enter
 await 'learning_rate +0.003'
-press Escape q
+tap Escape
+press q
 await 'left with 0'
 
 # Another session knows the value.
 open_board
-press /
+tap /
 type_text learning_rate
 await '/learning_rate'
-press Enter H
+tap Enter H
 expect "earlier values are remembered over sessions" await '0.003'
-press Escape Escape q
+tap Escape Escape
+press q
 expect "the board ends with 0" await 'left with 0'
 finish_story

@@ -23,6 +23,21 @@ press() { tmux -L "$tmux_socket" send-keys "$@"; }
 type_text() { tmux -L "$tmux_socket" send-keys -l "$1"; }
 screen() { tmux -u -L "$tmux_socket" capture-pane -p 2>/dev/null; }
 
+# tap KEY...: keys one by one, each after the board has dealt with the one before. The board keeps $idle_file (TUNEBOARD_IDLE_FILE).
+keys_seen() { sed -n 's/.* keys=\([0-9]*\) .*/\1/p' "$idle_file" 2>/dev/null; }
+tap() {
+    local key before deadline
+    for key in "$@"; do
+        before=$(keys_seen)
+        press "$key"
+        deadline=$((SECONDS + 10))
+        until [ "$(keys_seen)" != "$before" ] && grep -q '^idle' "$idle_file"; do
+            [ "$SECONDS" -lt "$deadline" ] || { printf 'no answer to %s\n' "$key" >&2; return 1; }
+            sleep 0.01
+        done
+    done
+}
+
 # await PATTERN [SECONDS]: until a line of the screen matches the extended regular expression.
 await() {
     local deadline=$((SECONDS + ${2:-20}))
