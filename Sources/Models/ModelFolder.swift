@@ -17,19 +17,27 @@ public struct ModelFolder: Sendable {
         "merges.txt", "tokenizer.model", "chat_template.jinja",
     ]
 
+    /// Keys of config.json that neither the architecture nor anything else here asks for.
+    public let unreadKeys: [String]
+
     /// Reads and checks `config.json`; the weights are not looked at.
     public init(directory: String) throws(ModelError) {
+        try self.init(directory: directory, fields: try Self.configuration(directory))
+    }
+
+    /// `config.json`, whatever it says.
+    static func configuration(_ directory: String) throws(ModelError) -> ConfigurationFields {
         guard FileSystem.isDirectory(directory) else {
             throw .notAModelFolder(path: directory, reason: FileSystem.exists(directory) ? "it is a file" : "there is no such folder")
         }
         let file = Path.join(directory, "config.json")
         guard FileSystem.exists(file) else { throw .notAModelFolder(path: directory, reason: "there is no config.json in it") }
-        try self.init(directory: directory, fields: ConfigurationFields(try Self.object(file), file: file))
+        return ConfigurationFields(try object(file), file: file, record: KeyRecord())
     }
 
     /// A model that exists as a configuration only.
     public init(configuration: JSONObject, file: String = "config.json") throws(ModelError) {
-        try self.init(directory: "", fields: ConfigurationFields(configuration, file: file))
+        try self.init(directory: "", fields: ConfigurationFields(configuration, file: file, record: KeyRecord()))
     }
 
     private init(directory: String, fields: ConfigurationFields) throws(ModelError) {
@@ -37,6 +45,7 @@ public struct ModelFolder: Sendable {
         self.fields = fields
         definition = try ArchitectureRegistry.definition(for: fields)
         spec = try definition.spec(fields)
+        unreadKeys = fields.unreadKeys
     }
 
     /// The type that `config.json` says the weights have: `dtype`, or `torch_dtype` before transformers 5.

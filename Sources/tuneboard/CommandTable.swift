@@ -127,14 +127,16 @@ enum CommandTable {
         CommandEntry(
             "inspect", "show a model's size and needs, or its numbers for given tokens",
             usage: [
-                "model DIR", "forward --model_name_or_path DIR [--adapter_name_or_path A] --input FILE --output OUT.safetensors",
+                "model DIR [--cutoff_len N]", "forward --model_name_or_path DIR [--adapter_name_or_path A] --input FILE --output OUT.safetensors",
             ],
             details: """
-                `forward` reads {"input_ids": [[...]], "labels": [[...]]} and writes logits.I for each row, the loss over all labels, and
+                `model` says whether the model can be used and why not, and what each method needs of memory for one sequence of N
+                tokens (2048). `forward` reads {"input_ids": [[...]], "labels": [[...]]} and writes logits.I for each row, the loss over all labels, and
                 on request hidden.L.I and gradients under the checkpoint's names, or the adapter's. Everything is computed in f32.
                 """,
             options: [
-                json, OptionRow("model_name_or_path", "DIR", "forward: the model folder"),
+                json, OptionRow("cutoff_len", "N", "model: tokens of the sequence that memory is estimated for (2048)"),
+                OptionRow("model_name_or_path", "DIR", "forward: the model folder"),
                 OptionRow("adapter_name_or_path", "DIR", "forward: an adapter to put on it"),
                 OptionRow("input", "FILE", "forward: token ids and labels, in JSON"),
                 OptionRow("output", "FILE", "forward: where the tensors go, in safetensors"),

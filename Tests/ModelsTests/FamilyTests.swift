@@ -9,7 +9,7 @@ import Testing
 @Suite struct FamilyTests {
     static let families = [
         "llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3", "phi3", "glm", "glm4", "gpt2", "bloom", "baichuan", "baichuan2",
-        "internlm2", "internlm3", "chatglm", "mixtral", "qwen2_moe", "qwen3_moe",
+        "internlm2", "internlm3", "chatglm", "starcoder2", "mixtral", "qwen2_moe", "qwen3_moe",
     ]
     static let mixtures = ["mixtral", "qwen2_moe", "qwen3_moe"]
 
@@ -134,6 +134,65 @@ import Testing
     @Test("a checkpoint read and written is the one that transformers wrote, tensor for tensor and key for key", arguments: families)
     func checkpointsComeBack(family: String) throws {
         try Self.expectSameFiles(try Transformer.load(directory: Self.directory(family), backend: backend), Self.directory(family))
+    }
+
+    @Test("models of every family that transformers has open there after ten steps of training here, with equal logits")
+    func trainedModelsOpenInTransformers() throws {
+        guard let python = Python.interpreter else { return }
+        let ownCode = ["baichuan", "baichuan2", "internlm2", "internlm3", "chatglm"]
+        try Fixtures.withTemporaryDirectory { parent in
+            var trained: [(directory: String, batch: PackedBatch, logits: [Float])] = []
+            for family in Self.families where !ownCode.contains(family) {
+                let options = LoadOptions(dtype: .float32, trainsBase: true)
+                let model = try Transformer.load(directory: Self.directory(family), backend: backend, options: options)
+                let losses = tenSteps(model, learningRate: 5e-3) { Self.loss(model) }
+                #expect(losses[9] < losses[0])
+                let directory = Path.join(parent, family)
+                try CheckpointWriter(model).write(to: directory)
+                trained.append((directory, Self.batch, Self.logitsOneByOne(model)))
+            }
+            try Python.compareLogits(python, models: trained)
+        }
+    }
+
+    @Test("adapters on experts train, are saved under the experts' names and merge", arguments: mixtures)
+    func expertsAreAdapted(family: String) throws {
+        let source = Self.directory(family), options = LoadOptions(dtype: .float32)
+        let model = try Transformer.load(directory: source, backend: backend, options: options)
+        let targets = family == "mixtral" ? ["w1", "w2", "w3"] : ["experts.0.gate_proj", "experts.1.down_proj", "experts.2.up_proj"]
+        var random = RandomGenerator(seed: 2)
+        let adapted = try model.addLowRankAdapters(AdapterSettings(targets: targets, rank: 2), random: &random)
+        #expect(adapted.count == (family == "mixtral" ? 24 : 6) && adapted.allSatisfy { $0.name.contains(".experts.") })
+        let losses = tenSteps(model, learningRate: 2e-2) { Self.loss(model) }
+        #expect(losses[9] < losses[0])
+        let trained = Self.logitsOneByOne(model)
+        try Fixtures.withTemporaryDirectory { directory in
+            let adapter = Path.join(directory, "adapter"), merged = Path.join(directory, "merged")
+            try AdapterFile.save(model, to: adapter)
+            let again = try Transformer.load(directory: Path.join(source, "fused"), backend: backend, options: options)
+            try AdapterFile.load(adapter, into: again)
+            #expect(largestDifference(Self.logitsOneByOne(again), trained) < 1e-5)
+            try CheckpointWriter(again).write(to: merged)
+            #expect(largestDifference(Self.logitsOneByOne(try Transformer.load(directory: merged, backend: backend)), trained) < 1e-4)
+            #expect(try TensorFile.read(Path.join(merged, "model.safetensors")).contains { $0.name.hasSuffix("experts.gate_up_proj") })
+        }
+    }
+
+    /// The original normalises the head once and keeps it so; a checkpoint saved after that is normalised again when it is read.
+    @Test("a Baichuan 2 head that is normalised already gives the same logits") func normalisedHeadsLoad() throws {
+        let model = try Transformer.load(directory: Self.directory("baichuan2"), backend: backend, options: LoadOptions(dtype: .float32))
+        let before = Self.logitsOneByOne(model)
+        let head = try #require(model.head.weight.parameter)
+        let values = head.value.floats(), width = head.shape[1]
+        let normalised = (0..<head.shape[0]).flatMap { row in
+            let own = values[row * width..<(row + 1) * width], norm = own.reduce(0) { $0 + $1 * $1 }.squareRoot()
+            return own.map { $0 / norm }
+        }
+        head.value = Tensor(normalised, shape: head.shape)
+        try Fixtures.withTemporaryDirectory { directory in
+            try CheckpointWriter(model).write(to: directory)
+            #expect(largestDifference(Self.logitsOneByOne(try Transformer.load(directory: directory, backend: backend)), before) < 1e-5)
+        }
     }
 
     /// Names, types, shapes and bytes of all tensors, and the configuration.

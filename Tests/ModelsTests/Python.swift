@@ -18,4 +18,25 @@ enum Python {
             #expect(result.ending == .exited(0), "\(String(decoding: result.output, as: UTF8.self))")
         }
     }
+
+    /// The same for several models in one process, with their own sequences.
+    static func compareLogits(_ python: String, models: [(directory: String, batch: PackedBatch, logits: [Float])]) throws {
+        try Fixtures.withTemporaryDirectory { directory in
+            var arguments = [python, Path.join(Path.directory(Fixtures.directory), "generate/open_ours.py")]
+            for (index, model) in models.enumerated() {
+                let ours = Path.join(directory, "\(index).safetensors")
+                let lengths = model.batch.lengths.map { Int32($0) }
+                try TensorFile.write(
+                    ours,
+                    tensors: [
+                        ("logits", Tensor(model.logits, shape: [model.logits.count])),
+                        ("tokens", Tensor(integers: model.batch.tokens, shape: [model.batch.tokens.count])),
+                        ("lengths", Tensor(integers: lengths, shape: [lengths.count])),
+                    ])
+                arguments += [model.directory, "", ours]
+            }
+            let result = try ProcessRunner.run(arguments)
+            #expect(result.ending == .exited(0), "\(String(decoding: result.output, as: UTF8.self))")
+        }
+    }
 }

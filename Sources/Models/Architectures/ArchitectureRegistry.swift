@@ -37,6 +37,7 @@ public enum ArchitectureRegistry {
         .baichuan,
         .gpt2,
         .bloom,
+        .starcoder2,
     ]
 
     public static var modelTypes: [String] { all.flatMap(\.modelTypes) }

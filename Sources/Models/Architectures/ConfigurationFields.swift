@@ -1,4 +1,5 @@
 import Formats
+import Platform
 
 /// The keys of a `config.json`, read with types and bounds. Both spellings of transformers are understood: version 4's
 /// `rope_theta`, `rope_scaling`, `torch_dtype` and version 5's `rope_parameters`, `dtype`.
@@ -8,32 +9,39 @@ public struct ConfigurationFields: Sendable {
     public let file: String
     /// A family's own names for keys that all families have: `n_embd` for `hidden_size`.
     private let aliases: [String: String]
+    /// Notes which keys are asked for.
+    private let record: KeyRecord?
 
-    public init(_ object: JSONObject, file: String, aliases: [String: String] = [:]) {
+    public init(_ object: JSONObject, file: String, aliases: [String: String] = [:], record: KeyRecord? = nil) {
         self.object = object
+        self.record = record
         self.file = file
         self.aliases = aliases
     }
 
     /// The same fields, which answer to the common names.
-    public func spelling(_ aliases: [String: String]) -> ConfigurationFields { ConfigurationFields(object, file: file, aliases: aliases) }
+    public func spelling(_ aliases: [String: String]) -> ConfigurationFields { ConfigurationFields(object, file: file, aliases: aliases, record: record) }
 
     /// The same fields with values for keys that are absent.
     public func filling(_ defaults: [(String, JSONValue)]) -> ConfigurationFields {
         var filled = object
         for (key, value) in defaults where self.value(key) == nil { filled.set(spelled(key), value) }
-        return ConfigurationFields(filled, file: file, aliases: aliases)
+        return ConfigurationFields(filled, file: file, aliases: aliases, record: record)
     }
 
     private func spelled(_ key: String) -> String { aliases[key] ?? key }
 
     /// The value of a key; JSON's null counts as absent.
     public func value(_ key: String) -> JSONValue? {
-        switch object[spelled(key)] {
+        record?.note(spelled(key))
+        return switch object[spelled(key)] {
         case nil, .null?: nil
         case let found?: found
         }
     }
+
+    /// In the order of the file; none without a record.
+    var unreadKeys: [String] { record.map { record in object.keys.filter { !record.all.contains($0) } } ?? [] }
 
     public func integer(_ key: String, atLeast least: Int = 1, atMost most: Int = 1 << 24) throws(ModelError) -> Int {
         guard let found = try optionalInteger(key, atLeast: least, atMost: most) else {
@@ -111,4 +119,15 @@ public struct ConfigurationFields: Sendable {
     public func invalid(_ key: String, _ expected: String, _ found: JSONValue) -> ModelError {
         .invalidKey(file: file, key: spelled(key), expected: expected, found: String(found.text(style: .compact).prefix(80)))
     }
+}
+
+/// Which keys of a configuration somebody has asked for.
+public final class KeyRecord: Sendable {
+    private let keys = Mutex<Set<String>>([])
+
+    public init() {}
+
+    func note(_ key: String) { keys.withLock { _ = $0.insert(key) } }
+
+    public var all: Set<String> { keys.withLock { $0 } }
 }

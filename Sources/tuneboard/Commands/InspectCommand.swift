@@ -33,35 +33,71 @@ enum InspectCommand {
 
     private static func model(_ invocation: Invocation) throws -> Int32 {
         guard invocation.words.count == 2 else { throw UsageError("tuneboard inspect model DIR") }
-        let summary = try ModelSummary(directory: invocation.words[1])
-        let rows = facts(summary)
+        var length = 2048
+        if let text = invocation.value("cutoff_len") {
+            guard let number = Int(text), number > 0, number <= 1 << 20 else {
+                throw UsageError("--cutoff_len must be a number of tokens from 1 to 1048576, found \(text)")
+            }
+            length = number
+        }
+        let inspection = try ModelInspection(directory: invocation.words[1], length: length)
+        let rows = facts(inspection)
         if invocation.isJSON {
-            Output.print(JSONValue.object(JSONObject(rows.map { ($0.name, .string($0.value)) })).text(style: .indented(2)))
+            var object = JSONObject(rows.map { ($0.name, .string($0.value)) })
+            object.set("usable", .bool(inspection.isUsable))
+            object.set("problems", .array(inspection.problems.map { .string($0) }))
+            object.set("notices", .array(inspection.notices.map { .string($0) }))
+            Output.print(JSONValue.object(object).text(style: .indented(2)))
         } else {
             for line in Columns.lines(rows.map { [$0.name, $0.value] }) { Output.print(line) }
+            for problem in inspection.problems { Output.print("not supported: \(problem)") }
+            for notice in inspection.notices { Output.print("note: \(notice)") }
         }
         return ExitCode.done
     }
 
-    /// Weights, gradients and moments; activations depend on the batch and are planned with the run.
-    private static func facts(_ summary: ModelSummary) -> [(name: String, value: String)] {
+    private static func facts(_ inspection: ModelInspection) -> [(name: String, value: String)] {
+        guard let summary = inspection.summary else {
+            return [("architecture", inspection.architecture.isEmpty ? "unknown" : inspection.architecture), ("can be used", "no")]
+        }
         let spec = summary.spec
-        let adapter = Int64(summary.adapterParameterCount(targets: ["all"], rank: 8))
-        return [
+        let adapter = summary.adapterParameterCount(targets: ["all"], rank: 8)
+        var rows = [
             ("architecture", spec.className.isEmpty ? spec.modelType : "\(spec.className) (\(spec.modelType))"),
+            ("can be used", inspection.isUsable ? "yes" : "no"),
             ("parameters", NumberText.grouped(summary.parameterCount)),
             ("stored as", "\(summary.quantization.map { "\($0), the rest " } ?? "")\(summary.dtype), \(NumberText.bytes(summary.weightBytes))"),
-            ("weights", summary.hasWeights ? "safetensors" : "none that can be read: only a model from scratch can be made"),
+            ("weights", summary.weightsKind ?? "none that can be read: only a model from scratch can be made"),
             ("layers", String(spec.layerCount)),
             ("hidden size", String(spec.hiddenSize)),
             ("heads", "\(spec.headCount) of \(spec.headDimension), \(spec.keyValueHeadCount) for keys and values"),
             ("vocabulary", NumberText.grouped(spec.vocabularySize)),
             ("positions", NumberText.grouped(spec.maximumPositions)),
             ("head", spec.tiesEmbeddings ? "the embedding" : "of its own"),
-            ("LoRA of rank 8", "\(NumberText.grouped(Int(adapter))) trainable"),
-            ("memory to chat", NumberText.bytes(summary.weightBytes) + " and " + NumberText.bytes(summary.cacheBytes(tokens: 1024)) + " per 1,024 tokens"),
-            ("memory for LoRA", NumberText.bytes(summary.weightBytes + 16 * adapter) + " and activations"),
-            ("memory for full training", NumberText.bytes(16 * Int64(summary.parameterCount)) + " and activations"),
         ]
+        if let mixture = spec.mixture {
+            rows.append(("experts", "\(mixture.expertCount) in \(mixture.layers.count) layers, \(mixture.expertsPerToken) for a token"))
+        }
+        rows.append(("LoRA of rank 8", "\(NumberText.grouped(adapter)) trainable"))
+        for estimate in inspection.memory { rows.append(("memory, \(name(estimate.method))", text(estimate))) }
+        return rows
+    }
+
+    private static func name(_ method: MemoryEstimate.Method) -> String {
+        switch method {
+        case .inference: "chat"
+        case .lora: "LoRA of rank 8"
+        case .qlora: "QLoRA, 4 bits"
+        case .freeze: "last 2 layers"
+        case .full: "full training"
+        }
+    }
+
+    /// One sequence; blocks are recomputed on the way back.
+    private static func text(_ estimate: MemoryEstimate) -> String {
+        let state = estimate.method == .inference ? "cache" : "gradients and optimizer"
+        return "\(NumberText.bytes(estimate.totalBytes)): weights \(NumberText.bytes(estimate.weightBytes)), \(state) "
+            + "\(NumberText.bytes(estimate.stateBytes)), activations of \(NumberText.grouped(estimate.length)) tokens "
+            + NumberText.bytes(estimate.activationBytes)
     }
 }

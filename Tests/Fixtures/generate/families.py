@@ -403,6 +403,9 @@ FAMILIES = {
     "qwen2": lambda: from_transformers(
         "qwen2", "Qwen2", 38, ALL, **COMMON, use_sliding_window=True, sliding_window=5, max_window_layers=1, rope_parameters=PLAIN_ROPE),
     "internlm3": make_internlm3,
+    "starcoder2": lambda: from_transformers(
+        "starcoder2", "Starcoder2", 45, [*ATTENTION, "c_fc", "c_proj"], **COMMON, sliding_window=5, residual_dropout=0.0,
+        embedding_dropout=0.0, rope_parameters=PLAIN_ROPE),
     "mixtral": lambda: from_transformers(
         "mixtral", "Mixtral", 76, ATTENTION, mixtral_names, **{**COMMON, "intermediate_size": 8}, head_dim=DIMENSION, num_local_experts=4,
         num_experts_per_tok=2, sliding_window=7, rope_parameters=PLAIN_ROPE),
