@@ -54,8 +54,11 @@ public struct TrainingJob {
         for note in model.adapterNotes { reporter.log(.warning, note) }
         try data.check(for: model.spec)
         try heedEnd()
+        let work = try StageMaker.work(
+            configuration, settings, model: model, tokenizer: text.tokenizer, stopTokens: text.template.stopTokenIDs(text.tokenizer),
+            checkpoint: output.resumed)
         let session = try TrainingSession(
-            configuration: configuration, settings: settings, output: output, data: data, tokenizer: text.tokenizer, model: model,
+            configuration: configuration, settings: settings, output: output, data: data, tokenizer: text.tokenizer, model: model, work: work,
             steps: steps, schedule: schedule, reporter: reporter, control: control)
         return try session.run()
     }
@@ -104,6 +107,8 @@ private final class SilentSink: EventSink {
 
 extension TrainingSettings {
     func stepPlan(batchesPerEpoch: Int) -> StepPlan {
-        StepPlan(batchesPerEpoch: batchesPerEpoch, accumulation: accumulation, epochs: epochs, maximumSteps: maximumSteps)
+        // A step of stage ppo takes as many micro-batches as its buffer holds.
+        let buffers = stage == .policyOptimisation ? stageSettings.policy.bufferSize : 1
+        return StepPlan(batchesPerEpoch: batchesPerEpoch, accumulation: accumulation * buffers, epochs: epochs, maximumSteps: maximumSteps)
     }
 }

@@ -27,7 +27,7 @@ final class TrainingSession {
 
     init(
         configuration: Configuration, settings: TrainingSettings, output: OutputDirectory, data: TrainingData, tokenizer: Tokenizer,
-        model: Transformer, objective: (any Objective)? = nil, steps: StepPlan, schedule: LearningRateSchedule, reporter: JobReporter,
+        model: Transformer, work: StageWork? = nil, steps: StepPlan, schedule: LearningRateSchedule, reporter: JobReporter,
         control: JobControl
     ) throws {
         self.configuration = configuration
@@ -39,8 +39,9 @@ final class TrainingSession {
         self.schedule = schedule
         self.reporter = reporter
         self.control = control
-        let objective = try objective ?? StageMaker.objective(configuration, settings, model: model, checkpoint: output.resumed)
-        optimizer = AdamW(parameters: model.trainableParameters + objective.parameters, settings: settings.adam, backend: model.backend)
+        let work = try work ?? StageMaker.work(
+            configuration, settings, model: model, tokenizer: tokenizer, stopTokens: [], checkpoint: output.resumed)
+        optimizer = AdamW(parameters: model.trainableParameters + work.parameters, settings: settings.adam, backend: model.backend)
         var state = try output.resumed.map { try TrainerState.read(from: $0.path) } ?? TrainerState()
         let kept = state.logHistory.count
         if let resumed = output.resumed { try Self.restore(optimizer, from: resumed, reporter) }
@@ -48,7 +49,7 @@ final class TrainingSession {
         firstStep = state.globalStep
         try output.clear()
         loop = try TrainingLoop(
-            model: model, objective: objective, optimizer: optimizer, schedule: schedule, steps: steps, batches: data.training,
+            model: model, work: work, optimizer: optimizer, schedule: schedule, steps: steps, batches: data.training,
             settings: settings, state: state, control: control)
         log = try TrainerLog(directory: output.path, keptLines: kept, totalSteps: steps.totalSteps, meter: loop.meter)
         board = settings.reportsToTensorBoard
@@ -141,8 +142,8 @@ final class TrainingSession {
     /// What goes into the history, and what readers are shown beside.
     private func measure(_ set: EvaluatedSet) throws -> (entry: JSONObject, shown: JSONObject) {
         let progress: (Int, Int) -> Void = { [reporter] in reporter.progress("evaluating", $0, $1, detail: set.name ?? "") }
-        guard settings.stage == .pretraining || settings.stage == .supervised else {
-            let entry = try ObjectiveEvaluator(objective: loop.objective, batchSize: settings.evaluationBatchSize)
+        if settings.stage != .pretraining, settings.stage != .supervised, let objective = loop.work.objective {
+            let entry = try ObjectiveEvaluator(objective: objective, batchSize: settings.evaluationBatchSize)
                 .evaluate(set, heed: heedWhileEvaluating, progress: progress)
             return (entry, entry)
         }
@@ -214,7 +215,7 @@ final class TrainingSession {
             let type = isFinal ? settings.savedType : settings.storedType
             try CheckpointWriter(model, options: CheckpointWriter.Options(dtype: type)).write(to: folder)
         }
-        try (loop.objective as? RewardObjective)?.head.save(to: folder)
+        try loop.work.valueHead?.save(to: folder)
     }
 
     // MARK: The end

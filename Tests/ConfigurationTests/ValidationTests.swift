@@ -41,7 +41,6 @@ import Testing
         ("lr_scheduler_type: warmup_stable_decay", "lr_scheduler_kwargs"),
         ("stage: pt\ntrain_on_prompt: true", "train_on_prompt"),
         ("do_predict: true\neval_dataset: e", "predict_with_generate"),
-        ("stage: ppo", "stage"),
         ("finetuning_type: freeze", "finetuning_type"),
         ("optim: adafactor", "optim"),
         ("device: gpu", "device"),

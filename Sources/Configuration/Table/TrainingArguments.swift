@@ -3,7 +3,7 @@
 extension ArgumentTable {
     static let basic: [Argument] = rows(.basic, [.train], [
         .choice("stage", "sft", ["pt", "sft", "rm", "ppo", "dpo", "kto"], "Kind of training: pt pre-training, sft supervised fine-tuning, rm reward model.")
-            .later(["ppo"], "Stage ppo is not built yet.").with { $0.commands.insert(.evaluate) },
+            .with { $0.commands.insert(.evaluate) },
         .choice("finetuning_type", "lora", ["lora", "oft", "freeze", "full"], "What is trained: a LoRA adapter, or all weights (full).")
             .later(["oft", "freeze"], "Only lora and full are built so far.").with { $0.commands.formUnion(modelCommands) },
         .flag("do_train", false, "Train."),

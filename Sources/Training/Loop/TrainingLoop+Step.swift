@@ -24,7 +24,14 @@ extension TrainingLoop {
     /// Steps in a row whose gradients may be useless before the run gives up.
     private static let patienceWithBadGradients = 10
 
-    func takeStep() throws -> StepMeasurement {
+    func takeStageStep() throws -> StepMeasurement {
+        switch work {
+        case .losses(let objective): try takeStep(objective)
+        case .policy(let policy): try takePolicyStep(policy)
+        }
+    }
+
+    private func takeStep(_ objective: any Objective) throws -> StepMeasurement {
         let stepInEpoch = state.globalStep % steps.stepsPerEpoch
         let epoch = state.globalStep / steps.stepsPerEpoch
         let group = try steps.batchRange(stepInEpoch: stepInEpoch).map { index in
@@ -39,7 +46,10 @@ extension TrainingLoop {
         var tokens = 0
         for (place, batch) in group {
             try heedControl()
-            let result = accumulate(batch, place: place, divisor: divisor)
+            // A micro-batch's place in the whole run alone decides what dropout drops.
+            let tape = Tape(
+                backend: model.backend, isRecording: true, random: RandomGenerator(seed: settings.seed, stream: UInt64(place)))
+            let result = objective.accumulate(batch, tape: tape, divisor: divisor)
             losses.append(result.loss)
             measured.merge(result.metrics)
             tokens += batch.tokens.count
@@ -58,19 +68,9 @@ extension TrainingLoop {
         return StepMeasurement(loss: losses.reduce(0, +), gradientNorm: norm, learningRate: rate, metrics: measured)
     }
 
-    /// Forward and backward of one micro-batch; gradients are added to the parameters'.
-    /// - Parameters:
-    ///   - place: the micro-batch's number in the whole run; it alone decides what dropout drops.
-    ///   - divisor: what the losses of the whole group are divided by.
-    private func accumulate(_ batch: Batch, place: Int, divisor: Int) -> ObjectiveResult {
-        let tape = Tape(
-            backend: model.backend, isRecording: true, random: RandomGenerator(seed: settings.seed, stream: UInt64(place)))
-        return objective.accumulate(batch, tape: tape, divisor: divisor)
-    }
-
     /// Clips and updates. Gradients that are not numbers are dropped with a word about where they come from: one bad sample
     /// must not cost the weights.
-    private func update(rate: Double, norm: Double, _ group: [Batch]) throws {
+    func update(rate: Double, norm: Double, _ group: [Batch]) throws {
         guard norm.isFinite else {
             let origin = NotFiniteLocator(model: model, optimizer: optimizer).origin(group)
             optimizer.dropGradients()
@@ -90,7 +90,7 @@ extension TrainingLoop {
     }
 
     /// Between two micro-batches: holds while paused, leaves when asked to.
-    private func heedControl() throws {
+    func heedControl() throws {
         while true {
             if !control.isStopping, let visit = control.takeVisit() {
                 receive(visit)

@@ -49,8 +49,8 @@ public final class TrainingLoop {
     }
 
     let model: Transformer
-    /// What a micro-batch's loss is.
-    let objective: any Objective
+    /// What a step does.
+    let work: StageWork
     let optimizer: AdamW
     let schedule: LearningRateSchedule
     let steps: StepPlan
@@ -69,14 +69,14 @@ public final class TrainingLoop {
     private var stopsEarly = false
     var skippedUpdates = 0
 
-    /// - Parameter objective: the cross-entropy of the labels when there is none.
+    /// - Parameter work: learning from the cross-entropy of the labels when there is none.
     public init(
-        model: Transformer, objective: (any Objective)? = nil, optimizer: AdamW, schedule: LearningRateSchedule, steps: StepPlan,
+        model: Transformer, work: StageWork? = nil, optimizer: AdamW, schedule: LearningRateSchedule, steps: StepPlan,
         batches: any BatchSource, settings: TrainingSettings, state: TrainerState, control: JobControl
     ) throws(TrainingError) {
         self.model = model
-        self.objective = objective ?? CrossEntropyObjective(model: model, labelSmoothing: settings.labelSmoothing)
-        self.objective.memory = state.objective
+        self.work = work ?? .losses(CrossEntropyObjective(model: model, labelSmoothing: settings.labelSmoothing))
+        self.work.remember(state.objective)
         self.optimizer = optimizer
         self.schedule = schedule
         self.steps = steps
@@ -97,7 +97,7 @@ public final class TrainingLoop {
             if settings.evaluatesOnStart, state.globalStep == 0 { try evaluate() }
             while state.globalStep < steps.totalSteps, !stopsEarly {
                 let finishesPass = state.globalStep % steps.stepsPerEpoch == steps.stepsPerEpoch - 1
-                let measured = try takeStep()
+                let measured = try takeStageStep()
                 var isBetter = try followStep(measured)
                 let endsPass = finishesPass || isOver
                 if endsPass { isBetter = try followPass(measured) || isBetter }
@@ -187,7 +187,7 @@ public final class TrainingLoop {
             let bestPath = Path.join(Path.directory(path), CheckpointFolder.prefix + String(best))
             if best == state.globalStep || FileSystem.exists(bestPath) { state.bestCheckpoint = bestPath }
         }
-        state.objective = objective.memory
+        state.objective = work.memory
         return state
     }
 

@@ -18,7 +18,7 @@ struct RunPlanner {
 
     func plan() throws -> RunPlan {
         let model = try TrainableModel.planned(configuration, settings: settings)
-        let largest = try data.largestBatch()
+        let largest = try largestStep(model)
         let memory = MemoryPlan(
             model: model, largest: largest, labelSmoothing: settings.labelSmoothing, stage: settings.stage, otherModels: otherModelBytes(model))
         let trainable = model.trainableParameters.reduce(0) { $0 + $1.count }
@@ -29,11 +29,19 @@ struct RunPlanner {
             evalSamples: data.evaluations.reduce(0) { $0 + $1.count }, tokens: data.tokenCount, lossTokens: report.lossTokens,
             truncatedSamples: report.truncated, droppedSamples: report.dropped, fullyMaskedSamples: report.fullyMasked,
             longestSample: report.longest, stepsPerEpoch: steps.stepsPerEpoch, totalSteps: steps.totalSteps,
-            effectiveBatch: settings.batchSize * settings.accumulation, memory: memory.parts, peakBytes: memory.peakBytes,
+            effectiveBatch: settings.batchSize * steps.accumulation, memory: memory.parts, peakBytes: memory.peakBytes,
             availableBytes: SystemInfo.availableMemoryBytes, checkpointBytes: checkpointBytes(model, trainable),
             freeDiskBytes: FileSystem.freeBytes(at: existingPart(of: settings.outputDirectory)))
         plan.warnings = warnings(plan, model)
         return plan
+    }
+
+    /// The most that a micro-batch can hold: with its longest answers, where the model answers itself.
+    private func largestStep(_ model: Transformer) throws -> Batch {
+        let largest = try data.largestBatch()
+        guard settings.stage == .policyOptimisation else { return largest }
+        let asked = configuration[.maxNewTokens] > 0 ? configuration[.maxNewTokens] : configuration[.maxLength]
+        return largest.extended(by: max(1, min(asked, (model.spec.positionLimit ?? .max) - largest.longestSequence)))
     }
 
     /// Weights of models beside the trained one.

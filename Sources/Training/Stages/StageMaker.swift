@@ -3,29 +3,65 @@
 import Configuration
 import Evaluation
 import Events
+import Generation
 import Models
 import Platform
 import Tensors
+import Tokenizers
 
 enum StageMaker {
     /// - Parameters:
     ///   - model: with its adapter.
+    ///   - stopTokens: end an answer, beside the model's own.
     ///   - checkpoint: where a resumed run takes its value head from.
-    static func objective(
-        _ configuration: Configuration, _ settings: TrainingSettings, model: Transformer, checkpoint: CheckpointFolder? = nil
-    ) throws -> any Objective {
+    static func work(
+        _ configuration: Configuration, _ settings: TrainingSettings, model: Transformer, tokenizer: Tokenizer, stopTokens: [Int32],
+        checkpoint: CheckpointFolder? = nil
+    ) throws -> StageWork {
         switch settings.stage {
         case .pretraining, .supervised:
-            return CrossEntropyObjective(model: model, labelSmoothing: settings.labelSmoothing)
+            return .losses(CrossEntropyObjective(model: model, labelSmoothing: settings.labelSmoothing))
         case .preference:
             let preference = settings.stageSettings.preference
             let reference = preference.kind.usesReference ? try reference(settings, model: model) : nil
-            return PreferenceObjective(model: model, reference: reference, settings: preference)
+            return .losses(PreferenceObjective(model: model, reference: reference, settings: preference))
         case .feedback:
-            return FeedbackObjective(
-                model: model, reference: try reference(settings, model: model), settings: settings.stageSettings.feedback)
-        case .rewardModelling, .policyOptimisation:
-            return RewardObjective(model: model, head: try valueHead(configuration, settings, model: model, checkpoint: checkpoint))
+            return .losses(
+                FeedbackObjective(model: model, reference: try reference(settings, model: model), settings: settings.stageSettings.feedback))
+        case .rewardModelling:
+            return .losses(RewardObjective(model: model, head: try valueHead(configuration, settings, model: model, checkpoint: checkpoint)))
+        case .policyOptimisation:
+            var options = SamplingOptions(configuration)
+            options.beams = 1
+            let stops = Set(stopTokens + model.spec.eosTokens + [tokenizer.eosID].compactMap { $0 })
+            return .policy(
+                PolicyOptimisation(
+                    model: model, head: try valueHead(configuration, settings, model: model, checkpoint: checkpoint),
+                    reference: try reference(settings, model: model), scorer: try scorer(configuration, settings, model, tokenizer),
+                    writer: AnswerWriter(model: model, options: options, stopTokens: stops), settings: settings.stageSettings.policy))
+        }
+    }
+
+    /// The reward model. One that is an adapter gets a second model over the very same base weights.
+    private static func scorer(
+        _ configuration: Configuration, _ settings: TrainingSettings, _ model: Transformer, _ tokenizer: Tokenizer
+    ) throws -> AnswerScorer {
+        switch settings.stageSettings.policy.scorer {
+        case .server(let address): return .server(RewardServer(address), tokenizer)
+        case .model(let directory, let adapters):
+            let reward = try Transformer.load(directory: directory, backend: model.backend)
+            try AdapterFile.load(adapters, into: reward, mergesAll: true)
+            return .model(reward, try ValueHead(directory: adapters.last ?? directory, hiddenSize: reward.head.inputCount))
+        case .adapter(let directory):
+            let reward = try Transformer.load(directory: settings.modelDirectory, backend: model.backend)
+            try AdapterFile.load(TrainableModel.adapterStack(configuration).merged, into: reward, mergesAll: true)
+            model.setAdapter(enabled: false)
+            for (mine, other) in zip(reward.parameters, model.parameters) where mine.name == other.name && mine.shape == other.shape {
+                mine.value = other.value
+            }
+            model.setAdapter(enabled: true)
+            try AdapterFile.load(directory, into: reward)
+            return .model(reward, try ValueHead(directory: directory, hiddenSize: reward.head.inputCount))
         }
     }
 

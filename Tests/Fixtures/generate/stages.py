@@ -56,7 +56,7 @@ def methods_of(path, class_name, names):
     return found
 
 
-SCOPE = {}
+SCOPE = {"Dict": dict, "Mapping": dict}
 class FDivergenceType:
     """Only the reverse divergence, which is DPO's own."""
     ALPHA_DIVERGENCE = types.SimpleNamespace(value="alpha_divergence")
@@ -226,6 +226,91 @@ runs = [
     preference("sigmoid", 0.5, ld_alpha=0.3), preference("sigmoid", 0.5, bco=0.8), preference("ipo", 0.2, ftx=0.1),
     preference("orpo", 0.1, ftx=0.3),
 ]
+
+
+def policy(folder, whiten):
+    """One PPO step of trl 0.9.6 on fixed answers: rewards, advantages, the loss after a drift of the policy, and what follows."""
+    core = methods_of(os.path.join(folder, "trl", "core.py"), None, [
+        "masked_mean", "masked_var", "masked_whiten", "clip_by_value", "entropy_from_logits", "flatten_dict"])
+    SCOPE.update(core)
+    functions = methods_of(os.path.join(folder, "trl", "trainer", "ppo_trainer.py"), "PPOTrainer", [
+        "compute_rewards", "_kl_penalty", "compute_advantages", "loss"])
+    config = types.SimpleNamespace(kl_penalty="kl", gamma=1, lam=0.95, cliprange=0.2, cliprange_value=0.2, vf_coef=0.1, ratio_threshold=10.0,
+                                   whiten_rewards=whiten)
+    control = types.SimpleNamespace(value=0.2)
+    trainer = types.SimpleNamespace(config=config, kl_ctl=control)
+    trainer._kl_penalty = types.MethodType(functions["_kl_penalty"], trainer)
+    model = load()
+    weight, bias = value_head()
+    generator = numpy.random.default_rng(31)
+    # Whitening spreads over padding in trl, so there every answer is as long as the others.
+    lengths = [5, 5, 5] if whiten else [5, 3, 7]
+    rows = [{"prompt": [0] + generator.integers(3, VOCABULARY, 4).tolist(), "answer": generator.integers(3, VOCABULARY, n).tolist()} for n in lengths]
+    scores = torch.tensor([0.7, -1.1, 0.2])
+    longest = max(lengths)
+
+    def passes(model):
+        logs, values, logits = [], [], []
+        for row in rows:
+            output = model(input_ids=torch.tensor([row["prompt"] + row["answer"]]), output_hidden_states=True)
+            part = output.logits[0, :-1].float()
+            start = len(row["prompt"]) - 1
+            picked = part.log_softmax(-1).gather(1, torch.tensor((row["prompt"] + row["answer"])[1:])[:, None])[:, 0]
+            value = (output.hidden_states[-1][0] @ weight.T + bias)[:-1, 0]
+            pad = lambda line: F.pad(line[start:], (0, longest - len(row["answer"])))
+            logs.append(pad(picked))
+            values.append(pad(value))
+            logits.append(F.pad(part[start:], (0, 0, 0, longest - len(row["answer"]))))
+        return torch.stack(logs), torch.stack(values), torch.stack(logits)
+
+    masks = torch.tensor([[1] * n + [0] * (longest - n) for n in lengths])
+    logs, values, logits = passes(model)
+    with torch.no_grad(), model.disable_adapter():
+        reference = passes(model)[0]
+    with torch.no_grad():
+        rewards, non_score, kls = functions["compute_rewards"](trainer, scores, logs.detach(), reference, masks)
+        old_values, advantages, returns = functions["compute_advantages"](trainer, values.detach(), rewards, masks)
+    noise = torch.tensor(generator.normal(0, 0.15, logs.shape), dtype=torch.float32)
+    value_noise = torch.tensor(generator.normal(0, 0.3, logs.shape), dtype=torch.float32)
+    old_logs = logs.detach() + noise
+    loss_policy, loss_value, stats = functions["loss"](
+        trainer, old_logs, old_values + value_noise * masks, logits, values, logs, masks, advantages, returns)
+    (loss_policy + loss_value).backward()
+    kl = (kls * masks).sum(-1).mean().item()
+    cut = lambda table: [line[:n].tolist() for line, n in zip(table, lengths)]
+    return {
+        "rows": rows, "scores": scores.tolist(), "logs": cut(logs), "reference": cut(reference), "values": cut(values), "advantages": cut(advantages),
+        "returns": cut(returns), "noise": cut(noise), "value_noise": cut(value_noise), "loss_policy": loss_policy.item(),
+        "loss_value": loss_value.item(), "kl": kl, "approxkl": stats["policy/approxkl"].item(), "clipfrac": stats["policy/clipfrac"].item(),
+        "value_error": stats["val/error"].item(), "value_clipfrac": stats["val/clipfrac"].item(),
+        "non_score": ((non_score * masks).sum() / masks.sum()).item(), "gradients": gradients(model),
+        "head": {"weight": weight.flatten().tolist(), "bias": bias.tolist()},
+        "head_gradients": {"weight": weight.grad.flatten().tolist(), "bias": bias.grad.tolist()}}
+
+
+def classes(path, names):
+    """Whole classes of a source file that stand on torch and numpy alone."""
+    tree = ast.parse(open(path, encoding="utf-8").read())
+    scope = {"torch": torch, "np": numpy, "Tuple": tuple}
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and node.name in names:
+            exec(compile(ast.Module(body=[node], type_ignores=[]), path, "exec"), scope)
+    return [scope[name] for name in names]
+
+
+if folders:
+    Control, Moments = classes(os.path.join(folders[0], "trl", "trainer", "utils.py"), ["AdaptiveKLController", "RunningMoments"])
+    control, moments = Control(0.2, 6.0, 10000), Moments(accelerator)
+    steps, batches = [], [[0.5, -1.0, 2.0], [3.0, 0.1], [-0.4, 0.4, 0.9, 1.7]]
+    for kl in (9.0, 6.5, 2.0):
+        control.update(kl, 32)
+        steps.append({"kl": kl, "samples": 32, "penalty": control.value})
+    running = []
+    for batch in batches:
+        moments.update(torch.tensor(batch))
+        running.append({"scores": batch, "mean": float(moments.mean), "deviation": float(moments.std)})
+    with open(os.path.join(target, "policy.json"), "w", encoding="utf-8") as file:
+        json.dump({"steps": [policy(folders[0], False), policy(folders[0], True)], "control": steps, "moments": running}, file, separators=(",", ":"))
 with open(os.path.join(target, "losses.json"), "w", encoding="utf-8") as file:
     json.dump({"pairs": PAIRS, "preference": runs, "rows": FEEDBACK,
                "feedback": [feedback(0.1, 1.0, 1.0, 0.0), feedback(0.8, 1.3, 0.6, 0.4)], "reward": reward()}, file, separators=(",", ":"))
