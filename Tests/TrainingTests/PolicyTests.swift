@@ -165,7 +165,9 @@ struct PolicyTests {
             let history = try StageJobTests.history(output)
             let rewards = history.compactMap { $0["reward"]?.doubleValue }
             #expect(rewards.count == 20)
-            #expect(rewards.suffix(5).reduce(0, +) > rewards.prefix(5).reduce(0, +) + 2.5, "\(rewards)")
+            let before: Double = rewards.prefix(5).reduce(0, +) / 5
+            let after: Double = rewards.suffix(5).reduce(0, +) / 5
+            #expect(after > before + 0.5, "\(rewards)")
             for name in ["objective/kl", "objective/kl_coef", "ppo/loss/policy", "ppo/loss/value", "ppo/policy/clipfrac"] {
                 #expect(history.first?[name]?.doubleValue != nil, "\(name)")
             }

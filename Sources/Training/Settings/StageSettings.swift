@@ -78,7 +78,8 @@ public struct StageSettings: Sendable {
         if let bits = configuration[.refModelQuantizationBit] {
             throw .unsuitable(
                 argument: "ref_model_quantization_bit", value: "\(bits)",
-                reason: "the reference is read as it is stored. Leave ref_model out: the base without its adapter is the reference at no memory.")
+                reason: "a reference of its own is read as it is stored. Leave ref_model out: the base under the switched-off adapter, "
+                    + "quantised or not, is the reference at no memory.")
         }
         referenceAdapters = configuration[.refModelAdapters]
         guard let model = configuration[.refModel], !model.isEmpty else {

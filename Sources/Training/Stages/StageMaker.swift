@@ -59,6 +59,8 @@ enum StageMaker {
             for (mine, other) in zip(reward.parameters, model.parameters) where mine.name == other.name && mine.shape == other.shape {
                 mine.value = other.value
             }
+            // A base quantised while loading is shared as it is.
+            for (mine, other) in zip(reward.linears, model.linears) where other.weight.parameter == nil { mine.weight = other.weight }
             model.setAdapter(enabled: true)
             try AdapterFile.load(directory, into: reward)
             return .model(reward, try ValueHead(directory: directory, hiddenSize: reward.head.inputCount))
