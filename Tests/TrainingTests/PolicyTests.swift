@@ -159,8 +159,9 @@ struct PolicyTests {
             _ = try StageJobTests.train(
                 configuration,
                 ["stage": "ppo", "reward_model": "http://127.0.0.1:\(server.port)/", "reward_model_type": "api", "output_dir": output,
-                 "max_steps": "20", "per_device_train_batch_size": "6", "learning_rate": "0.02", "max_new_tokens": "6", "top_p": "1.0",
-                 "top_k": "0", "temperature": "1.0", "lora_rank": "8", "ppo_score_norm": "true", "plot_loss": "true"], sink: sink)
+                 "max_steps": "20", "per_device_train_batch_size": "6", "learning_rate": "0.01", "lr_scheduler_type": "constant",
+                 "max_new_tokens": "6", "top_p": "1.0", "top_k": "0", "temperature": "1.0", "finetuning_type": "full",
+                 "ppo_score_norm": "true", "plot_loss": "true"], sink: sink)
             _ = server.finish()
             let history = try StageJobTests.history(output)
             let rewards = history.compactMap { $0["reward"]?.doubleValue }
