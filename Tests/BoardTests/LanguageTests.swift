@@ -88,6 +88,7 @@ import Testing
         }
         keys.formUnion(Tab.allCases.map(\.title))
         for tab in Tab.allCases { keys.formUnion(FormLayout.layout(for: tab).sections.map(\.title)) }
+        keys.formUnion(LaunchStyle.allCases.map(\.title).filter { $0 != "YAML" })
         keys.formUnion(JobState.allCases.map(\.word))
         keys.formUnion(JobKind.allCases.map(\.activity))
         for tab in Tab.allCases {

@@ -7,8 +7,9 @@ import Testing
 
 /// The Monitor's charts, the runs list and its popups, and the preview, as pictures.
 @Suite struct MonitorFrameTests {
-    private func eachSize(_ body: (inout BoardState) -> String) {
-        for size in GoldenFrames.sizes {
+    /// - Parameter wide: popups look the same on a wide terminal, so they are kept at two sizes.
+    private func eachSize(wide: Bool = true, _ body: (inout BoardState) -> String) {
+        for size in GoldenFrames.sizes where wide || size.columns < 100 {
             var state = BoardFixture.state(columns: size.columns, rows: size.rows)
             let name = body(&state)
             state.status = nil
@@ -67,7 +68,7 @@ import Testing
         ], equalCount: 11)
 
     @Test func `where two runs differ`() {
-        eachSize { state in
+        eachSize(wide: false) { state in
             state.press("5")
             _ = update(&state, .runsCompared(Self.comparison))
             return "runs-compared"
@@ -75,7 +76,7 @@ import Testing
     }
 
     @Test func `the queue`() {
-        eachSize { state in
+        eachSize(wide: false) { state in
             state.queue = [
                 QueuedRun(tab: .train, title: "Train demo-model/lora/second", recipe: "lora_rank: 4\n"),
                 QueuedRun(tab: .export, title: "Export demo-model/merged", recipe: "export_dir: saves/demo-model/merged\n"),
@@ -86,7 +87,7 @@ import Testing
     }
 
     @Test(arguments: [LaunchStyle.factory, .slurm]) func `the preview for others`(style: LaunchStyle) {
-        eachSize { state in
+        eachSize(wide: false) { state in
             state.press("v")
             while case .preview(let preview) = state.overlays.last, preview.style != style { state.press("a") }
             return "preview-\(style.rawValue)"
@@ -94,11 +95,33 @@ import Testing
     }
 
     @Test func `the picker of models`() {
-        eachSize { state in
+        eachSize(wide: false) { state in
             state.forms.train.reveal("model_name_or_path")
             state.press("enter")
             state.type("qwen3-0.6")
             return "picker-models"
+        }
+    }
+
+    @Test(arguments: ["grid", "marked", "compared", "queue", "slurm"]) func `the same screens in Chinese`(screen: String) {
+        for size in GoldenFrames.sizes where size.columns < 100 {
+            var state = BoardFixture.state(columns: size.columns, rows: size.rows)
+            state.wording = Wording(.chinese)
+            switch screen {
+            case "grid":
+                open(&state)
+                state.press("v")
+            case "marked": state.press("5 space s /")
+            case "compared":
+                state.press("5")
+                _ = update(&state, .runsCompared(Self.comparison))
+            case "queue": state.press("B")
+            default:
+                state.press("v")
+                while case .preview(let preview) = state.overlays.last, preview.style != .slurm { state.press("a") }
+            }
+            state.status = nil
+            GoldenFrames.check(state, "chinese-\(screen)")
         }
     }
 

@@ -152,4 +152,46 @@ import Testing
         // A debug build on a busy machine; the optimised one takes a hundredth.
         #expect(time < .milliseconds(1500), "\(time)")
     }
+
+    @Test func aSeriesThatRepeatsItsStepsEndsAsIfItHadNot() {
+        var random = SystemRandomNumberGenerator()
+        for smoothing in [0, 0.9] {
+            var repeated = PlotSeries(name: "loss", smoothing: smoothing)
+            var plain = PlotSeries(name: "loss", smoothing: smoothing)
+            var kept: [(x: Double, y: Double)] = []
+            for step in 0..<400 {
+                let back = Int.random(in: 0..<(step % 50 == 49 ? 90 : 4), using: &random)
+                let x = Double(max(0, kept.count - back))
+                let y = step % 37 == 5 ? Double.nan : Double.random(in: 0..<5, using: &random)
+                kept.removeAll { $0.x >= x }
+                kept.append((x, y))
+                repeated.append(x: x, y: y)
+            }
+            for point in kept { plain.append(x: point.x, y: point.y) }
+            #expect(repeated.xs == plain.xs && repeated.gapCount == plain.gapCount && repeated.gaps == plain.gaps)
+            for range in [0..<plain.count, 3..<40, 17..<18, plain.count / 2..<plain.count] where range.upperBound <= plain.count {
+                #expect(repeated.raw.bounds(range) == plain.raw.bounds(range))
+            }
+            for (left, right) in zip(repeated.smoothedValues, plain.smoothedValues) where right.isFinite { #expect(abs(left - right) < 1e-6) }
+        }
+    }
+
+    @Test func aLogThatSaysEveryStepTwiceIsReadInOneGo() {
+        var series = PlotSeries(name: "loss", smoothing: 0.9)
+        let clock = ContinuousClock()
+        let time = clock.measure {
+            for step in 0..<60_000 {
+                series.append(x: Double(step), y: 1)
+                series.append(x: Double(step), y: 2)
+            }
+        }
+        #expect(series.count == 60_000)
+        #expect(time < .seconds(20), "\(time)")
+    }
+
+    @Test func aLoneMarkHasNoNeedlessZeros() {
+        #expect(PlotAxis.label(50, step: 0) == "50")
+        #expect(PlotAxis.label(1.25, step: 0) == "1.25")
+        #expect(PlotAxis.label(12_000, step: 0) == "12k")
+    }
 }

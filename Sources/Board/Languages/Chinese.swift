@@ -1093,5 +1093,10 @@ extension LanguageFiles {
         "help:export_quantization_dataset" = "校准量化的文本。"
         "field:export_hub_model_id" = "上传仓库"
         "help:export_hub_model_id" = "上传到的 Hub 仓库。"
+        "YAML for LLaMA-Factory" = "LLaMA-Factory 的 YAML"
+        "Slurm batch script" = "Slurm 批处理脚本"
+        "torchrun, DeepSpeed ZeRO-2" = "torchrun，DeepSpeed ZeRO-2"
+        "torchrun, DeepSpeed ZeRO-3" = "torchrun，DeepSpeed ZeRO-3"
+        "torchrun, FSDP" = "torchrun，FSDP"
         """#
 }

@@ -1093,5 +1093,10 @@ extension LanguageFiles {
         "help:export_quantization_dataset" = "量子化を較正する文。"
         "field:export_hub_model_id" = "公開先"
         "help:export_hub_model_id" = "アップロード先の Hub。"
+        "YAML for LLaMA-Factory" = "LLaMA-Factory 用の YAML"
+        "Slurm batch script" = "Slurm バッチスクリプト"
+        "torchrun, DeepSpeed ZeRO-2" = "torchrun、DeepSpeed ZeRO-2"
+        "torchrun, DeepSpeed ZeRO-3" = "torchrun、DeepSpeed ZeRO-3"
+        "torchrun, FSDP" = "torchrun、FSDP"
         """#
 }

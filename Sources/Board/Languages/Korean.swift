@@ -1093,5 +1093,10 @@ extension LanguageFiles {
         "help:export_quantization_dataset" = "양자화를 보정할 글."
         "field:export_hub_model_id" = "업로드 저장소"
         "help:export_hub_model_id" = "올릴 Hub 저장소."
+        "YAML for LLaMA-Factory" = "LLaMA-Factory용 YAML"
+        "Slurm batch script" = "Slurm 배치 스크립트"
+        "torchrun, DeepSpeed ZeRO-2" = "torchrun, DeepSpeed ZeRO-2"
+        "torchrun, DeepSpeed ZeRO-3" = "torchrun, DeepSpeed ZeRO-3"
+        "torchrun, FSDP" = "torchrun, FSDP"
         """#
 }

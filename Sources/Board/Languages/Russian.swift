@@ -1093,5 +1093,10 @@ extension LanguageFiles {
         "help:export_quantization_dataset" = "Тексты для калибровки."
         "field:export_hub_model_id" = "репозиторий"
         "help:export_hub_model_id" = "Репозиторий на Hub."
+        "YAML for LLaMA-Factory" = "YAML для LLaMA-Factory"
+        "Slurm batch script" = "пакетный сценарий Slurm"
+        "torchrun, DeepSpeed ZeRO-2" = "torchrun, DeepSpeed ZeRO-2"
+        "torchrun, DeepSpeed ZeRO-3" = "torchrun, DeepSpeed ZeRO-3"
+        "torchrun, FSDP" = "torchrun, FSDP"
         """#
 }

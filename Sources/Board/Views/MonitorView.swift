@@ -80,7 +80,7 @@ extension Painter {
         let inside = box(rect, title: say("Now"), note: run.nonFiniteSteps > 0 ? say("NaN in \(run.nonFiniteSteps) steps") : "")
         var lines = [
             [loss, rate, norm],
-            [speed, say("s/step \(Words.optional(secondsPerStep(run)))"), say("tokens \(NumberText.count(run.latest?.tokensSeen ?? 0))")],
+            [speed, say("s/step \(Words.optional(secondsPerStep(run)))"), tokenWords(run)].filter { !$0.isEmpty },
         ]
         if let best = run.bestEvaluation { lines.append([say("best eval \(Words.optional(best.loss)) @ \(best.step)")]) }
         if let checkpoint = run.checkpoints.last {
@@ -89,6 +89,12 @@ extension Painter {
         }
         if let latest = run.latest { lines.append([say("elapsed \(Words.duration(latest.elapsedSeconds))")]) }
         for (index, line) in lines.prefix(inside.height).enumerated() { drawWords(line, in: inside.row(index)) }
+    }
+
+    /// Tokens seen so far; nothing where the run does not say.
+    private func tokenWords(_ run: RunDigest) -> String {
+        guard let tokens = run.latest?.tokensSeen, tokens > 0 else { return "" }
+        return say("tokens \(NumberText.count(tokens))")
     }
 
     /// Words in a row with space between them; those that do not fit are left out whole.

@@ -82,7 +82,7 @@ extension Configuration {
         let notes = distributedNotes(factory, shape)
         let text = """
             #!/usr/bin/env bash
-            # \(style.title) on \(shape.machines) machines with \(shape.devicesPerMachine) GPUs each. Run it on each of them:
+            # \(style.title). Machines: \(shape.machines), GPUs on each: \(shape.devicesPerMachine). Run it on each machine:
             #   MASTER_ADDR=<address of the first> NODE_RANK=<0 on the first, then 1, 2, ...> bash \(name).sh
             \(Self.comments(notes))set -euo pipefail
             : "${MASTER_ADDR:?the address of the first machine}" "${NODE_RANK:?0 on the first machine, 1 on the next}"

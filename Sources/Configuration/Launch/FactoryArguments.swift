@@ -34,6 +34,10 @@ struct FactoryArguments {
         case .train, .evaluate, .api, .data, .tokenizer, .runs, .env, .version, .help: self.command = "train"
         }
         addJobs(configuration, command)
+        // Written out even where they are the defaults: a reader looks for them first.
+        for name in self.command == "train" ? ["stage", "finetuning_type"] : ["finetuning_type"] where !configuration.isChanged(name) {
+            values.append((name, configuration.value(name)))
+        }
         var leftOut: [String] = []
         for argument in ArgumentTable.all where configuration.isChanged(argument.name) && !Self.jobs.contains(argument.name) {
             if argument.isSecret {
@@ -105,9 +109,14 @@ struct FactoryArguments {
     static func pythonText(_ value: ArgumentValue) -> String {
         switch value {
         case .flag(let flag): flag ? "True" : "False"
-        case .number(let number): NumberText.pythonFloat(number)
+        case .number(let number): plain(number)
         case .null, .integer, .text, .list, .numbers, .mapping: value.text
         }
+    }
+
+    /// `3` for 3.0: whole numbers are taken for either kind there.
+    private static func plain(_ number: Double) -> String {
+        number == number.rounded() && abs(number) < 1e15 ? NumberText.fixed(number, digits: 0) : NumberText.pythonFloat(number)
     }
 
     /// Lists are one string with commas there. PyYAML takes a number for one only with a point in front of its exponent.
@@ -115,7 +124,7 @@ struct FactoryArguments {
         switch value {
         case .list, .numbers: return YAML.inline(.string(value.text))
         case .number(let number):
-            let text = NumberText.pythonFloat(number)
+            let text = plain(number)
             guard let exponent = text.firstIndex(of: "e"), !text.contains(".") else { return text }
             return text[..<exponent] + ".0" + text[exponent...]
         case .null, .flag, .integer, .text, .mapping: return YAML.inline(value.json)

@@ -52,6 +52,28 @@ struct MinMaxPyramid: Equatable, Sendable {
         } while index > 0
     }
 
+    /// Drops every value but the first `count`; only the last stretch of each level is looked at again.
+    mutating func truncate(toCount count: Int) {
+        guard count < values.count else { return }
+        values.removeSubrange(max(0, count)...)
+        var kept = values.count
+        for level in levels.indices {
+            let stretches = (kept + MinMaxPyramid.branching - 1) / MinMaxPyramid.branching
+            levels[level].removeSubrange(min(stretches, levels[level].count)...)
+            if let last = levels[level].indices.last {
+                var bounds = Bounds()
+                for index in last * MinMaxPyramid.branching..<kept {
+                    if level == 0 { bounds.take(values[index]) } else { bounds.take(levels[level - 1][index]) }
+                }
+                levels[level][last] = bounds
+            }
+            kept = stretches
+        }
+        // A level over a single stretch of the one below begins anew when there is a second one.
+        while levels.count > 1, levels[levels.count - 2].count < 2 { levels.removeLast() }
+        if values.isEmpty { levels = [] }
+    }
+
     func bounds(_ range: Range<Int>) -> Bounds {
         var result = Bounds()
         var low = range.lowerBound

@@ -1,3 +1,5 @@
+import Glibc
+
 /// One curve of a plot: points in order of x, with a smoothed twin.
 public struct PlotSeries: Equatable, Sendable {
     public enum Kind: Hashable, Sendable {
@@ -59,14 +61,34 @@ public struct PlotSeries: Equatable, Sendable {
 
     private mutating func truncate(from x: Double) { truncate(toCount: firstIndex(atOrAfter: x)) }
 
-    /// Drops every point but the first `count`.
+    /// Drops every point but the first `count`. A few at the end cost little, however long the series is: logs repeat steps.
     public mutating func truncate(toCount count: Int) {
         let kept = min(max(0, count), xs.count)
         guard kept < xs.count else { return }
-        let oldXs = xs
-        let oldYs = raw.values
-        self = PlotSeries(name: name, kind: kind, scope: scope, smoothing: smoothing)
-        for index in 0..<kept { append(x: oldXs[index], y: oldYs[index]) }
+        if xs.count - kept > undoableCount {
+            let oldXs = xs
+            let oldYs = raw.values
+            self = PlotSeries(name: name, kind: kind, scope: scope, smoothing: smoothing)
+            for index in 0..<kept { append(x: oldXs[index], y: oldYs[index]) }
+            return
+        }
+        for index in (kept..<xs.count).reversed() {
+            let value = raw.values[index]
+            if smoothing > 0 { average.undo(value, factor: smoothing) }
+            if !value.isFinite {
+                gapCount -= 1
+                if gaps.last == xs[index] { gaps.removeLast() }
+            }
+        }
+        xs.removeSubrange(kept...)
+        raw.truncate(toCount: kept)
+        smooth.truncate(toCount: kept)
+    }
+
+    /// How many values the average can give back with its digits whole: each one divides by the factor.
+    private var undoableCount: Int {
+        guard smoothing > 0 else { return 64 }
+        return max(1, min(64, Int(6 / max(1e-3, -log10(smoothing)))))
     }
 
     /// Smooths by another factor, 0 ..< 1.
@@ -111,5 +133,12 @@ struct MovingAverage: Equatable, Sendable {
         mean = factor * mean + (1 - factor) * value
         weight = factor * weight + (1 - factor)
         return mean / weight
+    }
+
+    /// Takes back the latest value.
+    mutating func undo(_ value: Double, factor: Double) {
+        guard value.isFinite, factor > 0 else { return }
+        mean = (mean - (1 - factor) * value) / factor
+        weight = (weight - (1 - factor)) / factor
     }
 }
