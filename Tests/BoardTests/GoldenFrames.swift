@@ -95,39 +95,6 @@ enum GoldenFrames {
         return String(hash.value, radix: 36)
     }
 
-    /// The cells' styles as a map of letters with their meaning below, compared like the text.
-    static func checkStyles(_ state: BoardState, _ name: String, theme: Theme, sourceLocation: SourceLocation = #_sourceLocation) {
-        let grid = BoardView.draw(state, theme: theme).grid
-        var letters: [Style: Character] = [:]
-        var legend: [String] = []
-        var rows: [String] = []
-        for y in 0..<grid.size.rows {
-            var row = ""
-            for x in 0..<grid.size.columns {
-                guard let cell = grid[x, y], cell.width > 0 else { continue }
-                if letters[cell.style] == nil {
-                    let letter = Character(Unicode.Scalar(UInt8(97 + letters.count % 26)))
-                    letters[cell.style] = letters.count < 26 ? letter : Character(letter.uppercased())
-                    legend.append("\(letters[cell.style] ?? "?") \(cell.style)")
-                }
-                row.append(letters[cell.style] ?? "?")
-            }
-            rows.append(row)
-        }
-        compare(rows + legend, file: Path.join(folder, name + ".txt"), name, sourceLocation)
-    }
-
-    private static func compare(_ lines: [String], file: String, _ name: String, _ sourceLocation: SourceLocation) {
-        let text = lines.joined(separator: "\n") + "\n"
-        if Environment.value("TUNEBOARD_UPDATE_FRAMES") == "1" {
-            try? FileSystem.writeAtomically(file, text: text)
-            return
-        }
-        let expected = (try? FileSystem.readText(file)) ?? ""
-        guard text != expected else { return }
-        Issue.record("\(name) changed:\n\(difference(expected, text))", sourceLocation: sourceLocation)
-    }
-
     /// The lines that differ, as `-` expected and `+` drawn.
     private static func difference(_ expected: String, _ drawn: String) -> String {
         let old = expected.split(separator: "\n", omittingEmptySubsequences: false)

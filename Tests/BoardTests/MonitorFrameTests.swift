@@ -125,25 +125,6 @@ import Testing
         }
     }
 
-    /// Text and styles, so that what colour says is said without it as well.
-    @Test(arguments: [ColorDepth.mono, .ansi16, .indexed256]) func `styles at every depth of colour`(depth: ColorDepth) {
-        let name = depth == .mono ? "mono" : depth == .ansi16 ? "ansi16" : "indexed256"
-        for screen in ["grid", "compared", "marked"] {
-            var state = BoardFixture.state(columns: 80, rows: 24)
-            switch screen {
-            case "grid":
-                open(&state)
-                state.press("v")
-            case "compared":
-                state.press("5")
-                _ = update(&state, .runsCompared(Self.comparison))
-            default: state.press("5 space")
-            }
-            state.status = nil
-            GoldenFrames.checkStyles(state, "styles-\(screen)-\(name)", theme: .dark(depth: depth))
-        }
-    }
-
     /// Every size from the smallest on is drawn without a line that is too long.
     @Test func `nothing breaks between 60x16 and 300x80`() {
         for (columns, rows) in [(60, 16), (61, 17), (79, 20), (100, 24), (139, 29), (140, 30), (200, 60), (300, 80)] {
