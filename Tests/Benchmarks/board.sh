@@ -11,7 +11,8 @@ export LC_ALL=C.UTF-8
 
 "$bench" first-frame --program "$program"
 "$bench" first-frame --program "$program" --columns 200 --rows 60
-"$bench" frame --columns 200 --rows 60
+"$bench" frame --columns 200 --rows 60 --steps 100000
+"$bench" open-run --steps 100000
 
 # The demo run, some 20 s long, with and without the board, in turns. The middle of the run is measured by its log: tokens by
 # the time between a step near the start and one near the end, so that loading and saving do not count.
@@ -23,6 +24,8 @@ cp -r recipes themes "$work/"
 cp -r saves/demo-model "$work/saves/"
 sed -i 's/^num_train_epochs:.*/num_train_epochs: 20/; s/^save_steps:.*/save_steps: 100000/' "$work/recipes/quickstart.yaml"
 cd "$work"
+"$bench" keys --program "$program"
+rm -rf saves/demo-model/lora
 run=saves/demo-model/lora/quickstart
 
 tokens_per_second() {
