@@ -48,7 +48,7 @@ logged() { grep -o "\"$2\": [-0-9.e+]*" "saves/demo-model/lora/$1/trainer_log.js
 rises() { awk '{ value[NR] = $1 } END { third = int(NR / 3); for (i = 1; i <= third; i++) { first += value[i]; last += value[NR - third + i] }
     exit !(third > 0 && last > first) }'; }
 
-for recipe in quickstart full_sft pretrain; do check "$recipe runs" run $recipe max_steps=4; done
+for recipe in quickstart full_sft pretrain firefly_qlora; do check "$recipe runs" run $recipe max_steps=4; done
 
 check "dpo runs" run dpo
 check "DPO raises the margin of the rewards" rises < <(logged dpo rewards/margins)

@@ -130,6 +130,22 @@ struct StageJobTests {
         }
     }
 
+    @Test("An adapter of another rank that is trained further is named in the plan")
+    func namesOtherRank() throws {
+        try Self.withData { directory, configuration in
+            let first = Path.join(directory, "first")
+            _ = try Self.train(configuration, ["stage": "dpo", "output_dir": first, "max_steps": "1"])
+            func warnings(_ changes: [String: String]) throws -> [String] {
+                let base = ["stage": "dpo", "adapter_name_or_path": first, "output_dir": Path.join(directory, "second")]
+                return try TrainingJob.plan(try Self.changed(configuration, base.merging(changes) { $1 })).warnings
+            }
+            let told = try warnings(["lora_rank": "8"]), silent = try warnings(["lora_rank": "4"])
+            let fresh = try warnings(["lora_rank": "8", "create_new_adapter": "true"])
+            #expect(told.contains { $0.contains("has rank 4 and keeps it") })
+            #expect(!silent.contains { $0.contains("rank") } && !fresh.contains { $0.contains("rank") })
+        }
+    }
+
     @Test("What cannot work is refused before anything is read, with what to do")
     func refuses() throws {
         try Self.withData { directory, configuration in

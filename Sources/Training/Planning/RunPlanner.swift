@@ -63,6 +63,15 @@ struct RunPlanner {
         return sum
     }
 
+    /// An adapter that is trained further keeps its rank, whatever `lora_rank` says.
+    private var rankNote: String? {
+        guard settings.method == .lora, configuration.isSet("lora_rank") else { return nil }
+        let continued = resumed?.path ?? TrainableModel.adapterStack(configuration).continued
+        guard let continued, let found = try? AdapterFile.configuration(continued).rank, found != configuration[.loraRank] else { return nil }
+        return "\(continued) has rank \(found) and keeps it; lora_rank: \(configuration[.loraRank]) counts for new adapters only. "
+            + "Set create_new_adapter: true to put one on top."
+    }
+
     /// What a checkpoint takes on disk: the trained weights, both moments, and what surrounds them.
     private func checkpointBytes(_ model: Transformer, _ trainable: Int) -> Int64 {
         let weights = Int64(model.trainableParameters.reduce(0) { $0 + $1.byteCount })
@@ -105,6 +114,7 @@ struct RunPlanner {
             warnings.append(
                 "The longest sample has \(plan.longestSample) tokens, the model knows \(model.spec.maximumPositions) positions.")
         }
+        if let note = rankNote { warnings.append(note) }
         if let resumed, resumed.step >= steps.totalSteps {
             warnings.append(
                 "The run has \(resumed.step) steps behind it and \(steps.totalSteps) in all: nothing is left to train. "
