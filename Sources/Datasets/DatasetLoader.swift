@@ -37,11 +37,9 @@ public struct DatasetLoader: Sendable {
     ) throws(DatasetError) {
         self.configuration = configuration
         self.tokenizer = tokenizer
-        var template = template
-        if let system = configuration[.defaultSystem] { template.defaultSystem = system }
-        template.enableThinking = configuration[.enableThinking]
-        template.preservesThinking = configuration[.preserveThinking]
-        self.template = template
+        let configured: PromptTemplate
+        do { configured = try template.configured(by: configuration) } catch { throw .template(error.description) }
+        self.template = configured
         self.log = log
         self.progress = progress
         directory = try DatasetDirectory(path: configuration[.datasetDir])
@@ -54,7 +52,7 @@ public struct DatasetLoader: Sendable {
             throw .badSetting(argument: "train_on_prompt", reason: "the template \(template.name) cannot learn prompts")
         }
         sampleBuilder = SampleBuilder(
-            tokenizer: tokenizer, template: template,
+            tokenizer: tokenizer, template: configured,
             settings: SampleSettings(
                 cutoffLength: cutoff, trainsOnPrompt: configuration[.trainOnPrompt], masksHistory: configuration[.maskHistory]))
     }

@@ -30,7 +30,8 @@ extension ArgumentTable {
         .flag("eval_on_each_dataset", false, "Report the loss of each evaluation dataset by itself."),
         .optionalFlag("packing", nil, "Put several samples into one sequence; on by default for pre-training."),
         .flag("neat_packing", false, "Pack without letting samples see each other."),
-        .optionalText("tool_format", "Format of tool calls, when it is not the template's own.").later("Only the template's own format of tool calls is built."),
+        .optionalText("tool_format", "Format of tool calls, such as qwen or llama3, when it is not the template's own.")
+            .with { $0.commands.formUnion([.chat, .api]) },
         .optionalText("default_system", "System prompt for samples and chats that bring none.")
             .with { $0.commands.formUnion([.chat, .api, .export]) },
         .optionalFlag("enable_thinking", true, "Let reasoning models think before they answer.")

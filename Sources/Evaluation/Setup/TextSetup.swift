@@ -15,10 +15,7 @@ public struct TextSetup {
         self.configuration = configuration
         self.reporter = reporter
         let stored = try Tokenizer(directory: directory)
-        var template = try PromptTemplate.choose(name: configuration[.template], tokenizer: stored)
-        template.defaultSystem = configuration[.defaultSystem]
-        template.enableThinking = configuration[.enableThinking]
-        template.preservesThinking = configuration[.preserveThinking]
+        let template = try PromptTemplate.choose(configuration, tokenizer: stored)
         let (tokenizer, notices) = template.prepare(stored)
         self.tokenizer = tokenizer
         self.template = template

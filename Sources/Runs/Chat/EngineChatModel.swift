@@ -155,10 +155,7 @@ final class EngineChatModel: ChatModel {
     }
 
     private static func template(_ configuration: Configuration, _ tokenizer: Tokenizer) throws -> PromptTemplate {
-        var template = try PromptTemplate.choose(name: configuration[.template], tokenizer: tokenizer)
-        template.defaultSystem = configuration[.defaultSystem]
-        template.enableThinking = configuration[.enableThinking]
-        return template
+        try PromptTemplate.choose(configuration, tokenizer: tokenizer)
     }
 
     private static func ending(_ reason: FinishReason) -> ChatEnding {

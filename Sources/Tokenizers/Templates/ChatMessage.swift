@@ -51,8 +51,8 @@ public enum TemplateError: Error, Equatable, CustomStringConvertible {
     case emptyConversation
     /// A tool call or the list of tools is not the JSON that it should be.
     case badToolJSON(what: String, reason: String)
-    /// This template cannot describe tools.
-    case toolsUnsupported(template: String)
+    /// `tool_format` names no format.
+    case unknownToolFormat(String, known: [String])
     /// The Jinja source cannot be read.
     case syntax(line: Int, reason: String)
     /// Rendering failed, or the template refused the conversation with `raise_exception`.
@@ -74,8 +74,8 @@ public enum TemplateError: Error, Equatable, CustomStringConvertible {
             return "The conversation has no message."
         case .badToolJSON(let what, let reason):
             return "\(what) is not the JSON that tools need: \(reason)."
-        case .toolsUnsupported(let template):
-            return "The template \(template) cannot describe tools. Leave the tools out or choose qwen, llama3, mistral or glm4."
+        case .unknownToolFormat(let name, let known):
+            return "tool_format \"\(name)\" is not known. It can be \(known.joined(separator: ", "))."
         case .syntax(let line, let reason):
             return "The chat template cannot be read, line \(line): \(reason)."
         case .rendering(let line, let reason):

@@ -7,7 +7,7 @@ import Formats
 ///     let turns = try template.encodeMultiTurn(messages, system: nil, tools: nil, tokenizer: tokenizer)
 public struct PromptTemplate: Sendable {
     public let name: String
-    let source: Source
+    private(set) var source: Source
 
     enum Source: Sendable {
         case named(TemplateDefinition)
@@ -46,6 +46,22 @@ public struct PromptTemplate: Sendable {
         if let name, !name.isEmpty { return try named(name) }
         if tokenizer.chatTemplateSource != nil { return try ownJinja(of: tokenizer) }
         return try named("empty")
+    }
+
+    /// Names that `useToolFormat` takes.
+    public static let toolFormatNames: [String] = ToolFormat.named.map(\.name)
+
+    /// Describes tools and writes calls in another format than the template's own (`tool_format`). The model's own Jinja template
+    /// keeps its way.
+    public mutating func useToolFormat(_ name: String) throws(TemplateError) {
+        guard let format = ToolFormat.named.first(where: { $0.name == name })?.format else {
+            throw .unknownToolFormat(name, known: PromptTemplate.toolFormatNames)
+        }
+        guard case .named(var definition) = source else { return }
+        definition.tools = format
+        definition.functionFormat = nil
+        definition.function = definition.efficientEOS ? [.text("{{content}}")] : [.text("{{content}}"), .eos]
+        source = .named(definition)
     }
 
     private static func nearest(_ name: String) -> String? {

@@ -3,7 +3,7 @@
 struct TemplateDefinition: Sendable {
     /// A piece of a format. Each piece is tokenised by itself.
     enum Slot: Sendable, Equatable {
-        /// Text, in which `{{content}}` stands for the message.
+        /// Text, in which `{{content}}` stands for the message and `{{idx}}`, in questions, for the number of the turn from 0.
         case text(String)
         /// A single token by name.
         case token(String)

@@ -80,7 +80,7 @@ struct TemplateEncoder {
         let systemText = template.systemText(system)
         var toolText = ""
         let hasTools = tools.map { !$0.isEmpty } ?? false
-        if let tools, hasTools { toolText = try definition.tools.describe(tools, template: definition.name) }
+        if let tools, hasTools { toolText = try definition.tools.describe(tools) }
         var joinsSystem = false
         if case .systemInUser = definition.kind { joinsSystem = true }
         var result: [[Int32]] = []
@@ -98,13 +98,13 @@ struct TemplateEncoder {
                 }
             }
             switch message.role {
-            case .user: append(definition.user, content: lead + message.content, to: &ids)
+            case .user: append(definition.user, content: lead + message.content, turn: index / 2, to: &ids)
             case .assistant: append(definition.assistantSlots, content: message.content, to: &ids)
             case .observation: append(definition.observationSlots, content: message.content, to: &ids)
             case .function:
                 let text = try (definition.functionFormat ?? definition.tools).call(
                     message.content, thoughts: joinsSystem ? nil : definition.thoughtWords,
-                    marks: joinsSystem ? nil : definition.toolCallWords, template: definition.name)
+                    marks: joinsSystem ? nil : definition.toolCallWords)
                 append(definition.functionSlots, content: text, to: &ids)
             case .system: throw .wrongRole(position: index, found: "system", expected: "user or assistant")
             }
@@ -117,11 +117,11 @@ struct TemplateEncoder {
         TextSearch.replacing(format, "{{content}}", with: content, limit: 1)
     }
 
-    private func append(_ slots: [TemplateDefinition.Slot], content: String, to ids: inout [Int32]) {
+    private func append(_ slots: [TemplateDefinition.Slot], content: String, turn: Int = 0, to ids: inout [Int32]) {
         for slot in slots {
             switch slot {
             case .text(let format):
-                let text = fill(format, content)
+                let text = fill(TextSearch.replacing(format, "{{idx}}", with: String(turn), limit: 1), content)
                 if !text.isEmpty { ids += tokenizer.encode(text) }
             case .token(let name):
                 if let id = tokenizer.id(of: name) ?? tokenizer.unkID { ids.append(id) }

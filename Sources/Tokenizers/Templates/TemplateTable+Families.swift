@@ -130,10 +130,10 @@ extension TemplateTable {
     static let reasoning: [TemplateDefinition] = [
         TemplateDefinition(
             name: "deepseekr1", user: ["<｜User｜>{{content}}<｜Assistant｜>"], prefix: [.bos], kind: .reasoning),
-        glm("glm4_moe", tools: .unsupported, kind: .reasoning),
+        glm("glm4_moe", tools: .glm4MoE, kind: .reasoning),
         glm("glmz1", tools: .glm4, kind: .reasoning),
         {
-            var glm47 = glm("glm4_7", tools: .unsupported, kind: .closingReasoning)
+            var glm47 = glm("glm4_7", tools: .glm4MoE, kind: .closingReasoning)
             glm47.thoughtWords = ("<think>", "</think>")
             return glm47
         }(),
@@ -145,7 +145,7 @@ extension TemplateTable {
             efficientEOS: true, kind: .reasoning),
         TemplateDefinition(
             name: "seed_oss", user: [.bos, "user\n{{content}}", .eos, .bos, "assistant\n"], system: [.bos, "system\n{{content}}", .eos],
-            function: [.bos, "\n{{content}}", .eos], tools: .unsupported, thoughtWords: ("<seed:think>", "</seed:think>"),
+            function: [.bos, "\n{{content}}", .eos], tools: .seed, thoughtWords: ("<seed:think>", "</seed:think>"),
             kind: .reasoning),
     ]
 }

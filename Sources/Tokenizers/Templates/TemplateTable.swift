@@ -1,6 +1,6 @@
 /// The named templates. One entry each; a new template is one more.
 enum TemplateTable {
-    static let all: [TemplateDefinition] = general + chatMarkup + families + reasoning
+    static let all: [TemplateDefinition] = general + chatMarkup + families + reasoning + older + newer
 
     static func definition(_ name: String) -> TemplateDefinition? { all.first { $0.name == name } }
 
@@ -85,8 +85,8 @@ enum TemplateTable {
             observesAsUser: true),
         markup("qwen3", tools: .qwen, replacesEOS: true, observesAsUser: true, kind: .reasoning),
         markup("qwen3_nothink", tools: .qwen, replacesEOS: true, observesAsUser: true),
-        markup("qwen3_5", tools: .unsupported, replacesEOS: true, observesAsUser: true, kind: .reasoning),
-        markup("qwen3_5_nothink", tools: .unsupported, replacesEOS: true, observesAsUser: true),
+        markup("qwen3_5", tools: .qwen35, replacesEOS: true, observesAsUser: true, kind: .reasoning),
+        markup("qwen3_5_nothink", tools: .qwen35, replacesEOS: true, observesAsUser: true),
         markup("mimo", tools: .qwen, system: "You are a helpful assistant.", replacesEOS: true, observesAsUser: true, kind: .reasoning),
         markup("cpm4", prefix: [.bos], toolObservation: true),
         markup("falcon_h1", prefix: [.bos], stop: ["<|im_end|>", "<|end_of_text|>"], toolObservation: true),

@@ -6,17 +6,29 @@ enum ToolFormat: Sendable {
     /// "Action: ... Action Input: ..."
     case plain
     case glm4
+    case glm4MoE
     case llama3
     case mistral
     case qwen
+    case qwen35
+    case seed
     case ling
+    case lfm2
+    case minimax1
+    case minimax2
+    case gemma4
     /// The list of tools between two marks, as it is given.
     case wrapped(String, String)
-    /// This template's way is not built.
-    case unsupported
+
+    /// LLaMA-Factory's names of the formats that can be asked for.
+    static let named: [(name: String, format: ToolFormat)] = [
+        ("default", .plain), ("gemma4", .gemma4), ("glm4", .glm4), ("glm4_moe", .glm4MoE), ("lfm2", .lfm2), ("ling", .ling),
+        ("llama3", .llama3), ("minimax1", .minimax1), ("minimax2", .minimax2), ("mistral", .mistral), ("qwen", .qwen), ("qwen3_5", .qwen35),
+        ("seed_oss", .seed),
+    ]
 
     /// The text that describes the tools. `source` is the JSON list of them.
-    func describe(_ source: String, template: String) throws(TemplateError) -> String {
+    func describe(_ source: String) throws(TemplateError) -> String {
         if case .wrapped(let open, let close) = self { return open + source + close }
         let value: JSONValue
         do { value = try JSONValue.parse(source, name: "tools") } catch { throw .badToolJSON(what: "The list of tools", reason: error.description) }
@@ -43,23 +55,70 @@ enum ToolFormat: Sendable {
         case .mistral:
             return "[AVAILABLE_TOOLS] " + JSONValue.array(tools.map { ToolFormat.outer($0) }).text(style: .python) + "[/AVAILABLE_TOOLS]"
         case .qwen, .ling:
-            var text = ""
-            for tool in tools { text += "\n" + ToolFormat.outer(tool).text(style: .python) }
-            var lead = "\n\n"
+            var text = ToolFormat.tagged(tools)
             var tail = ""
-            if case .ling = self { (lead, tail) = ("", "\ndetailed thinking off") }
-            return lead + "# Tools\n\nYou may call one or more functions to assist with the user query.\n\n"
-                + "You are provided with function signatures within <tools></tools> XML tags:\n<tools>\(text)"
-                + "\n</tools>\n\nFor each function call, return a json object with function name and arguments within "
+            if case .ling = self {
+                text = JinjaText.strip(text, "\n", left: true, right: false)
+                tail = "\ndetailed thinking off"
+            }
+            return text + "For each function call, return a json object with function name and arguments within "
                 + "<tool_call></tool_call> XML tags:\n<tool_call>\n{\"name\": <function-name>, "
                 + "\"arguments\": <args-json-object>}\n</tool_call>" + tail
+        case .glm4MoE:
+            return ToolFormat.tagged(tools)
+                + "For each function call, output the function name and arguments within the following XML format:"
+                + "\n<tool_call>{function-name}\n<arg_key>{arg-key-1}</arg_key>\n<arg_value>{arg-value-1}</arg_value>"
+                + "\n<arg_key>{arg-key-2}</arg_key>\n<arg_value>{arg-value-2}</arg_value>\n...\n</tool_call>\n"
+        case .qwen35:
+            let text = tools.map { "\n" + ToolFormat.inner($0).text(style: .python) }.joined()
+            return "\n\n# Tools\n\nYou have access to the following functions:\n\n<tools>\(text)\n</tools>\n\n"
+                + "If you choose to call a function ONLY reply in the following format with NO suffix:\n\n"
+                + "<tool_call>\n<function=example_function_name>\n<parameter=example_parameter_1>\nvalue_1\n</parameter>\n"
+                + "<parameter=example_parameter_2>\nThis is the value for the second parameter\nthat can span\nmultiple lines\n"
+                + "</parameter>\n</function>\n</tool_call>\n\n<IMPORTANT>\nReminder:\n"
+                + "- Function calls MUST follow the specified format: an inner <function=...></function> block must be nested "
+                + "within <tool_call></tool_call> XML tags\n- Required parameters MUST be specified\n"
+                + "- You may provide optional reasoning for your function call in natural language BEFORE the function call, "
+                + "but NOT after\n- If there is no function call available, answer the question like normal with your current "
+                + "knowledge and do not tell the user about function calls\n</IMPORTANT>"
+        case .seed:
+            return "system\nYou are Doubao, a helpful AI assistant. You may call one or more functions to assist with the user query."
+                + "Tool List:\nYou are authorized to use the following tools (described in JSON Schema format). Before performing "
+                + "any task, you must decide how to call them based on the descriptions and parameters of these tools.\n"
+                + value.text(style: .python)
+                + "\n工具调用请遵循如下格式:\n<seed:tool_call>\n<function=example_function_name>\n"
+                + "<parameter=example_parameter_1>value_1</parameter>\n<parameter=example_parameter_2>This is the value for the second "
+                + "parameter\nthat can span\nmultiple lines</parameter>\n</function>\n</seed:tool_call>\n"
+        case .lfm2:
+            let list = JSONValue.array(tools.map { ToolFormat.inner($0) }).text(style: .python)
+            return "List of tools: <|tool_list_start|>\(list)<|tool_list_end|>"
+        case .minimax1:
+            let text = tools.map { ToolFormat.inner($0).text(style: .python) + "\n" }.joined()
+            return "You are provided with these tools:\n<tools>\n\(text)</tools>\n\n"
+                + "If you need to call tools, please respond with <tool_calls></tool_calls> XML tags, and provide tool-name and "
+                + "json-object of arguments, following the format below:\n<tool_calls>\n"
+                + "{\"name\": <tool-name-1>, \"arguments\": <args-json-object-1>}\n...\n</tool_calls>"
+        case .minimax2:
+            let text = tools.map { "<tool>" + ToolFormat.inner($0).text(style: .python) + "</tool>\n" }.joined()
+            return "\n\n# Tools\n\nYou may call one or more tools to assist with the user query.\n"
+                + "Here are the tools available in JSONSchema format:\n\n<tools>\n\(text)</tools>\n\n"
+                + "When making tool calls, use XML format to invoke tools and pass parameters:\n"
+                + "\n<minimax:tool_call>\n<invoke name=\"tool-name-1\">\n<parameter name=\"param-key-1\">param-value-1</parameter>\n"
+                + "<parameter name=\"param-key-2\">param-value-2</parameter>\n...\n</invoke>\n</minimax:tool_call>"
+        case .gemma4: return try tools.map { (tool) throws(TemplateError) in try GemmaTools.declaration(ToolFormat.inner(tool)) }.joined(separator: "\n")
         case .wrapped: return source
-        case .unsupported: throw .toolsUnsupported(template: template)
         }
     }
 
+    /// The list of tools between `<tools>` marks.
+    private static func tagged(_ tools: [JSONValue]) -> String {
+        let text = tools.map { "\n" + outer($0).text(style: .python) }.joined()
+        return "\n\n# Tools\n\nYou may call one or more functions to assist with the user query.\n\n"
+            + "You are provided with function signatures within <tools></tools> XML tags:\n<tools>\(text)\n</tools>\n\n"
+    }
+
     /// The text of an assistant message that calls tools. `content` holds the calls as JSON, possibly after thoughts.
-    func call(_ content: String, thoughts: (String, String)?, marks: (String, String)?, template: String) throws(TemplateError) -> String {
+    func call(_ content: String, thoughts: (String, String)?, marks: (String, String)?) throws(TemplateError) -> String {
         var before = ""
         var source = content
         if let marks, let match = TextSearch.between(content, marks.0, marks.1) {
@@ -80,27 +139,7 @@ enum ToolFormat: Sendable {
             }
             calls.append((name, arguments))
         }
-        return before + (try write(calls, template))
-    }
-
-    private func write(_ calls: [(name: String, arguments: JSONValue)], _ template: String) throws(TemplateError) -> String {
-        let objects = calls.map { JSONValue.object(["name": .string($0.name), "arguments": $0.arguments]) }
-        switch self {
-        case .plain, .wrapped:
-            return calls.map { "Action: \($0.name)\nAction Input: \($0.arguments.text(style: .python))" }.joined(separator: "\n")
-        case .glm4:
-            guard calls.count == 1, let call = calls.first else {
-                throw .badToolJSON(what: "A tool call", reason: "this template writes one call at a time")
-            }
-            return "\(call.name)\n\(call.arguments.text(style: .python))"
-        case .llama3:
-            let values = calls.map { JSONValue.object(["name": .string($0.name), "parameters": $0.arguments]) }
-            return (values.count == 1 ? values[0] : .array(values)).text(style: .python)
-        case .mistral: return JSONValue.array(objects).text(style: .python)
-        case .qwen, .ling:
-            return objects.map { "<tool_call>\n\($0.text(style: .python))\n</tool_call>" }.joined(separator: "\n")
-        case .unsupported: throw .toolsUnsupported(template: template)
-        }
+        return before + (try write(calls))
     }
 
     private static func inner(_ tool: JSONValue) -> JSONValue {
@@ -147,49 +186,5 @@ enum ToolFormat: Sendable {
         let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
         let day = date.day < 10 ? "0\(date.day)" : "\(date.day)"
         return "\(day) \(months[max(0, min(11, date.month - 1))]) \(date.year)"
-    }
-}
-
-/// Searching and replacing in text, byte by byte: Swift's own comparison would join letters with their accents.
-enum TextSearch {
-    /// The first stretch from `open` to the next `close`: the whole of it, and what is inside.
-    static func between(_ text: String, _ open: String, _ close: String) -> (whole: String, inside: String)? {
-        let bytes = Array(text.utf8)
-        guard let start = find(Array(open.utf8), in: bytes, from: 0),
-            let end = find(Array(close.utf8), in: bytes, from: start + open.utf8.count)
-        else { return nil }
-        let inside = String(decoding: bytes[(start + open.utf8.count)..<end], as: UTF8.self)
-        return (open + inside + close, inside)
-    }
-
-    static func find(_ wanted: [UInt8], in bytes: [UInt8], from start: Int) -> Int? {
-        guard !wanted.isEmpty else { return start <= bytes.count ? start : nil }
-        var position = start
-        while position + wanted.count <= bytes.count {
-            if bytes[position] == wanted[0], bytes[position..<position + wanted.count].elementsEqual(wanted) { return position }
-            position += 1
-        }
-        return nil
-    }
-
-    static func contains(_ text: String, _ wanted: String) -> Bool { find(Array(wanted.utf8), in: Array(text.utf8), from: 0) != nil }
-
-    /// Replaces occurrences, at most `limit` of them.
-    static func replacing(_ text: String, _ wanted: String, with replacement: String, limit: Int = .max) -> String {
-        let bytes = Array(text.utf8)
-        let pattern = Array(wanted.utf8)
-        if pattern.isEmpty { return text }
-        var result: [UInt8] = []
-        result.reserveCapacity(bytes.count)
-        var position = 0
-        var count = 0
-        while count < limit, let found = find(pattern, in: bytes, from: position) {
-            result.append(contentsOf: bytes[position..<found])
-            result.append(contentsOf: replacement.utf8)
-            position = found + pattern.count
-            count += 1
-        }
-        result.append(contentsOf: bytes[position...])
-        return String(decoding: result, as: UTF8.self)
     }
 }
