@@ -34,7 +34,7 @@ let package = Package(
         .target(name: "Tokenizers", dependencies: ["Formats", "Platform"]),
         .target(name: "Models", dependencies: ["Tensors", "Tokenizers", "Formats", "Platform"]),
         .target(name: "Datasets", dependencies: ["Tokenizers", "Configuration", "Formats", "Platform"]),
-        .target(name: "Generation", dependencies: ["Models", "Tokenizers", "Tensors", "Configuration", "Platform"]),
+        .target(name: "Generation", dependencies: ["Models", "Tokenizers", "Tensors", "Configuration", "Formats", "Platform"]),
         .target(
             name: "Evaluation",
             dependencies: ["Models", "Datasets", "Generation", "Tokenizers", "Tensors", "Configuration", "Events", "Formats", "Platform"]),
@@ -45,7 +45,7 @@ let package = Package(
             ]),
         .target(
             name: "Exporting",
-            dependencies: ["Models", "Tokenizers", "Tensors", "Configuration", "Events", "Formats", "Platform"]),
+            dependencies: ["Generation", "Models", "Tokenizers", "Tensors", "Configuration", "Events", "Formats", "Platform"]),
         .target(
             name: "Runs",
             dependencies: [
@@ -61,7 +61,7 @@ let package = Package(
         .executableTarget(
             name: "tuneboard",
             dependencies: [
-                "Board", "Runs", "Models", "Tensors", "Tokenizers", "Datasets", "Terminal", "Configuration", "Events", "Formats", "Platform",
+                "Board", "Runs", "Models", "Generation", "Tensors", "Tokenizers", "Datasets", "Terminal", "Configuration", "Events", "Formats", "Platform",
                 "CPlatform",
             ]),
         .executableTarget(

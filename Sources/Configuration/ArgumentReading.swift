@@ -60,12 +60,23 @@ extension Argument {
                 items.append(item)
             }
             return try read(items.joined(separator: ","))
-        case .mapping:
+        case .mapping(let pairs):
+            // `dataset: {name: fraction}`
+            if kind == .list, Self.takesShares.contains(name) {
+                return .list(
+                    try pairs.map { pair throws(ArgumentError) in
+                        guard let item = pair.key.scalarText, let share = pair.value.scalarText else { throw wrong(node.json.text()) }
+                        return "\(item)@\(share)"
+                    })
+            }
             if kind == .mapping, case .object(let object) = node.json { return .mapping(object) }
             guard kind == .text, Self.namesFileOrMapping.contains(name) else { throw wrong(node.json.text()) }
             return .text(node.json.text(style: .python))
         }
     }
+
+    /// Lists whose entries may say how much of each is used.
+    private static let takesShares: Set<String> = ["dataset", "eval_dataset"]
 
     /// Settings of other programs, given as a file or written out.
     private static let namesFileOrMapping: Set<String> = [

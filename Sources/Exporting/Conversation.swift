@@ -14,13 +14,13 @@ struct Conversation {
     init(_ settings: ExportSettings) throws {
         if let name = settings.templateName, !name.isEmpty {
             let template = try PromptTemplate.named(name)
-            (tokenizer, notices) = template.prepare(try Tokenizer(directory: settings.modelDirectory))
+            (tokenizer, notices) = template.prepare(try settings.vocabulary.tokenizer(settings.modelDirectory))
             templateName = name
             stopTokenIDs = template.stopTokenIDs(tokenizer)
             return
         }
         let besideAdapter = settings.adapterDirectories.last { FileSystem.exists(Path.join($0, "tokenizer.json")) }
-        tokenizer = try Tokenizer(directory: besideAdapter ?? settings.modelDirectory)
+        tokenizer = try settings.vocabulary.tokenizer(besideAdapter ?? settings.modelDirectory)
         templateName = nil
         notices = []
         let template = try PromptTemplate.choose(name: nil, tokenizer: tokenizer)

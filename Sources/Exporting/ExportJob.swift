@@ -39,7 +39,7 @@ public struct ExportJob {
         let conversation = try Conversation(settings)
         for notice in conversation.notices { log(.warning, notice) }
         let backend = CPUBackend(threadCount: settings.threadCount)
-        let model = try load(settings, backend: backend)
+        let model = try load(settings, growth: settings.vocabulary.growth(conversation.tokenizer), backend: backend)
         try heed(plan)
 
         sink.emit(.state(.running))
@@ -65,9 +65,9 @@ public struct ExportJob {
 
     /// All adapters but the last are merged, in f32 where there are several, so that each is rounded once at the end; the last stays
     /// an adapter, to be compared with the written model.
-    private func load(_ settings: ExportSettings, backend: CPUBackend) throws -> Transformer {
+    private func load(_ settings: ExportSettings, growth: VocabularyGrowth?, backend: CPUBackend) throws -> Transformer {
         let type: DType? = settings.adapterDirectories.count > 1 ? .float32 : nil
-        let model = try Transformer.load(directory: settings.modelDirectory, backend: backend, options: LoadOptions(dtype: type))
+        let model = try Transformer.load(directory: settings.modelDirectory, backend: backend, options: LoadOptions(dtype: type, growth: growth))
         for note in model.notes { log(.warning, note) }
         if model.isQuantized {
             guard settings.adapterDirectories.isEmpty else {

@@ -35,7 +35,10 @@ public struct ExportPlan: Sendable, Equatable {
     }
 
     init(_ settings: ExportSettings) throws {
-        let folder = try ModelFolder(directory: settings.modelDirectory)
+        var folder = try ModelFolder(directory: settings.modelDirectory)
+        if let growth = settings.vocabulary.growth(try settings.vocabulary.tokenizer(settings.modelDirectory)) {
+            folder.setVocabulary(growth.rows(stored: folder.spec.vocabularySize))
+        }
         let summary = try ModelSummary(folder: folder)
         let type = settings.requestedType ?? summary.dtype
         let weights = folder.spec.weights(names: folder.definition.names)

@@ -1,4 +1,5 @@
 import Configuration
+import Generation
 import Models
 import Platform
 import Tensors
@@ -16,10 +17,12 @@ struct ExportSettings {
     /// Name of the template to write into the tokenizer; nil keeps the tokenizer's own.
     let templateName: String?
     let threadCount: Int
+    /// Tokens that the model is to get besides those of its folder.
+    let vocabulary: VocabularyChange
 
-    init(_ configuration: Configuration) throws(ExportError) {
-        guard let model = configuration[.modelNameOrPath], !model.isEmpty else { throw .missingArgument("model_name_or_path") }
-        guard let export = configuration[.exportDir], !export.isEmpty else { throw .missingArgument("export_dir") }
+    init(_ configuration: Configuration) throws {
+        guard let model = configuration[.modelNameOrPath], !model.isEmpty else { throw ExportError.missingArgument("model_name_or_path") }
+        guard let export = configuration[.exportDir], !export.isEmpty else { throw ExportError.missingArgument("export_dir") }
         modelDirectory = Path.expandingTilde(model)
         adapterDirectories = configuration[.adapterNameOrPath].map { Path.expandingTilde($0) }
         exportDirectory = Path.absolute(Path.expandingTilde(export))
@@ -32,9 +35,10 @@ struct ExportSettings {
         maximumShardBytes = Int64(max(1, configuration[.exportSize])) * 1_000_000_000
         templateName = configuration[.template]
         threadCount = configuration[.threads]
+        vocabulary = try VocabularyChange(configuration)
         try Self.checkSupport(configuration)
         for source in [modelDirectory] + adapterDirectories where Self.isSame(source, exportDirectory) {
-            throw .folderIsSource(path: exportDirectory)
+            throw ExportError.folderIsSource(path: exportDirectory)
         }
     }
 

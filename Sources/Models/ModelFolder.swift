@@ -94,6 +94,8 @@ public struct ModelFolder: Sendable {
         fields = ConfigurationFields(object, file: fields.file)
     }
 
+    mutating func replace(fields object: JSONObject) { fields = ConfigurationFields(object, file: fields.file) }
+
     /// A small JSON file that must hold an object.
     static func object(_ file: String) throws(ModelError) -> JSONObject {
         let value: JSONValue

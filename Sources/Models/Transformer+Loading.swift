@@ -12,9 +12,15 @@ public struct LoadOptions: Sendable {
     public var rotaryScaling: RotaryScaling?
     /// Quantises the linear layers, each as it is read; embedding, head and norms stay as they are, as transformers leaves them.
     public var quantizer: WeightQuantizer?
+    /// Gives embedding and head more rows, for tokens that the checkpoint does not know.
+    public var growth: VocabularyGrowth?
 
-    public init(dtype: DType? = nil, trainsBase: Bool = false, rotaryScaling: RotaryScaling? = nil, quantizer: WeightQuantizer? = nil) {
+    public init(
+        dtype: DType? = nil, trainsBase: Bool = false, rotaryScaling: RotaryScaling? = nil, quantizer: WeightQuantizer? = nil,
+        growth: VocabularyGrowth? = nil
+    ) {
         self.quantizer = quantizer
+        self.growth = growth
         self.dtype = dtype
         self.trainsBase = trainsBase
         self.rotaryScaling = rotaryScaling
@@ -36,17 +42,24 @@ extension Transformer {
         if quantised != nil, options.quantizer != nil {
             notes.append("The checkpoint is quantised already; quantization_bit changes nothing.")
         }
+        let storedShape = [folder.spec.vocabularySize, folder.spec.hiddenSize]
+        if let growth = options.growth { folder.setVocabulary(growth.rows(stored: storedShape[0])) }
         return try Transformer(folder: folder, backend: backend, notes: notes) { weight throws(ModelError) in
             if let matrix = try quantised?.matrix(weight, reader) { return Parameter(name: weight.name, quantized: matrix) }
+            let isTable = options.growth != nil && (weight.role == .embedding || weight.role == .head) && weight.kind != .bias
+            let expectedShape = isTable && weight.storedShape.count == 2 ? storedShape : weight.storedShape
             let source = weight.role == .embedding ? embeddingSource : weight.name
             guard let location = reader.tensors[source] else {
-                throw .missingTensor(file: reader.mainFile, tensor: source, expected: weight.storedShape, also: 0)
+                throw .missingTensor(file: reader.mainFile, tensor: source, expected: expectedShape, also: 0)
             }
-            guard location.entry.shape == weight.storedShape else {
-                throw .wrongShape(file: location.path, tensor: source, expected: weight.storedShape, found: location.entry.shape)
+            guard location.entry.shape == expectedShape else {
+                throw .wrongShape(file: location.path, tensor: source, expected: expectedShape, found: location.entry.shape)
             }
-            guard let stored = try reader.tensor(source, as: options.dtype, backend: backend) else {
-                throw .missingTensor(file: reader.mainFile, tensor: source, expected: weight.storedShape, also: 0)
+            guard var stored = try reader.tensor(source, as: options.dtype, backend: backend) else {
+                throw .missingTensor(file: reader.mainFile, tensor: source, expected: expectedShape, also: 0)
+            }
+            if let growth = options.growth, isTable, stored.shape.count == 2 {
+                stored = growth.applied(to: stored, stream: weight.role == .embedding ? 0 : 1)
             }
             let value = weight.isStoredTransposed ? stored.transposed() : stored
             if let quantizer = options.quantizer, quantised == nil, weight.isQuantizable {

@@ -29,12 +29,23 @@ public final class Tokenizer: @unchecked Sendable {
     public let addedTokens: [AddedToken]
 
     let core: TokenizerCore
+    /// Tokens that this instance has and the files of `directory` do not.
+    let newTokens: [AddedToken]
 
     /// Reads tokenizer.json and the files beside it; where there is none, a SentencePiece or tiktoken model, or vocab.json and merges.txt.
-    public init(directory: String) throws(TokenizerError) {
+    /// - Parameter tokens: to be known besides; those that the vocabulary has keep their ids, the others follow the largest.
+    public init(directory: String, adding tokens: [NewToken] = []) throws(TokenizerError) {
         var settings = try TokenizerSettings(directory: directory)
         let (file, path) = try TokenizerSource.read(directory: directory, settings: &settings)
-        core = try TokenizerCore(file: file, settings: settings, path: path)
+        let stored = try TokenizerCore(file: file, settings: settings, path: path)
+        newTokens = NewToken.placed(tokens, in: stored)
+        if newTokens.isEmpty {
+            core = stored
+        } else {
+            var extended = file
+            extended.addedTokens += newTokens
+            core = try TokenizerCore(file: extended, settings: settings, path: path)
+        }
         self.directory = directory
         (bosToken, eosToken) = (settings.bosToken, settings.eosToken)
         (padToken, unkToken) = (settings.padToken, settings.unkToken)
@@ -49,6 +60,7 @@ public final class Tokenizer: @unchecked Sendable {
 
     private init(_ other: Tokenizer, eosToken: String?, padToken: String?, chatTemplate: String?) {
         core = other.core
+        newTokens = other.newTokens
         directory = other.directory
         (bosToken, bosID, unkToken, unkID) = (other.bosToken, other.bosID, other.unkToken, other.unkID)
         (self.eosToken, eosID) = (eosToken, other.core.id(of: eosToken))
@@ -119,6 +131,7 @@ public final class Tokenizer: @unchecked Sendable {
                 if FileSystem.exists(source), name != "tokenizer_config.json" { try FileSystem.copy(source, Path.join(directory, name)) }
             }
             try saveSettings(to: directory)
+            try saveNewTokens(to: directory)
         } catch {
             throw .unwritable(path: directory, reason: "\(error)")
         }

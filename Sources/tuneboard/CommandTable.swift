@@ -86,18 +86,31 @@ enum CommandTable {
                 return ExitCode.usage
             }),
         CommandEntry(
-            "data", "list and preview datasets", usage: ["list [--dataset_dir DIR]", "preview NAME [--rows N] [RECIPE] [KEY=VALUE]..."],
+            "data", "list and preview datasets", usage: [
+                "list [--dataset_dir DIR]", "preview NAME [--rows N] [RECIPE] [KEY=VALUE]...", "prefer FILE --output PAIRS.jsonl [--margin X]",
+            ],
             details: """
                 `list` shows the datasets of dataset_info.json. `preview` shows rows as the model gets them: the prompt as text, the
                 token ids, and which tokens carry loss. NAME may be a file.
+                `prefer` makes pairs for dpo and rm out of {"prompt": ..., "answers": [{"text": ..., "score": ...}, ...]}: the best
+                answer against one drawn from those that score less.
                 """,
-            options: [json, OptionRow("rows", "N", "rows to preview (1)"), OptionRow("from", "N", "the first row to preview (0)")],
+            options: [
+                json, OptionRow("rows", "N", "rows to preview (1)"), OptionRow("from", "N", "the first row to preview (0)"),
+                OptionRow("output", "FILE", "prefer: where the pairs go"),
+                OptionRow("margin", "X", "prefer: how much lower the other answer must score (0)"),
+                OptionRow("pair_seed", "N", "prefer: which of the lower answers is drawn (42)"),
+                OptionRow("prompt_column", "NAME", "prefer: column of the question (prompt)"),
+                OptionRow("answers_column", "NAME", "prefer: column of the list of answers (answers)"),
+                OptionRow("text_key", "NAME", "prefer: key of an answer's text (text)"),
+                OptionRow("score_key", "NAME", "prefer: key of an answer's score (score)"),
+            ],
             arguments: .train, run: DataCommand.run),
         CommandEntry(
             "tokenizer", "encode, decode and render with a model's tokenizer, train one, or extend one",
             usage: [
                 "encode --model_name_or_path DIR [--add_special_tokens]", "decode --model_name_or_path DIR [--skip_special_tokens]",
-                "render --model_name_or_path DIR [--template NAME] [--add_generation_prompt]",
+                "render --model_name_or_path DIR [--template NAME] [--add_generation_prompt] [--compare]",
                 "train FILE... --output_dir DIR [--vocab_size N] [--min_frequency N]",
                 "merge BASE NEW --output_dir DIR [--max_new_tokens N]",
             ],
@@ -115,6 +128,7 @@ enum CommandTable {
                 OptionRow("add_special_tokens", nil, "add what the tokenizer puts around a text"),
                 OptionRow("skip_special_tokens", nil, "leave special tokens out of decoded text"),
                 OptionRow("add_generation_prompt", nil, "end with the opening of an answer"),
+                OptionRow("compare", nil, "render: what the model's own template writes as well, and whether it is the same"),
                 OptionRow("output_dir", "DIR", "train, merge: where tokenizer.json goes"),
                 OptionRow("max_new_tokens", "N", "merge: take the first N tokens of NEW (all)"),
                 OptionRow("vocab_size", "N", "train: tokens in all (32000)"),

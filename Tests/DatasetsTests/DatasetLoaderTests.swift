@@ -44,6 +44,47 @@ import Tokenizers
         }
     }
 
+    @Test("A part of a data set is taken by name@part, and parts above 1 repeat rows")
+    func takesShares() throws {
+        try Fixtures.temporary { directory in
+            let lines = (0..<10).map { "{\"instruction\": \"q\($0)\", \"output\": \"a\($0)\"}" }.joined(separator: "\n")
+            _ = try Fixtures.write(lines, to: directory, "t.jsonl")
+            _ = try Fixtures.write(#"{"toy": {"file_name": "t.jsonl"}, "odd@2": {"file_name": "t.jsonl"}}"#, to: directory, "dataset_info.json")
+            func count(_ names: String) throws -> Int { try loader(directory, ["dataset": names]).load().train.count }
+            #expect(try count("toy@0.35") == 3)
+            #expect(try count("toy@0.5,t.jsonl@1.5") == 20)
+            #expect(try count("odd@2") == 10)
+            #expect(throws: DatasetError.self) { try count("toy@-1") }
+            #expect(throws: DatasetError.self) { try count("toy@0") }
+        }
+    }
+
+    @Test("Pairs are the best answer against a lower one that the seed draws; rows without one are named")
+    func buildsPreferences() throws {
+        try Fixtures.temporary { directory in
+            let rows = [
+                #"{"prompt": "p", "answers": [{"text": "a", "score": 1}, {"text": "b", "score": 9.5}, {"text": "c", "score": 3}, {"text": "d", "score": 9}]}"#,
+                #"{"prompt": "q", "answers": [{"text": "a", "score": 1}, {"text": "b", "score": 1}]}"#,
+                #"{"prompt": "r", "answers": [{"text": "a", "score": "high"}]}"#,
+            ]
+            let source = try Fixtures.write(rows.joined(separator: "\n"), to: directory, "scored.jsonl")
+            let target = Path.join(directory, "pairs.jsonl")
+            var drawn: Set<String> = []
+            for seed in 0..<40 {
+                var builder = PreferenceBuilder()
+                builder.seed = UInt64(seed)
+                builder.margin = 1
+                let (pairs, problems) = try builder.run(from: source, to: target)
+                #expect(pairs == 1 && problems.map(\.row) == [2, 3])
+                let pair = try JSONValue.parse(try FileSystem.readText(target))
+                #expect(pair["chosen"]?.stringValue == "b")
+                drawn.insert(pair["rejected"]?.stringValue ?? "")
+                #expect(try builder.pair(try JSONValue.parse(rows[0]), row: 0)["rejected"] == pair["rejected"])
+            }
+            #expect(drawn == ["a", "c"])
+        }
+    }
+
     @Test("Bare files are understood by their columns")
     func guessesFormats() throws {
         try Fixtures.temporary { directory in

@@ -45,6 +45,32 @@ struct JobTests {
         }
     }
 
+    @Test("New tokens are trained and saved with the adapter, and evaluate with the same arguments")
+    func trainsNewTokens() throws {
+        try withData { directory, configuration in
+            var changed = configuration
+            try changed.set("add_special_tokens", text: "say")
+            try changed.set("num_train_epochs", text: "1")
+            let sink = RecordingSink()
+            _ = try TrainingJob(configuration: changed, sink: sink, control: JobControl()).run()
+            let areFinite = sink.losses.allSatisfy(\.isFinite)
+            #expect(areFinite)
+            let adapter = try JSONValue.read(file: Path.join(directory, "out/adapter_config.json"))
+            #expect(adapter["modules_to_save"]?.strings == ["embed_tokens", "lm_head"])
+            let tokenizer = try JSONValue.read(file: Path.join(directory, "out/tokenizer.json"))
+            let added = tokenizer["added_tokens"]?.arrayValue ?? []
+            let isThere = added.contains { $0["content"]?.stringValue == "say" && $0["special"]?.boolValue == true }
+            #expect(isThere)
+            var again = changed
+            try again.set("adapter_name_or_path", text: Path.join(directory, "out"))
+            try again.set("output_dir", text: Path.join(directory, "eval"))
+            try again.set("eval_dataset", text: Path.join(directory, "rows.jsonl"))
+            try again.set("val_size", text: "0")
+            _ = try EvaluationJob(configuration: again, sink: RecordingSink(), control: JobControl()).run()
+            #expect(FileSystem.exists(Path.join(directory, "eval/eval_results.json")))
+        }
+    }
+
     @Test("A plan writes nothing")
     func plans() throws {
         try withData { directory, configuration in

@@ -4,7 +4,7 @@ extension ArgumentTable {
     static let data: [Argument] = rows(.data, [.train, .evaluate], [
         .optionalText("template", "Prompt format, such as llama3 or qwen; the model's own chat template when missing.")
             .with { $0.commands.formUnion([.chat, .export, .api, .data]) },
-        .list("dataset", "Datasets by their names in dataset_info.json, or paths of files, with commas between them."),
+        .list("dataset", "Datasets by their names in dataset_info.json, or paths of files, with commas between them; name@0.5 takes half of one."),
         .list("eval_dataset", "Datasets to evaluate on, named like dataset."),
         .text("dataset_dir", "data", "Folder with dataset_info.json and the data files.").with { $0.commands.insert(.data) },
         .integer("cutoff_len", 2048, "Longest sample in tokens; what is longer is cut.").atLeast(1),

@@ -10,13 +10,12 @@ extension ArgumentTable {
             .later("Adapters in a subfolder cannot be named yet; give the whole path in adapter_name_or_path."),
         .optionalText("cache_dir", "Folder for caches, such as tokenised data; the user's own cache folder when missing."),
         .flag("use_fast_tokenizer", true, "Use the compiled tokenizer.").noEffect("There is one tokenizer, and it is the fast one."),
-        .flag("resize_vocab", false, "Grow the embeddings to the tokenizer's vocabulary.").later("Growing the vocabulary is not built yet."),
+        .flag("resize_vocab", false, "Grow the embeddings to the tokenizer's vocabulary, stop words of the template included."),
         .flag("split_special_tokens", false, "Let special tokens in the data be split like other text.")
             .later("Splitting special tokens is not built yet."),
-        .list("add_tokens", "New ordinary tokens for the tokenizer.").later("Adding tokens to a vocabulary is not built yet."),
-        .list("add_special_tokens", "New special tokens for the tokenizer.").later("Adding tokens to a vocabulary is not built yet."),
-        .optionalText("new_special_tokens_config", "YAML file that describes new special tokens.")
-            .later("Adding tokens to a vocabulary is not built yet."),
+        .list("add_tokens", "New ordinary tokens for the tokenizer; the embeddings grow with them."),
+        .list("add_special_tokens", "New special tokens for the tokenizer; the embeddings grow with them."),
+        .optionalText("new_special_tokens_config", "YAML file of new special tokens, each with the words that it stands for."),
         .choice("init_special_tokens", "noise_init", ["noise_init", "desc_init", "desc_init_w_noise"], "How embeddings of new tokens begin.")
             .only(withSet: "new_special_tokens_config"),
         .text("model_revision", "main", "Branch, tag or commit of a hub model.").noEffect("A folder has no revisions."),

@@ -20,6 +20,8 @@ public struct DatasetEntry: Sendable, Equatable {
     public var isRanking = false
     /// Take so many rows at random; rows repeat when there are fewer.
     public var sampleCount: Int?
+    /// Take this part of the rows, from the start; above 1 they repeat.
+    public var share: Double?
 
     public var prompt: String? = "instruction"
     public var query: String? = "input"
@@ -92,7 +94,17 @@ public struct DatasetDirectory: Sendable {
     public var names: [String] { entries.keys }
 
     /// The data set of this name, or the file at this path.
+    ///
+    /// `name@0.25` takes a quarter of its rows, as the mixers of the alignment handbook do: the first ones, rounded down.
     public func entry(_ name: String) throws(DatasetError) -> DatasetEntry {
+        if entries[name] == nil, let at = name.lastIndex(of: "@"), let share = Double(name[name.index(after: at)...]) {
+            guard share >= 0, share <= 1000 else {
+                throw .badSetting(argument: "dataset", reason: "\(name) asks for a part of \(share), expected 0 to 1000")
+            }
+            var entry = try entry(String(name[..<at]))
+            entry.share = share
+            return entry
+        }
         if let value = entries[name] {
             guard let object = value.objectValue else { throw .badEntry(name: name, infoPath: infoPath, reason: "it is \(value.kindName)") }
             return try read(object, name: name)

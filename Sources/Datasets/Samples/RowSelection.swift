@@ -66,6 +66,10 @@ enum RowSelection {
             order = Array(random.permutation(rows.count).prefix(wanted))
             while order.count < wanted { order.append(random.index(below: rows.count)) }
         }
+        if let share = rows.entry.share {
+            let wanted = Int(share * Double(order.count))
+            order = (0..<wanted).map { order[$0 % order.count] }
+        }
         if let maximum { order = Array(order.prefix(maximum)) }
         return order.map { RowReference(dataset: dataset, row: $0) }
     }

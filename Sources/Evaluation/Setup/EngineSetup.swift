@@ -19,8 +19,9 @@ public enum EngineSetup {
     /// The model with its adapters: all but the last merged into the base, the last left on it.
     public static func model(_ configuration: Configuration, backend: any Backend) throws -> Transformer {
         let directory = try modelDirectory(configuration)
-        let model = try Transformer.load(
-            directory: directory, backend: backend, options: LoadOptions(quantizer: WeightQuantizer(configuration)))
+        let growth = try VocabularyChange.growth(configuration, directory: directory)
+        let options = LoadOptions(quantizer: WeightQuantizer(configuration), growth: growth)
+        let model = try Transformer.load(directory: directory, backend: backend, options: options)
         try AdapterFile.load(configuration[.adapterNameOrPath], into: model)
         return model
     }

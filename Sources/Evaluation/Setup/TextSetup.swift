@@ -2,6 +2,7 @@
 
 import Configuration
 import Datasets
+import Generation
 import Tokenizers
 
 public struct TextSetup {
@@ -14,12 +15,13 @@ public struct TextSetup {
     public init(_ configuration: Configuration, directory: String, reporter: JobReporter) throws {
         self.configuration = configuration
         self.reporter = reporter
-        let stored = try Tokenizer(directory: directory)
+        let stored = try VocabularyChange(configuration).tokenizer(directory)
         let template = try PromptTemplate.choose(configuration, tokenizer: stored)
         let (tokenizer, notices) = template.prepare(stored)
         self.tokenizer = tokenizer
         self.template = template
         for notice in notices { reporter.log(.warning, notice) }
+        if let difference = template.differenceFromOwn(stored) { reporter.log(.warning, difference.description) }
     }
 
     public func loader() throws(DatasetError) -> DatasetLoader {

@@ -206,5 +206,6 @@ extension Transformer {
         return parts.indices.map { parts[...$0].joined(separator: ".") }
     }
 
-    static func lastPart(_ path: String) -> String { path.split(separator: ".").last.map(String.init) ?? path }
+    /// `up_proj` of `model.layers.0.mlp.up_proj`.
+    public static func lastPart(_ path: String) -> String { path.split(separator: ".").last.map(String.init) ?? path }
 }

@@ -2,6 +2,7 @@
 
 import Configuration
 import Datasets
+import Generation
 import Platform
 import Tokenizers
 
@@ -87,8 +88,8 @@ public final class DatasetPreviewer: Sendable {
     private func loader(_ configuration: Configuration) throws -> DatasetLoader {
         if let kept = kept.withLock({ $0 }), kept.configuration == configuration { return kept.loader }
         let resolved = try ModelLocation.resolved(configuration)
-        let plain = try Tokenizer(directory: resolved.text("model_name_or_path"))
-        let template = try PromptTemplate.choose(name: resolved[.template], tokenizer: plain)
+        let plain = try VocabularyChange(resolved).tokenizer(resolved.text("model_name_or_path"))
+        let template = try PromptTemplate.choose(resolved, tokenizer: plain)
         let loader = try DatasetLoader(configuration: resolved, tokenizer: template.prepare(plain).tokenizer, template: template)
         kept.withLock { $0 = Kept(configuration: configuration, loader: loader) }
         return loader

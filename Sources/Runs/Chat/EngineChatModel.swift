@@ -41,13 +41,15 @@ final class EngineChatModel: ChatModel {
         directory = configuration.text("model_name_or_path")
         threadCount = configuration[.threads]
         report("Reading the tokenizer of \(directory)")
-        plainTokenizer = try Tokenizer(directory: directory)
+        let vocabulary = try VocabularyChange(configuration)
+        plainTokenizer = try vocabulary.tokenizer(directory)
         template = try Self.template(configuration, plainTokenizer)
         tokenizer = template.prepare(plainTokenizer).tokenizer
         report("Reading the weights of \(directory)")
         quantizer = WeightQuantizer(configuration)
+        let growth = vocabulary.growth(plainTokenizer)
         transformer = try Transformer.load(
-            directory: directory, backend: CPUBackend(threadCount: threadCount), options: LoadOptions(quantizer: quantizer))
+            directory: directory, backend: CPUBackend(threadCount: threadCount), options: LoadOptions(quantizer: quantizer, growth: growth))
         generator = TextGenerator(model: transformer, tokenizer: tokenizer)
         info = ChatInfo(
             modelName: Path.relative(directory, to: FileSystem.currentDirectory), templateName: template.name,

@@ -117,11 +117,13 @@ struct TemplateEncoder {
         TextSearch.replacing(format, "{{content}}", with: content, limit: 1)
     }
 
-    private func append(_ slots: [TemplateDefinition.Slot], content: String, turn: Int = 0, to ids: inout [Int32]) {
+    private func append(_ slots: [TemplateDefinition.Slot], content: String, turn: Int? = nil, to ids: inout [Int32]) {
         for slot in slots {
             switch slot {
             case .text(let format):
-                let text = fill(TextSearch.replacing(format, "{{idx}}", with: String(turn), limit: 1), content)
+                var format = format
+                if let turn { format = TextSearch.replacing(format, "{{idx}}", with: String(turn), limit: 1) }
+                let text = fill(format, content)
                 if !text.isEmpty { ids += tokenizer.encode(text) }
             case .token(let name):
                 if let id = tokenizer.id(of: name) ?? tokenizer.unkID { ids.append(id) }

@@ -35,8 +35,12 @@ public enum TrainableModel {
     static func planned(_ configuration: Configuration, settings: TrainingSettings) throws -> Transformer {
         let summary = try ModelSummary(directory: settings.modelDirectory)
         let isFull = settings.method == .full
+        var folder = try ModelFolder(directory: settings.modelDirectory)
+        if let growth = try VocabularyChange.growth(configuration, directory: settings.modelDirectory) {
+            folder.setVocabulary(growth.rows(stored: folder.spec.vocabularySize))
+        }
         let model = try Transformer.planned(
-            folder: ModelFolder(directory: settings.modelDirectory), backend: PlanningBackend(),
+            folder: folder, backend: PlanningBackend(),
             dtype: isFull ? settings.storedType : summary.dtype, trainsBase: isFull, quantizer: WeightQuantizer(configuration))
         if !isFull { try addFreshAdapter(to: model, configuration, settings) }
         model.recomputesBlocks = settings.recomputesBlocks
@@ -53,6 +57,10 @@ public enum TrainableModel {
             usesRankStabilisedScale: configuration[.useRslora])
         adapter.usesMagnitudes = configuration[.useDora]
         adapter.savedModules = configuration[.additionalTarget]
+        // New rows are of no use unless they are trained and saved.
+        if adapter.savedModules.isEmpty, (try? VocabularyChange(configuration))?.resizes ?? false {
+            adapter.savedModules = [.embedding, .head].map { Transformer.lastPart(model.names.module($0)) }
+        }
         try model.addLowRankAdapters(adapter, random: &random)
     }
 
@@ -61,12 +69,16 @@ public enum TrainableModel {
     ) throws -> Transformer {
         if settings.startsFromScratch, directory == nil {
             var random = RandomGenerator(seed: settings.seed)
-            let folder = try ModelFolder(directory: settings.modelDirectory)
+            var folder = try ModelFolder(directory: settings.modelDirectory)
+            if let growth = try VocabularyChange.growth(configuration, directory: settings.modelDirectory) {
+                folder.setVocabulary(growth.rows(stored: folder.spec.vocabularySize))
+            }
             return try Transformer.initialized(folder: folder, backend: backend, random: &random, dtype: settings.storedType)
         }
         let options = LoadOptions(
             dtype: settings.method == .full ? settings.storedType : nil, trainsBase: settings.method == .full,
-            rotaryScaling: try rotaryScaling(configuration, settings), quantizer: WeightQuantizer(configuration))
+            rotaryScaling: try rotaryScaling(configuration, settings), quantizer: WeightQuantizer(configuration),
+            growth: try VocabularyChange.growth(configuration, directory: settings.modelDirectory))
         return try Transformer.load(directory: directory ?? settings.modelDirectory, backend: backend, options: options)
     }
 

@@ -23,11 +23,11 @@ enum StageMaker {
             return .losses(CrossEntropyObjective(model: model, labelSmoothing: settings.labelSmoothing))
         case .preference:
             let preference = settings.stageSettings.preference
-            let reference = preference.kind.usesReference ? try reference(settings, model: model) : nil
+            let reference = preference.kind.usesReference ? try reference(configuration, settings, model: model) : nil
             return .losses(PreferenceObjective(model: model, reference: reference, settings: preference))
         case .feedback:
             return .losses(
-                FeedbackObjective(model: model, reference: try reference(settings, model: model), settings: settings.stageSettings.feedback))
+                FeedbackObjective(model: model, reference: try reference(configuration, settings, model: model), settings: settings.stageSettings.feedback))
         case .rewardModelling:
             return .losses(RewardObjective(model: model, head: try valueHead(configuration, settings, model: model, checkpoint: checkpoint)))
         case .policyOptimisation:
@@ -37,7 +37,7 @@ enum StageMaker {
             return .policy(
                 PolicyOptimisation(
                     model: model, head: try valueHead(configuration, settings, model: model, checkpoint: checkpoint),
-                    reference: try reference(settings, model: model), scorer: try scorer(configuration, settings, model, tokenizer),
+                    reference: try reference(configuration, settings, model: model), scorer: try scorer(configuration, settings, model, tokenizer),
                     writer: AnswerWriter(model: model, options: options, stopTokens: stops), settings: settings.stageSettings.policy))
         }
     }
@@ -68,12 +68,14 @@ enum StageMaker {
     }
 
     /// `ref_model` with its adapters, else the base without its adapter, else a second copy of the model that training starts from.
-    static func reference(_ settings: TrainingSettings, model: Transformer) throws -> ReferenceModel {
+    static func reference(_ configuration: Configuration, _ settings: TrainingSettings, model: Transformer) throws -> ReferenceModel {
         let stage = settings.stageSettings
         if stage.referenceModel == nil, model.hasAdapter { return ReferenceModel(.adapterOff(model)) }
         let reference = try Transformer.load(
             directory: stage.referenceModel ?? settings.modelDirectory, backend: model.backend,
-            options: LoadOptions(dtype: model.hasAdapter ? nil : settings.storedType))
+            options: LoadOptions(
+                dtype: model.hasAdapter ? nil : settings.storedType,
+                growth: stage.referenceModel == nil ? try VocabularyChange.growth(configuration, directory: settings.modelDirectory) : nil))
         try AdapterFile.load(stage.referenceAdapters, into: reference, mergesAll: true)
         return ReferenceModel(.separate(reference))
     }

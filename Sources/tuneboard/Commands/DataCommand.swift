@@ -2,6 +2,7 @@
 
 import Configuration
 import Datasets
+import Generation
 import Formats
 import Platform
 import Runs
@@ -23,8 +24,13 @@ enum DataCommand {
         case "preview":
             guard invocation.words.count == 2 else { throw UsageError("which dataset? tuneboard data preview NAME") }
             return try preview(invocation, configuration)
+        case "prefer":
+            guard invocation.words.count == 2, let output = invocation.value("output") else {
+                throw UsageError("tuneboard data prefer FILE --output PAIRS.jsonl")
+            }
+            return try prefer(invocation, output)
         default:
-            throw UsageError("`\(invocation.words[0])` is neither list nor preview.")
+            throw UsageError("`\(invocation.words[0])` is none of list, preview, prefer.")
         }
     }
 
@@ -52,8 +58,9 @@ enum DataCommand {
     private static func preview(_ invocation: Invocation, _ configuration: Configuration) throws -> Int32 {
         let model = ModelLocation.folder(configuration.text("model_name_or_path"))
         guard !model.isEmpty else { throw UsageError("a model is needed to cut the text into tokens: --model_name_or_path DIR, or a recipe.") }
-        let plain = try Tokenizer(directory: model)
-        let template = try PromptTemplate.choose(name: configuration[.template], tokenizer: plain)
+        let plain = try VocabularyChange(configuration).tokenizer(model)
+        let template = try PromptTemplate.choose(configuration, tokenizer: plain)
+        if let difference = template.differenceFromOwn(plain) { Output.message("note: \(difference)") }
         let loader = try DatasetLoader(
             configuration: configuration, tokenizer: template.prepare(plain).tokenizer, template: template)
         let first = try invocation.integer("from", default: 0)
@@ -67,6 +74,25 @@ enum DataCommand {
             }
             if row + 1 >= preview.rowCount { break }
         }
+        return ExitCode.done
+    }
+
+    /// Pairs of a best answer and a lower one, out of rows with scored answers.
+    private static func prefer(_ invocation: Invocation, _ output: String) throws -> Int32 {
+        var builder = PreferenceBuilder()
+        builder.seed = UInt64(bitPattern: Int64(try invocation.integer("pair_seed", default: 42)))
+        if let margin = invocation.value("margin") {
+            guard let value = Double(margin), value >= 0 else { throw UsageError("--margin is a number from 0, not \(margin).") }
+            builder.margin = value
+        }
+        if let column = invocation.value("prompt_column") { builder.promptColumn = column }
+        if let column = invocation.value("answers_column") { builder.answersColumn = column }
+        if let key = invocation.value("text_key") { builder.textKey = key }
+        if let key = invocation.value("score_key") { builder.scoreKey = key }
+        let (pairs, problems) = try builder.run(from: Path.expandingTilde(invocation.words[1]), to: Path.expandingTilde(output))
+        for problem in problems.prefix(10) { Output.message("left out: \(problem)") }
+        if problems.count > 10 { Output.message("left out: \(problems.count - 10) more rows") }
+        Output.print("\(pairs) pairs written to \(output)")
         return ExitCode.done
     }
 

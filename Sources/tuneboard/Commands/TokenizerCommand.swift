@@ -30,9 +30,17 @@ enum TokenizerCommand {
             let renderer = try ConversationRenderer(
                 tokenizer: try Self.tokenizer(invocation), template: invocation.value("template"),
                 addsGenerationPrompt: invocation.has("add_generation_prompt"))
+            let own = invocation.has("compare")
+                ? try ConversationRenderer(
+                    tokenizer: try Self.tokenizer(invocation), template: nil, addsGenerationPrompt: invocation.has("add_generation_prompt")) : nil
             return answerLines { value in
                 let (text, tokens) = try renderer.render(value)
-                return object([("text", .string(text)), ("ids", ids(tokens))])
+                var answer = [("text", JSONValue.string(text)), ("ids", ids(tokens))]
+                if let own {
+                    let other = try own.render(value).text
+                    answer += [("own_text", .string(other)), ("is_equal", .bool(text.utf8.elementsEqual(other.utf8)))]
+                }
+                return object(answer)
             }
         default:
             throw UsageError("`\(action)` is not one of encode, decode, render, train, merge.")
