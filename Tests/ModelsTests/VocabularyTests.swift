@@ -97,7 +97,7 @@ struct VocabularyTests {
             configuration[.exportDir] = directory
             try configuration.set("new_special_tokens_config", text: described)
             try configuration.set("init_special_tokens", text: "desc_init")
-            try configuration.set("add_tokens", text: "newword")
+            try configuration.set("add_tokens", text: "newword," + (0..<16).map { "w\($0)" }.joined(separator: ","))
             _ = try ExportJob(configuration: configuration, sink: RecordingSink(), control: JobControl()).run()
             let config = try JSONValue.read(file: Path.join(directory, "config.json"))
             #expect(config["vocab_size"]?.intValue == 64)
