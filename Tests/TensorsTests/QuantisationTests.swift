@@ -70,4 +70,49 @@ import Testing
             #expect(QuantizedMatrix.placeholder(quantizer.format, shape: [24, 100]).byteCount == made.byteCount)
         }
     }
+
+    /// Random bytes with scales that are small numbers.
+    private func blocks(_ type: BlockType, rows: Int, columns: Int) -> QuantizedMatrix {
+        let codes = Tensor.zeros([type.byteCount([rows, columns])], .uint8)
+        let bytes = codes.address.assumingMemoryBound(to: UInt8.self)
+        var state: UInt64 = 77
+        for index in 0..<codes.count {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            bytes[index] = UInt8(truncatingIfNeeded: state >> 33)
+        }
+        // Where the two bytes of each f16 in a block lie.
+        let places: [Int] =
+            switch type {
+            case .q4_1, .q5_1, .q4_k, .q5_k: [0, 2]
+            case .q2_k: [80, 82]
+            case .q3_k: [108]
+            case .q6_k: [208]
+            default: [0]
+            }
+        for block in stride(from: 0, to: codes.count, by: type.blockBytes) {
+            for place in places { bytes[block + place + 1] = 0x20 | bytes[block + place + 1] & 3 }
+        }
+        return .blocks(type, shape: [rows, columns], codes: codes)
+    }
+
+    @Test(arguments: BlockType.all) func aFewRowsAgainstBlocksGiveTheProductOnTheirNumbers(_ type: BlockType) {
+        let inputs = 768, outputs = 21
+        let matrix = blocks(type, rows: outputs, columns: inputs)
+        let backend = CPUBackend(threadCount: 2)
+        let full = Parameter(name: "full", value: matrix.dequantized())
+        let x = random([3, inputs], 9)
+        let expected = backend.empty([3, outputs], .float32)
+        backend.linear(x, weight: .dense(full), bias: nil, low: nil, up: nil, into: expected)
+        let size = expected.floats().map { abs($0) }.max() ?? 0
+        #expect(size > 0)
+        defer { tb_limit_vector_level(9) }
+        for level in [Int32(0), 1, 2, 9] {
+            tb_limit_vector_level(level)
+            let found = backend.empty([3, outputs], .float32)
+            backend.linear(x, weight: .quantized(matrix), bias: nil, low: nil, up: nil, into: found)
+            // Where activations become bytes, half a step of each counts; elsewhere only the order of the sum.
+            let tolerance: Float = tb_has_block_dot(Int32(type.number)) != 0 ? 0.01 : 1e-4
+            #expect(difference(found, expected) < tolerance * size, "\(type.name), level \(level)")
+        }
+    }
 }

@@ -165,6 +165,24 @@ void tb_widen_int8(const int8_t *from, float *to, float scale, long count);
 // Elements and bytes of a GGUF block type; 0 for others.
 int tb_block_layout(int kind, long *elements, long *bytes);
 
+// blockdot.c: products of a few rows with a quantised weight. Activations become signed bytes in blocks of 32.
+typedef struct {
+    int8_t *codes;
+    float *scales;      // of each block
+    float *sums;        // scale times the sum of the codes, of each block
+    int32_t *lanes128;  // -128 times the sum of four codes
+    const float *full;  // the numbers themselves, for kinds without integer products
+} tb_activation;
+long tb_activation_bytes(long count);
+// Lays the parts out in memory of that size.
+tb_activation tb_activation_in(void *memory, long count);
+// count is a multiple of 32.
+void tb_quantize_activation(const float *from, long count, tb_activation *x);
+// Whether a kind has products of integers; the others want x.full.
+int tb_has_block_dot(int kind);
+// y[i, row - first_row] = w[row] . x[i]
+void tb_quantized_gemv(const tb_quantized *w, long first_row, long rows, const tb_activation *x, long m, float *y, long y_stride);
+
 // quantize.c: bitsandbytes' quantisers. `bounds` are the 15 borders between 16 ascending numbers, `order` their codes.
 void tb_quantize_table4(const float *from, long count, long block, const float *bounds, const uint8_t *order, uint8_t *codes, float *scales);
 void tb_quantize_table8(const float *from, long count, long block, const float *table, uint8_t *codes, float *scales);

@@ -19,6 +19,7 @@ extension CPUBackend {
         let rows = x.rowCount, inputs = weight.columnCount, outputs = weight.rowCount
         let from = x.floatPointer, to = result.floatPointer
         let isThin = rows <= CPUBackend.fewRows
+        if isThin, case .quantized(let matrix) = weight { return thinProduct(x, matrix, bias: bias, low: low, up: up, into: result) }
         if !isThin, usesOwnProducts {
             var parts = [
                 PackedProduct.Part(depth: inputs, a: from, aStride: inputs, aIsTransposed: false, b: weight, bIsTransposed: false)
@@ -56,6 +57,43 @@ extension CPUBackend {
             sgemm(
                 false, true, panel.rowCount, panel.columnCount, rank, 1, low.pointer + panel.firstRow * low.stride, low.stride,
                 up.floatPointer + panel.firstColumn * rank, rank, 1, corner, outputs)
+        }
+    }
+
+    /// A few rows with a quantised weight, which is read once and never widened as a whole: decoding.
+    private func thinProduct(_ x: Tensor, _ matrix: QuantizedMatrix, bias: Tensor?, low: MatrixView?, up: Tensor?, into result: Tensor) {
+        let rows = x.rowCount, inputs = matrix.columnCount, outputs = matrix.rowCount
+        let from = x.floatPointer, to = result.floatPointer
+        let usesIntegers = tb_has_block_dot(matrix.kernel.kind) != 0
+        let floatsEach = usesIntegers ? tb_activation_bytes(inputs) / 4 : 0
+        packing.withFloats(rows * floatsEach) { memory in
+            let activations = (0..<rows).map { row in
+                var activation = tb_activation()
+                if usesIntegers {
+                    activation = tb_activation_in(memory + row * floatsEach, inputs)
+                    tb_quantize_activation(from + row * inputs, inputs, &activation)
+                }
+                activation.full = UnsafePointer(from + row * inputs)
+                return activation
+            }
+            let grid = PanelGrid(rows: rows, columns: outputs, depth: inputs, isWidened: true, isThin: true)
+            threads.run(grid.count) { chunk in
+                let panel = grid.panel(chunk)
+                let corner = to + panel.firstRow * outputs + panel.firstColumn
+                activations.withUnsafeBufferPointer { buffer in
+                    withUnsafePointer(to: matrix.kernel) {
+                        tb_quantized_gemv(
+                            $0, panel.firstColumn, panel.columnCount, buffer.baseAddress.map { $0 + panel.firstRow }, panel.rowCount, corner,
+                            outputs)
+                    }
+                }
+                if let bias { addBias(bias.floatPointer + panel.firstColumn, panel, corner, stride: outputs) }
+                guard let low, let up else { return }
+                let rank = up.shape[1]
+                sgemm(
+                    false, true, panel.rowCount, panel.columnCount, rank, 1, low.pointer + panel.firstRow * low.stride, low.stride,
+                    up.floatPointer + panel.firstColumn * rank, rank, 1, corner, outputs)
+            }
         }
     }
 

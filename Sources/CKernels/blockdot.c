@@ -1,0 +1,133 @@
+// Products of a few rows with quantised weights, at the speed of reading them: decoding.
+#include "blockdot.h"
+#include <math.h>
+#include <stdlib.h>
+
+long tb_activation_bytes(long count) {
+    long blocks = (count + 31) / 32;
+    return blocks * (32 + 4 + 4 + 32) + 256;
+}
+
+tb_activation tb_activation_in(void *memory, long count) {
+    long blocks = (count + 31) / 32;
+    tb_activation x;
+    x.lanes128 = memory;
+    x.codes = (int8_t *)(x.lanes128 + 8 * blocks);
+    x.scales = (float *)(x.codes + 32 * blocks);
+    x.sums = x.scales + blocks;
+    x.full = 0;
+    return x;
+}
+
+CLONED void tb_quantize_activation(const float *from, long count, tb_activation *x) {
+    for (long b = 0; b < count / 32; b++, from += 32) {
+        float largest = 0;
+        for (int i = 0; i < 32; i++) {
+            float size = fabsf(from[i]);
+            largest = size > largest ? size : largest;
+        }
+        float inverse = largest > 0 ? 127.0f / largest : 0;
+        int8_t *codes = x->codes + 32 * b;
+        for (int i = 0; i < 32; i++) codes[i] = (int8_t)rintf(from[i] * inverse);
+        int total = 0;
+        for (int lane = 0; lane < 8; lane++) {
+            int sum = codes[4 * lane] + codes[4 * lane + 1] + codes[4 * lane + 2] + codes[4 * lane + 3];
+            x->lanes128[8 * b + lane] = -128 * sum;
+            total += sum;
+        }
+        x->scales[b] = largest / 127.0f;
+        x->sums[b] = x->scales[b] * (float)total;
+    }
+}
+
+int tb_has_block_dot(int kind) { return kind == TB_Q8_0 || kind == TB_Q4_0 || kind == TB_Q4_K || kind == TB_Q6_K; }
+
+static float block_dot(int kind, const void *row, long columns, const tb_activation *x) {
+#if defined(__x86_64__)
+    int level = tb_vector_level();
+    if (level >= 3) switch (kind) {
+            case TB_Q8_0: return vnni_q8_0(row, columns / 32, x);
+            case TB_Q4_0: return vnni_q4_0(row, columns / 32, x);
+            case TB_Q4_K: return vnni_q4_k(row, columns / 256, x);
+            case TB_Q6_K: return vnni_q6_k(row, columns / 256, x);
+        }
+    if (level >= 1) switch (kind) {
+            case TB_Q8_0: return avx2_q8_0(row, columns / 32, x);
+            case TB_Q4_0: return avx2_q4_0(row, columns / 32, x);
+            case TB_Q4_K: return avx2_q4_k(row, columns / 256, x);
+            case TB_Q6_K: return avx2_q6_k(row, columns / 256, x);
+        }
+#endif
+    switch (kind) {
+        case TB_Q8_0: return plain_q8_0(row, columns / 32, x);
+        case TB_Q4_0: return plain_q4_0(row, columns / 32, x);
+        case TB_Q4_K: return plain_q4_k(row, columns / 256, x);
+        default: return plain_q6_k(row, columns / 256, x);
+    }
+}
+
+CLONED static float int8_dot(const int8_t *w, const float *x, long count) {
+    REORDER
+    float sum = 0;
+    for (long i = 0; i < count; i++) sum += (float)w[i] * x[i];
+    return sum;
+}
+
+CLONED static float float_dot(const float *w, const float *x, long count) {
+    REORDER
+    float sum = 0;
+    for (long i = 0; i < count; i++) sum += w[i] * x[i];
+    return sum;
+}
+
+#if defined(__x86_64__)
+// One stretch of 4-bit codes inside a block, from an even place and a multiple of 16 long.
+__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
+static float table_dot_avx512(const tb_quantized *w, long start, long count, const float *x) {
+    const __m128i twice = _mm_setr_epi8(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
+    const __m512i shifts = _mm512_set1_epi64(4);
+    __m512 table = _mm512_loadu_ps(w->table), total = _mm512_setzero_ps();
+    for (long end = start + count; start < end;) {
+        long block = start / w->block, stop = (block + 1) * w->block < end ? (block + 1) * w->block : end;
+        float scale = w->scale_codes ? w->scale_table[w->scale_codes[block]] * w->scales[block / w->scale_block] + w->scale_offset
+                                     : w->scales[block];
+        __m512 a = _mm512_setzero_ps(), b = a;
+        for (; start + 32 <= stop; start += 32, x += 32) {
+            __m128i bytes = _mm_loadu_si128((const __m128i *)(w->codes + (start >> 1)));
+            __m512i low = _mm512_cvtepu8_epi32(_mm_shuffle_epi8(bytes, twice));
+            __m512i high = _mm512_cvtepu8_epi32(_mm_shuffle_epi8(_mm_srli_si128(bytes, 8), twice));
+            a = _mm512_fmadd_ps(_mm512_permutexvar_ps(_mm512_srlv_epi32(low, shifts), table), _mm512_loadu_ps(x), a);
+            b = _mm512_fmadd_ps(_mm512_permutexvar_ps(_mm512_srlv_epi32(high, shifts), table), _mm512_loadu_ps(x + 16), b);
+        }
+        for (; start < stop; start += 16, x += 16) {
+            __m512i lanes = _mm512_cvtepu8_epi32(_mm_shuffle_epi8(_mm_loadl_epi64((const __m128i *)(w->codes + (start >> 1))), twice));
+            a = _mm512_fmadd_ps(_mm512_permutexvar_ps(_mm512_srlv_epi32(lanes, shifts), table), _mm512_loadu_ps(x), a);
+        }
+        total = _mm512_fmadd_ps(_mm512_add_ps(a, b), _mm512_set1_ps(scale), total);
+    }
+    return _mm512_reduce_add_ps(total);
+}
+#endif
+
+static float any_dot(const tb_quantized *w, long row, const float *x) {
+    if (w->kind == TB_ROW8) return w->scales[row] * int8_dot((const int8_t *)w->codes + row * w->row_bytes, x, w->columns);
+#if defined(__x86_64__)
+    if (w->kind == TB_TABLE4 && tb_vector_level() >= 2 && w->columns % 16 == 0 && w->block % 16 == 0)
+        return table_dot_avx512(w, row * w->columns, w->columns, x);
+#endif
+    float piece[256], sum = 0;
+    for (long first = 0; first < w->columns; first += 256) {
+        long here = w->columns - first < 256 ? w->columns - first : 256;
+        tb_dequantize(w, row, first, here, piece);
+        sum += float_dot(piece, x + first, here);
+    }
+    return sum;
+}
+
+void tb_quantized_gemv(const tb_quantized *w, long first_row, long rows, const tb_activation *x, long m, float *y, long y_stride) {
+    int in_blocks = tb_has_block_dot(w->kind);
+    for (long row = first_row; row < first_row + rows; row++)
+        for (long i = 0; i < m; i++)
+            y[i * y_stride + row - first_row] =
+                in_blocks ? block_dot(w->kind, w->codes + row * w->row_bytes, w->columns, x + i) : any_dot(w, row, x[i].full);
+}
