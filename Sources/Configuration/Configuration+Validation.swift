@@ -82,6 +82,8 @@ private struct ValidationRules {
         if trains, configuration[.dataset].isEmpty { error("dataset", "dataset is missing: name what to train on.") }
         checkData()
         checkStage()
+        for (argument, message) in configuration.methodConflicts { error(argument, message) }
+        for (argument, message) in configuration.methodWarnings { warn(argument, message) }
         checkPrecision()
         checkReporting()
         if trains {

@@ -16,6 +16,7 @@ extension Transformer {
     ) -> Value {
         let tables = rotaryTables(length: max(reach, Int(layout.positions.max() ?? 0) + 1))
         var stream = tape.embedding(embedding, tokens: tokens, scale: spec.embeddingScale, adapter: embeddingAdapter(on: embedding))
+        if let noiseAlpha, tape.isTraining { stream = tape.noisyEmbedding(stream, alpha: noiseAlpha, layout: layout) }
         if let positionEmbedding {
             stream = tape.add(
                 stream, tape.embedding(positionEmbedding, tokens: layout.positions, adapter: embeddingAdapter(on: positionEmbedding)))
@@ -74,9 +75,12 @@ extension Transformer {
             guard let table else { return heads }
             return tape.rotary(heads, headDimension: spec.headDimension, table: table, positions: layout.positions)
         }
-        let attended = tape.attention(
-            query: placed(projected[0], layer.queryNorm), key: placed(projected[1], layer.keyNorm), value: projected[2],
-            shape: layer.attentionShape, layout: layout, layer: layer.index)
+        let query = placed(projected[0], layer.queryNorm), key = placed(projected[1], layer.keyNorm)
+        let attended =
+            shiftsAttention && tape.isTraining
+            ? tape.shiftedAttention(query: query, key: key, value: projected[2], shape: layer.attentionShape, layout: layout, layer: layer.index)
+            : tape.attention(
+                query: query, key: key, value: projected[2], shape: layer.attentionShape, layout: layout, layer: layer.index)
         return tape.linear(attended, layer.attentionOutput)
     }
 

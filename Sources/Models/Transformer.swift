@@ -44,6 +44,10 @@ public final class Transformer: @unchecked Sendable {
     let transposedNames: Set<String>
     /// Weight of the load-balancing loss of a mixture in training; 0 leaves it out. Starts as the configuration has it.
     public var balanceWeight: Double
+    /// NEFTune: how far noise may push the embeddings in training; nil for none.
+    public var noiseAlpha: Float?
+    /// LongLoRA: attend within groups of a quarter of each sequence in training, half of the heads shifted by half a group.
+    public var shiftsAttention = false
     /// Recompute each block on the way back instead of keeping its activations.
     public var recomputesBlocks = false
 

@@ -209,10 +209,11 @@ final class TrainingSession {
 
     func writeModel(to folder: String, isFinal: Bool) throws {
         switch settings.method {
-        case .lora:
+        case .lora, .oft:
             try AdapterFile.save(model, to: folder)
-        case .full:
-            let type = isFinal ? settings.savedType : settings.storedType
+        case .freeze, .full:
+            // Frozen weights stay as they came until the run is over.
+            let type = isFinal ? settings.savedType : settings.method == .full ? settings.storedType : nil
             try CheckpointWriter(model, options: CheckpointWriter.Options(dtype: type)).write(to: folder)
         }
         try loop.work.valueHead?.save(to: folder)
@@ -225,6 +226,9 @@ final class TrainingSession {
         if ending != .stopped { try loadBest() }
         reporter.phase("writing results")
         try writeModel(to: output.path, isFinal: true)
+        if configuration[.pissaConvert], settings.method == .lora {
+            for folder in try TrainableModel.writeConverted(model, configuration, to: output.path) { reporter.log(.info, "Wrote \(folder).") }
+        }
         try tokenizer.save(to: output.path)
         try ResultsFile.write(metrics, split: "train", to: output.path)
         try loop.state.write(to: output.path)
@@ -258,11 +262,12 @@ final class TrainingSession {
     private func loadBest() throws {
         guard settings.loadsBestAtEnd, let best = loop.state.bestCheckpoint, FileSystem.exists(best) else { return }
         switch settings.method {
-        case .lora:
+        case .lora, .oft:
             try AdapterFile.load(best, into: model)
-        case .full:
+        case .freeze, .full:
             let loaded = try Transformer.load(
-                directory: best, backend: model.backend, options: LoadOptions(dtype: settings.storedType, trainsBase: false))
+                directory: best, backend: model.backend,
+                options: LoadOptions(dtype: settings.method == .full ? settings.storedType : nil, trainsBase: false))
             for (mine, other) in zip(model.parameters, loaded.parameters) { mine.value = other.value }
         }
         reporter.log(.info, "Took the weights of \(best), the best by \(settings.bestMetric ?? "loss").")
@@ -308,7 +313,7 @@ final class TrainingSession {
         let batch = settings.batchSize * settings.accumulation
         let card = ModelCard(
             name: Path.name(output.path), baseModel: settings.modelDirectory, datasets: configuration[.dataset],
-            method: settings.method.rawValue, isAdapter: settings.method == .lora,
+            method: settings.method.rawValue, isAdapter: settings.method.makesAdapter,
             hyperparameters: [
                 ("learning_rate", NumberText.pythonFloat(settings.learningRate)), ("train_batch_size", String(settings.batchSize)),
                 ("eval_batch_size", String(settings.evaluationBatchSize)), ("seed", configuration.text("seed")),
@@ -325,10 +330,10 @@ final class TrainingSession {
     private var chatCommand: String {
         let template = configuration[.template].map { " --template \($0)" } ?? ""
         switch settings.method {
-        case .lora:
+        case .lora, .oft:
             let adapters = (TrainableModel.adapterStack(configuration).merged + [output.path]).joined(separator: ",")
             return "tuneboard chat --model_name_or_path \(settings.modelDirectory) --adapter_name_or_path \(adapters)" + template
-        case .full: return "tuneboard chat --model_name_or_path \(output.path)" + template
+        case .freeze, .full: return "tuneboard chat --model_name_or_path \(output.path)" + template
         }
     }
 }

@@ -57,3 +57,21 @@ extension OperationCase {
         return linear
     }
 }
+
+extension OperationCase {
+    static let shifts: [OperationCase] = [
+        shifted("attention in shifted groups", heads: 4, keyHeads: 2, [16, 8]),
+        shifted("attention in shifted groups of one key head, over lengths that are no multiple of eight", heads: 4, keyHeads: 1, [19, 3, 1]),
+        OperationCase("joined columns", inputs: [[5, 3], [5, 7]]) { tape, x, _, _ in [tape.joined([x[0], x[1], x[0]])] },
+        OperationCase("noise on embeddings", inputs: [[9, 6]]) { tape, x, _, _ in
+            [tape.noisyEmbedding(x[0], alpha: 5, layout: SequenceLayout(lengths: [4, 5]))]
+        },
+    ]
+
+    private static func shifted(_ name: String, heads: Int, keyHeads: Int, _ lengths: [Int]) -> OperationCase {
+        let rows = lengths.reduce(0, +), shape = AttentionShape(headCount: heads, keyValueHeadCount: keyHeads, headDimension: 4)
+        return OperationCase(name, inputs: [[rows, heads * 4], [rows, keyHeads * 4], [rows, keyHeads * 4]]) { tape, x, _, _ in
+            [tape.shiftedAttention(query: x[0], key: x[1], value: x[2], shape: shape, layout: SequenceLayout(lengths: lengths), layer: 0)]
+        }
+    }
+}

@@ -3,7 +3,7 @@ import Platform
 @testable import Tensors
 
 extension OperationCase {
-    static let all: [OperationCase] = elementwise + norms + linears + attentions + losses + checkpoints + families + adapters
+    static let all: [OperationCase] = elementwise + norms + linears + attentions + losses + checkpoints + families + adapters + shifts
 
     private static let elementwise: [OperationCase] = [
         OperationCase("add", inputs: [[3, 5], [3, 5]]) { tape, x, _, _ in [tape.add(x[0], x[1])] },

@@ -5,26 +5,39 @@ extension ArgumentTable {
         .integer("freeze_trainable_layers", 2, "How many layers train: the last ones, or the first when negative."),
         .list("freeze_trainable_modules", "Modules of those layers that train; all for every one.", default: ["all"]),
         .list("freeze_extra_modules", "Further modules that train, outside of the layers."),
-        .flag("use_llama_pro", false, "Train only the blocks that an expanded model has gained.").later("Block expansion is not built yet."),
-    ]) { $0.name == "use_llama_pro" ? $0 : $0.only(with: "finetuning_type", "freeze") }
+        .flag("use_llama_pro", false, "Train only the blocks that an expanded model has gained."),
+    ]) { argument in
+        switch argument.name {
+        case "use_llama_pro": return argument
+        case "freeze_trainable_layers":
+            return argument.with {
+                $0.applies = { configuration in
+                    configuration.text("finetuning_type") == "freeze" || configuration[.useLlamaPro]
+                        ? nil : "Only with finetuning_type freeze, or with use_llama_pro."
+                }
+            }
+        case _: return argument.only(with: "finetuning_type", "freeze")
+        }
+    }
 
     static let lora: [Argument] = rows(.lora, [.train], [
         .integer("lora_rank", 8, "Rank of the two small matrices.").between(1, 65536),
         .optionalInteger("lora_alpha", nil, "Scale of the adapter's answer times the rank; twice the rank when missing.").atLeast(1),
         .number("lora_dropout", 0, "Share of inputs dropped in front of the adapter.").between(0, andBelow: 1),
-        .list("lora_target", "Linear layers that get an adapter, with commas between them; all for every one.", default: ["all"]),
+        .list("lora_target", "Linear layers that get an adapter, with commas between them; all for every one.", default: ["all"])
+            .only(with: "finetuning_type", "lora", "oft"),
         .list("additional_target", "Modules trained in full and stored with the adapter, such as embed_tokens.")
             .only(with: "finetuning_type", "lora", "oft"),
         .optionalNumber("loraplus_lr_ratio", "LoRA+: learning rate of B over that of A.").later("LoRA+ is not built yet.").above(0),
         .number("loraplus_lr_embedding", 1e-6, "LoRA+: learning rate of embedding adapters.").above(0).only(withSet: "loraplus_lr_ratio"),
         .flag("use_rslora", false, "Scale by alpha over the square root of the rank."),
         .flag("use_dora", false, "Learn direction and length of each weight row apart."),
-        .flag("pissa_init", false, "Begin with the base's principal components.").later("PiSSA is not built yet."),
+        .flag("pissa_init", false, "Begin with the base's principal components."),
         .integer("pissa_iter", 16, "Iterations of PiSSA's decomposition; -1 for the exact one.").atLeast(-1).only(withFlag: "pissa_init"),
-        .flag("pissa_convert", false, "Store PiSSA as a plain LoRA adapter.").only(withFlag: "pissa_init"),
+        .flag("pissa_convert", false, "Store PiSSA as a plain LoRA adapter as well."),
         .flag("create_new_adapter", false, "Begin a new adapter on top of those loaded.").only(with: "finetuning_type", "lora", "oft"),
     ]) { argument in
-        ["additional_target", "create_new_adapter", "loraplus_lr_embedding", "pissa_iter", "pissa_convert"].contains(argument.name)
+        ["lora_target", "additional_target", "create_new_adapter", "loraplus_lr_embedding", "pissa_iter", "pissa_convert"].contains(argument.name)
             ? argument : argument.only(with: "finetuning_type", "lora")
     }
 

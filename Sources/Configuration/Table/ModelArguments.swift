@@ -24,7 +24,7 @@ extension ArgumentTable {
             .later(["yarn"], "YaRN set here is not built yet; linear, dynamic and llama3 are, and what config.json says is followed."),
         .choice("flash_attn", "auto", ["auto", "disabled", "sdpa", "fa2", "fa3"], "Which attention program to use.")
             .noEffect("Attention is always exact, unpadded and without the score matrix in memory."),
-        .flag("shift_attn", false, "Shifted sparse attention of LongLoRA.").later("Shifted sparse attention is not built yet."),
+        .flag("shift_attn", false, "Train with the shifted sparse attention of LongLoRA."),
         .optionalChoice("mixture_of_depths", nil, ["convert", "load"], "Mixture of depths.").later("Mixture of depths is not built yet."),
         .flag("use_unsloth", false, "Use Unsloth's kernels.").noEffect("The engine has its own fused operations."),
         .flag("use_unsloth_gc", false, "Use Unsloth's gradient checkpointing.").noEffect("Gradient checkpointing is the engine's own."),

@@ -26,7 +26,7 @@ extension ArgumentTable {
         .flag("disable_shuffling", false, "Take the data in the order in which they lie."),
         .optionalInteger("data_seed", nil, "Seed of the order of the data; seed when missing.").between(0, largestSeed),
         .number("label_smoothing_factor", 0, "Share of the target spread over all tokens.").between(0, andBelow: 1),
-        .optionalNumber("neftune_noise_alpha", "Noise on the embeddings (NEFTune).").later("NEFTune is not built yet.").atLeast(0),
+        .optionalNumber("neftune_noise_alpha", "Noise on the embeddings (NEFTune).").atLeast(0),
         .optionalInteger("early_stopping_steps", nil, "Stop after so many evaluations without improvement.").atLeast(1),
         .flag("compute_accuracy", false, "Report token accuracy when evaluating.").with { $0.commands.insert(.evaluate) },
         .flag("use_dft_loss", false, "Weigh each token's loss by its probability (DFT).").later("DFT is not built yet."),

@@ -11,7 +11,16 @@ public struct AdapterConfiguration: Sendable, Equatable {
         case turned = "oft_only"
     }
 
+    /// How the adapter began, where that changed the base (`init_lora_weights`).
+    public enum Start: Sendable, Equatable {
+        /// On the base as it is.
+        case plain
+        /// PiSSA: with the base's principal components, found by so many rounds or, with nil, exactly.
+        case principal(iterations: Int?)
+    }
+
     public private(set) var object: JSONObject
+    public private(set) var start: Start
     public let method: AdapterSettings.Method
     public let rank: Int
     public let alpha: Double
@@ -43,6 +52,7 @@ public struct AdapterConfiguration: Sendable, Equatable {
         isRankStabilised = settings.usesRankStabilisedScale
         usesMagnitudes = settings.usesMagnitudes
         biases = .none
+        start = settings.start
         keepsTie = false
         tokenRows = [:]
         self.targets = targets
@@ -65,7 +75,7 @@ public struct AdapterConfiguration: Sendable, Equatable {
     private static func lowRank(_ settings: AdapterSettings) -> JSONObject {
         let alpha: JSONValue = settings.alpha == settings.alpha.rounded() ? .integer(Int64(settings.alpha)) : .number(settings.alpha)
         return [
-            "alpha_pattern": [:], "init_lora_weights": true, "layer_replication": nil, "loftq_config": [:], "lora_alpha": alpha,
+            "alpha_pattern": [:], "init_lora_weights": startText(settings.start), "layer_replication": nil, "loftq_config": [:], "lora_alpha": alpha,
             "lora_bias": false, "lora_dropout": .number(settings.dropout), "megatron_config": nil, "megatron_core": "megatron.core",
             "peft_type": "LORA", "r": .integer(Int64(settings.rank)), "rank_pattern": [:], "target_parameters": nil,
             "trainable_token_indices": nil, "use_dora": .bool(settings.usesMagnitudes), "use_rslora": .bool(settings.usesRankStabilisedScale),
@@ -99,6 +109,7 @@ public struct AdapterConfiguration: Sendable, Equatable {
         dropout = try fields.number("lora_dropout") ?? 0
         guard dropout >= 0, dropout < 1 else { throw fields.invalid("lora_dropout", "a number from 0 to below 1", .number(dropout)) }
         isRankStabilised = try fields.flag("use_rslora", default: false)
+        start = isLowRank ? try Self.start(fields) : .plain
         usesMagnitudes = isLowRank ? try fields.flag("use_dora", default: false) : false
         keepsTie = try fields.flag("ensure_weight_tying", default: false)
         guard let biases = Biases(rawValue: try fields.text("bias") ?? "none") else {
@@ -123,6 +134,30 @@ public struct AdapterConfiguration: Sendable, Equatable {
                 file: fields.file, what: "\"\(key)\"",
                 whatToDo: key == "target_parameters" ? "Adapters on whole modules can be used; those on bare parameters of expert layers cannot." : merge)
         }
+    }
+
+    private static func startText(_ start: Start) -> JSONValue {
+        switch start {
+        case .plain: true
+        case .principal(nil): "pissa"
+        case .principal(let rounds?): .string("pissa_niter_\(rounds)")
+        }
+    }
+
+    /// PEFT repeats what an adapter did to its base in the beginning when it loads the adapter.
+    private static func start(_ fields: ConfigurationFields) throws(ModelError) -> Start {
+        guard let text = fields.value("init_lora_weights")?.stringValue?.lowercased() else { return .plain }
+        if text == "pissa" { return .principal(iterations: nil) }
+        if text.hasPrefix("pissa_niter_") {
+            guard let rounds = Int(text.dropFirst("pissa_niter_".count)), (0...10_000).contains(rounds) else {
+                throw fields.invalid("init_lora_weights", "pissa_niter_ and a number", .string(text))
+            }
+            return .principal(iterations: rounds)
+        }
+        guard ["corda", "olora", "loftq"].contains(text) else { return .plain }
+        throw .unsupported(
+            file: fields.file, what: "\"init_lora_weights\": \"\(text)\"",
+            whatToDo: "Convert the adapter with PEFT's path_initial_model_for_weight_conversion, or merge it there.")
     }
 
     private static func rotation(_ fields: ConfigurationFields) throws(ModelError) -> RotationSettings {
@@ -163,6 +198,30 @@ public struct AdapterConfiguration: Sendable, Equatable {
     func rank(module: String) -> Int { rankPattern.value(module).map { Int($0) } ?? rank }
 
     public func text() -> String { JSONValue.object(object).text(style: .indented(2), sortedKeys: true) + "\n" }
+
+    /// The same for a file whose adapter belongs on the base as it lies there.
+    var withPlainStart: AdapterConfiguration {
+        var copy = self
+        copy.start = .plain
+        copy.object.set("init_lora_weights", true)
+        return copy
+    }
+
+    /// The same for an adapter of twice the rank with the same scale.
+    var withDoubledRank: AdapterConfiguration {
+        var copy = withPlainStart
+        copy.object.set("r", .integer(Int64(2 * rank)))
+        copy.object.set("lora_alpha", .number(isRankStabilised ? alpha * 2.0.squareRoot() : 2 * alpha))
+        for (key, factor) in [("rank_pattern", 2.0), ("alpha_pattern", isRankStabilised ? 2.0.squareRoot() : 2)] {
+            guard let object = copy.object[key]?.objectValue else { continue }
+            let isRank = key == "rank_pattern"
+            copy.object.set(key, .object(JSONObject(object.pairs.map { pair in
+                let value = (pair.value.doubleValue ?? 0) * factor
+                return (pair.key, isRank ? .integer(Int64(value)) : .number(value))
+            })))
+        }
+        return copy
+    }
 
     /// The same adapter for a base that has moved.
     public func withBaseModel(_ path: String) -> AdapterConfiguration {

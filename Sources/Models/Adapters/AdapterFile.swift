@@ -2,7 +2,7 @@ import Formats
 import Platform
 import Tensors
 
-/// A PEFT adapter folder: `adapter_config.json` and `adapter_model.safetensors`, in both directions.
+/// A PEFT adapter folder: `adapter_config.json` and `adapter_model.safetensors`, in both directions; `adapter_model.bin` is read.
 public enum AdapterFile {
     public static let configurationName = "adapter_config.json"
     public static let weightsName = "adapter_model.safetensors"
@@ -26,17 +26,20 @@ public enum AdapterFile {
     public static func load(_ directory: String, into model: Transformer, isTrainable: Bool = false) throws(ModelError) -> AdapterConfiguration {
         let configuration = try configuration(directory)
         if isTrainable { try checkTrainable(configuration, directory) }
-        let path = Path.join(directory, weightsName)
+        let path = weightsPath(directory)
         // Weights of another adapter would be taken for the base's.
         model.removeAdapter()
         let parts: AdapterParts
         do {
-            parts = try AdapterParts(try TensorFile.read(path, as: .float32), file: path, model: model, configuration: configuration)
+            parts = try AdapterParts(try tensors(path), file: path, model: model, configuration: configuration)
+            model.put(parts, configuration, isTrainable: isTrainable)
+            if case .principal(let iterations) = configuration.start {
+                try model.splitPrincipalComponents(iterations: iterations, keepsAdapter: true)
+            }
         } catch {
             model.removeAdapter()
             throw error
         }
-        model.put(parts, configuration, isTrainable: isTrainable)
         model.adapterNotes = parts.notes + otherBase(configuration, model, directory)
         return configuration
     }
@@ -63,8 +66,13 @@ public enum AdapterFile {
 
     /// Writes the model's adapter as PEFT would. The folder is made; each file appears whole or not at all.
     public static func save(_ model: Transformer, to directory: String) throws(ModelError) {
-        let tensors = model.adapterTensors
-        guard let configuration = model.adapterConfiguration, !tensors.isEmpty else {
+        try write(model.adapterTensors, model.adapterConfiguration, to: directory)
+    }
+
+    static func write(
+        _ tensors: [(name: String, tensor: Tensor)], _ configuration: AdapterConfiguration?, to directory: String
+    ) throws(ModelError) {
+        guard let configuration, !tensors.isEmpty else {
             throw .cannotWrite(reason: "\(directory): there is no adapter on the model to save.")
         }
         do {
@@ -74,6 +82,27 @@ public enum AdapterFile {
         } catch {
             throw .cannotWrite(reason: String(describing: error))
         }
+    }
+
+    /// The file with the weights: PEFT wrote `adapter_model.bin` before it wrote safetensors.
+    static func weightsPath(_ directory: String) -> String {
+        let path = Path.join(directory, weightsName), pickled = Path.join(directory, "adapter_model.bin")
+        return FileSystem.exists(path) || !FileSystem.exists(pickled) ? path : pickled
+    }
+
+    /// Every tensor of an adapter's file, in f32 and memory of its own.
+    static func tensors(_ path: String) throws(ModelError) -> [(name: String, tensor: Tensor)] {
+        guard path.hasSuffix(".bin") else { return try TensorFile.read(path, as: .float32) }
+        var found: [(name: String, tensor: Tensor)] = []
+        for location in try CheckpointFiles.pickle.locations(path) {
+            guard let type = DType(location.entry.dtype), type.isFloatingPoint else {
+                throw .unsupportedType(file: path, tensor: location.entry.name, found: location.entry.dtype.rawValue)
+            }
+            let copy = Tensor.zeros(location.entry.shape, type)
+            if let from = location.bytes.baseAddress { copy.address.copyMemory(from: from, byteCount: min(copy.byteCount, location.bytes.count)) }
+            found.append((location.entry.name, type == .float32 ? copy : copy.converted(to: .float32)))
+        }
+        return found
     }
 
     private static func checkTrainable(_ configuration: AdapterConfiguration, _ directory: String) throws(ModelError) {

@@ -21,6 +21,8 @@ public struct AdapterSettings: Sendable, Equatable {
     public var usesRankStabilisedScale: Bool
     /// Learn the length of each weight row apart from its direction (DoRA, arXiv 2402.09353).
     public var usesMagnitudes = false
+    /// Whether the adapter begins on the base as it is, or with its principal components.
+    public var start = AdapterConfiguration.Start.plain
     /// Modules that are trained whole and kept with the adapter: the ends of their paths, such as `embed_tokens`.
     public var savedModules: [String] = []
 

@@ -44,6 +44,9 @@ extension Transformer {
         if case .names(let given) = targets.modules, given.contains(where: { $0.contains(".") }) { targetNames = given }
         adapterConfiguration = AdapterConfiguration(
             settings, targets: targets, targetNames: targetNames.sorted(), baseModel: directory, storesTransposed: names.storesTransposed)
+        if case .principal(let iterations) = settings.start {
+            try splitPrincipalComponents(iterations: iterations, keepsAdapter: false)
+        }
         return chosen.linears
     }
 

@@ -57,6 +57,15 @@ public struct ArchitectureSpec: Sendable, Equatable {
             slopes: positions == .slopes ? PositionKind.slopes(headCount: headCount) : nil)
     }
 
+    /// Why attention cannot be computed in shifted groups; nil when it can.
+    public var shiftObstacle: String? {
+        if positions == .slopes { return "scores that shrink with distance (ALiBi) have no meaning across shifted groups." }
+        if headCount % 2 != 0 || (keyValueHeadCount % 2 != 0 && keyValueHeadCount != 1) {
+            return "half of the heads are shifted, and \(headCount) heads over \(keyValueHeadCount) key heads cannot be halved."
+        }
+        return nil
+    }
+
     /// The largest number of tokens that the model has positions for; nil where positions have no end.
     public var positionLimit: Int? { positions == .learned ? maximumPositions : nil }
 }

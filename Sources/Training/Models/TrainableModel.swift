@@ -16,16 +16,16 @@ public enum TrainableModel {
         switch settings.method {
         case .full:
             model = try loadBase(configuration, settings, backend, directory: checkpoint?.path)
-            guard !model.isQuantized else {
-                throw TrainingError.unsuitable(
-                    argument: "finetuning_type", value: "full",
-                    reason: "the base is quantised and can be trained with adapters only: use lora, or the unquantised model.")
-            }
-        case .lora:
+            try refuseQuantized(model, settings)
+        case .freeze:
+            model = try loadBase(configuration, settings, backend, directory: checkpoint?.path)
+            try refuseQuantized(model, settings)
+            try model.freeze(FreezeSelection(configuration), trainedType: settings.storedType)
+        case .lora, .oft:
             model = try loadBase(configuration, settings, backend, directory: nil)
             try putAdapterOn(model, configuration, settings, checkpoint: checkpoint)
         }
-        model.recomputesBlocks = settings.recomputesBlocks
+        try setForward(model, configuration, settings)
         if let weight = configuration[.moeAuxLossCoef], weight > 0 { model.balanceWeight = weight }
         for parameter in model.trainableParameters { takeOwnMemory(parameter) }
         return model
@@ -42,21 +42,48 @@ public enum TrainableModel {
         let model = try Transformer.planned(
             folder: folder, backend: PlanningBackend(),
             dtype: isFull ? settings.storedType : summary.dtype, trainsBase: isFull, quantizer: WeightQuantizer(configuration))
-        if !isFull { try addFreshAdapter(to: model, configuration, settings) }
-        model.recomputesBlocks = settings.recomputesBlocks
+        if settings.method == .freeze { try model.freeze(FreezeSelection(configuration), trainedType: settings.storedType) }
+        if settings.method.makesAdapter { try addFreshAdapter(to: model, configuration, settings) }
+        try setForward(model, configuration, settings)
         return model
+    }
+
+    private static func refuseQuantized(_ model: Transformer, _ settings: TrainingSettings) throws {
+        guard model.isQuantized else { return }
+        throw TrainingError.unsuitable(
+            argument: "finetuning_type", value: settings.method.rawValue,
+            reason: "the base is quantised and can be trained with adapters only: use lora, or the unquantised model.")
+    }
+
+    /// What the forward pass does in training beside what the model is.
+    private static func setForward(_ model: Transformer, _ configuration: Configuration, _ settings: TrainingSettings) throws {
+        model.recomputesBlocks = settings.recomputesBlocks
+        model.noiseAlpha = configuration[.neftuneNoiseAlpha].flatMap { $0 > 0 ? Float($0) : nil }
+        guard configuration[.shiftAttn] else { return }
+        if let reason = model.spec.shiftObstacle {
+            throw TrainingError.unsuitable(argument: "shift_attn", value: "true", reason: reason)
+        }
+        model.shiftsAttention = true
+    }
+
+    /// What `pissa_convert` leaves: the adapter as it began, and one for the whole base.
+    /// - Returns: the folders.
+    static func writeConverted(_ model: Transformer, _ configuration: Configuration, to output: String) throws -> [String] {
+        var start = try model.principalStart()
+        // An adapter that a script has split off begins as its file has it.
+        if start.isEmpty, let continued = adapterStack(configuration).continued { start = try AdapterFile.matrices(continued) }
+        guard !start.isEmpty else { return [] }
+        let first = Path.join(output, "pissa_init"), converted = Path.join(output, "pissa_converted")
+        try AdapterFile.saveStart(model, start, to: first)
+        try AdapterFile.saveConverted(model, start: start, to: converted)
+        return [first, converted]
     }
 
     private static func addFreshAdapter(
         to model: Transformer, _ configuration: Configuration, _ settings: TrainingSettings
     ) throws(ModelError) {
         var random = RandomGenerator(seed: settings.seed)
-        var adapter = AdapterSettings(
-            targets: configuration[.loraTarget], rank: configuration[.loraRank],
-            alpha: configuration[.loraAlpha].map { Double($0) }, dropout: configuration[.loraDropout],
-            usesRankStabilisedScale: configuration[.useRslora])
-        adapter.usesMagnitudes = configuration[.useDora]
-        adapter.savedModules = configuration[.additionalTarget]
+        var adapter = try AdapterSettings(configuration, method: settings.method, model: model)
         // New rows are of no use unless they are trained and saved.
         if adapter.savedModules.isEmpty, (try? VocabularyChange(configuration))?.resizes ?? false {
             adapter.savedModules = [.embedding, .head].map { Transformer.lastPart(model.names.module($0)) }

@@ -24,7 +24,10 @@ public struct TrainingSettings: Sendable {
     }
 
     public enum Method: String, Sendable, CaseIterable {
-        case lora, full
+        case lora, oft, freeze, full
+
+        /// Whether the run leaves an adapter, not a model.
+        var makesAdapter: Bool { self == .lora || self == .oft }
     }
 
     /// How the trained weights are kept.
@@ -97,7 +100,7 @@ public struct TrainingSettings: Sendable {
         }
         guard let method = Method(rawValue: configuration[.finetuningType]) else {
             throw .unsuitable(
-                argument: "finetuning_type", value: configuration[.finetuningType], reason: "training knows lora and full so far.")
+                argument: "finetuning_type", value: configuration[.finetuningType], reason: "the methods are lora, oft, freeze and full.")
         }
         guard let model = configuration[.modelNameOrPath], !model.isEmpty else {
             throw .missingArgument("model_name_or_path", reason: "name the folder of the model to train.")
@@ -113,10 +116,10 @@ public struct TrainingSettings: Sendable {
         modelDirectory = model
         outputDirectory = output
         startsFromScratch = configuration[.trainFromScratch]
-        if startsFromScratch, method == .lora {
+        if startsFromScratch, method != .full {
             throw .unsuitable(
                 argument: "train_from_scratch", value: "true",
-                reason: "fresh weights need finetuning_type: full, an adapter cannot carry them.")
+                reason: "fresh weights need finetuning_type: full, all of them must be trained.")
         }
         stageSettings = try StageSettings(configuration, stage: stage, method: method)
         precision = Self.precision(configuration, method)
@@ -175,7 +178,7 @@ public struct TrainingSettings: Sendable {
 
     /// The base weights' type asked for, and what the finished full model is stored in.
     private static func precision(_ configuration: Configuration, _ method: Method) -> Precision {
-        if configuration[.pureBf16], method == .full { return .pureBFloat16 }
+        if configuration[.pureBf16], !method.makesAdapter { return .pureBFloat16 }
         if configuration[.bf16] || configuration[.pureBf16] { return .float32(saved: .bfloat16) }
         return .float32(saved: configuration[.fp16] ? .float16 : .float32)
     }
