@@ -2,7 +2,7 @@
 # Kills at random moments: whatever hits the board, with a training at work or without, the shell finds a sane terminal; after a hang-up
 # the run completes all the same.
 #   bash Tests/EndToEnd/kills.sh PROGRAM [COUNT] [SEED]
-# COUNT is 12 unless given; the same SEED kills at the same moments.
+# COUNT is 12 unless given; the same SEED draws the same moments. KILL_SIGNALS names other signals than the usual five.
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 program=$(realpath "${1:-.build/release/tuneboard}")
@@ -70,7 +70,7 @@ await_end() {
     done
 }
 
-signals=(TERM HUP INT QUIT SEGV)
+read -ra signals <<<"${KILL_SIGNALS:-TERM HUP INT QUIT SEGV}"
 sane=0
 completed=0
 hangups=0

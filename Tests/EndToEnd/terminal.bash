@@ -6,6 +6,10 @@ story_failures=0
 
 terminal_count=0
 
+# What the board remembers of one story is nobody's business in the next, nor in the user's own board.
+story_home=$(mktemp -d)
+export XDG_STATE_HOME="$story_home/state" XDG_CONFIG_HOME="$story_home/config"
+
 # open_terminal COLUMNS ROWS COMMAND: a fresh terminal that runs the command; closed when the script ends.
 open_terminal() {
     # A server that was asked to end may still hold its socket, so each terminal has its own.
@@ -17,7 +21,7 @@ open_terminal() {
 }
 
 close_terminal() { tmux -L "$tmux_socket" kill-server 2>/dev/null || true; }
-trap close_terminal EXIT
+trap 'close_terminal; rm -rf "$story_home"' EXIT
 
 press() { tmux -L "$tmux_socket" send-keys "$@"; }
 type_text() { tmux -L "$tmux_socket" send-keys -l "$1"; }

@@ -146,7 +146,7 @@ extension BoardState {
             items.append(PickerItem(fresh, detail: "new"))
         }
         return items + catalog.runs.filter { $0.directory != items.first?.value }.map {
-            PickerItem($0.directory, detail: "\($0.state.word)  \(Age.text(since: $0.modified, now: now))")
+            PickerItem($0.directory, detail: "\(say(key: $0.state.word))  \(Age.text(since: $0.modified, now: now))")
         }
     }
 }

@@ -25,14 +25,14 @@ extension Painter {
 
     private mutating func drawExportPlan(_ plan: RunPlan, in inside: Rect) {
         var lines: [(String, String, String)] = []
-        if plan.parameterCount > 0 { lines.append(("model", "\(plan.modelName)  \(NumberText.count(plan.parameterCount))", "ui.text")) }
-        for part in plan.memory where part.bytes > 0 { lines.append((part.part, NumberText.bytes(part.bytes), "ui.text")) }
-        if plan.checkpointBytes > 0 { lines.append(("writes", NumberText.bytes(plan.checkpointBytes), "ui.text")) }
+        if plan.parameterCount > 0 { lines.append((say("model"), "\(plan.modelName)  \(NumberText.count(plan.parameterCount))", "ui.text")) }
+        for part in plan.memory where part.bytes > 0 { lines.append((say(key: part.part), NumberText.bytes(part.bytes), "ui.text")) }
+        if plan.checkpointBytes > 0 { lines.append((say("writes"), NumberText.bytes(plan.checkpointBytes), "ui.text")) }
         if plan.freeDiskBytes > 0 {
             let isTight = plan.freeDiskBytes < plan.checkpointBytes
             lines.append((say("disk free"), NumberText.bytes(plan.freeDiskBytes), isTight ? "ui.error" : "ui.text"))
         }
-        if plan.peakBytes > 0 { lines.append(("memory", NumberText.bytes(plan.peakBytes), "ui.text")) }
+        if plan.peakBytes > 0 { lines.append((say("memory"), NumberText.bytes(plan.peakBytes), "ui.text")) }
         for (index, line) in lines.prefix(inside.height).enumerated() {
             pair(line.0, line.1, in: inside.row(index), nameWidth: 10, scope: line.2)
         }

@@ -32,7 +32,7 @@ extension Painter {
         if let latest = run.latest {
             words = say("step \(latest.step)/\(latest.totalSteps)  epoch \(NumberText.fixed(latest.epoch, digits: 2))")
         } else {
-            words = run.progress.last?.phase ?? (run.phase.isEmpty ? run.state.word : run.phase)
+            words = say(key: run.progress.last?.phase ?? (run.phase.isEmpty ? run.state.word : run.phase))
         }
         let (end, scope) = runEnding(run)
         let endWidth = TextWidth.width(of: end)
@@ -46,13 +46,13 @@ extension Painter {
     private func runEnding(_ run: RunDigest) -> (String, String) {
         let elsewhere = run.origin == .elsewhere ? say("other process") + "  " : ""
         switch run.state {
-        case .paused: return (elsewhere + "paused", "ui.status.paused")
-        case .stopping: return (elsewhere + "stopping", "ui.status.paused")
-        case .finished: return ("finished", "ui.success")
+        case .paused: return (elsewhere + say("paused"), "ui.status.paused")
+        case .stopping: return (elsewhere + say("stopping"), "ui.status.paused")
+        case .finished: return (say("finished"), "ui.success")
         case .stopped: return (say("stopped, saved"), "ui.warning")
-        case .failed: return ("failed", "ui.status.failed")
-        case .aborted: return ("aborted", "ui.status.failed")
-        case .waiting, .loading: return (elsewhere + run.state.word, "ui.status.running")
+        case .failed: return (say("failed"), "ui.status.failed")
+        case .aborted: return (say("aborted"), "ui.status.failed")
+        case .waiting, .loading: return (elsewhere + say(key: run.state.word), "ui.status.running")
         case .running:
             if run.origin == .finished { return (say("cut off"), "ui.warning") }
             switch run.pendingRequest {

@@ -78,7 +78,7 @@ extension Painter {
             PlanLine(name: say("memory"), value: memory(plan), scope: isTight ? "ui.error" : "ui.text"),
         ]
         for part in plan.memory where part.bytes > 0 {
-            lines.append(PlanLine(name: say("  ") + part.part, value: NumberText.bytes(part.bytes), scope: "ui.text.dim"))
+            lines.append(PlanLine(name: "  " + say(key: part.part), value: NumberText.bytes(part.bytes), scope: "ui.text.dim"))
         }
         if plan.checkpointBytes > 0 {
             lines.append(

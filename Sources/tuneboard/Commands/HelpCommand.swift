@@ -1,5 +1,6 @@
 /// `help`, `--help` and `version`.
 
+import Board
 import Configuration
 import Platform
 
@@ -14,6 +15,10 @@ enum HelpCommand {
             return ExitCode.done
         }
         if let entry = CommandTable.entry(word) { return print(entry) }
+        if word == "keys" {
+            Output.print(Board.CommandTable.markdown(), terminator: "")
+            return ExitCode.done
+        }
         let name = String(word.drop { $0 == "-" }).replacing("-", with: "_")
         if let argument = ArgumentTable.argument(named: name) {
             Output.print(HelpText.explanation(of: argument, width: width), terminator: "")
@@ -28,12 +33,12 @@ enum HelpCommand {
     /// What `tuneboard` says without a terminal to draw on.
     static func overview() {
         Output.print("tuneboard \(Program.version): fine-tunes language models from a terminal\n")
-        Output.print("usage: tuneboard [--recipe FILE] [--theme NAME] [--no-mouse]     opens the board")
+        Output.print("usage: tuneboard [--recipe FILE] [--theme NAME] [--language CODE] [--no-mouse] [--plain]     opens the board")
         Output.print("       tuneboard COMMAND [RECIPE] [KEY=VALUE | --KEY VALUE]...\n")
         for entry in CommandTable.all { Output.print("  " + padded(entry.name) + entry.summary) }
         Output.print("\nRECIPE is a YAML or JSON file with LLaMA-Factory's arguments, for example:")
         Output.print("  tuneboard train recipes/quickstart.yaml learning_rate=1e-4")
-        Output.print("More: tuneboard help COMMAND, tuneboard help ARGUMENT")
+        Output.print("More: tuneboard help COMMAND, tuneboard help ARGUMENT, tuneboard help keys")
     }
 
     static func print(_ entry: CommandEntry) -> Int32 {
