@@ -181,6 +181,14 @@ extension JSONReader {
         }
     }
 
+    /// Takes a number and lends its text as it is written.
+    public mutating func withNumberBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) throws(JSONError) -> Result {
+        _ = try peek()
+        let start = offset
+        _ = try number()
+        return body(UnsafeRawBufferPointer(rebasing: bytes[start..<offset]))
+    }
+
     /// A number: `.integer` when it is written as one and fits, else `.number`.
     public mutating func number() throws(JSONError) -> JSONValue {
         guard try peek() == .number else { throw wrongKind("a number") }

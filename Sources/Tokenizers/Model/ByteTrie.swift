@@ -24,9 +24,9 @@ final class ByteTrie: @unchecked Sendable {
 
     /// - Parameter includes: whether a token is to be found.
     init(_ vocabulary: Vocabulary, includes: (Int32) -> Bool) {
-        // Distinct beginnings are at most the bytes of all tokens; nearly always about half of them.
+        // Distinct beginnings are at most the bytes of all tokens. Half full at most: every search ends with an edge that is not there.
         var bits: UInt32 = 8
-        while (1 << bits) < min(vocabulary.arena.count + 256, ByteTrie.largestNodeCount), bits < 24 { bits += 1 }
+        while (1 << bits) < min(vocabulary.arena.count * 2 + 256, ByteTrie.largestNodeCount), bits < 24 { bits += 1 }
         edges = .allocate(capacity: 1 << bits)
         edges.initialize(repeating: Edge(key: ByteTrie.free, child: 0, token: -1), count: 1 << bits)
         mask = 1 << bits - 1

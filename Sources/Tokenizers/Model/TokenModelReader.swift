@@ -124,7 +124,7 @@ struct TokenModelReader {
                         piece.removeAll(keepingCapacity: true)
                         piece.append(contentsOf: text)
                     }
-                case 1: scores.append(try reader.double())
+                case 1: scores.append(try reader.withNumberBytes(TokenModelReader.score))
                 default: try reader.skip()
                 }
                 index += 1
@@ -138,6 +138,41 @@ struct TokenModelReader {
         }
         if scores.isEmpty { throw missing("model.vocab", "at least one piece") }
         return (vocabulary, scores)
+    }
+
+    /// A score as `tokenizers` reads it (serde_json without its exact mode): the digits as a whole number, rounded, times or divided by a
+    /// power of ten, rounded again. That can be off by one in the last place, which decides between equally good ways to cut a word.
+    private static func score(_ text: UnsafeRawBufferPointer) -> Double {
+        var digits: UInt64 = 0
+        var exponent = 0
+        var isPastPoint = false
+        var isFull = false
+        var position = text.first == 0x2D ? 1 : 0
+        while position < text.count, text[position] | 0x20 != 0x65 {
+            let byte = text[position]
+            position += 1
+            if byte == 0x2E {
+                isPastPoint = true
+                continue
+            }
+            guard byte >= 0x30, byte <= 0x39 else { return Double(String(decoding: text, as: UTF8.self)) ?? 0 }
+            let (tens, overflow) = digits.multipliedReportingOverflow(by: 10)
+            let (sum, carry) = tens.addingReportingOverflow(UInt64(byte - 0x30))
+            isFull = isFull || overflow || carry
+            if isFull {
+                if !isPastPoint { exponent += 1 }
+                continue
+            }
+            digits = sum
+            if isPastPoint { exponent -= 1 }
+        }
+        if position < text.count {
+            let written = String(decoding: text[(position + 1)...], as: UTF8.self)
+            exponent += max(-100_000, min(100_000, Int(written) ?? 0))
+        }
+        guard abs(exponent) <= 308, let power = Double("1e\(abs(exponent))") else { return Double(String(decoding: text, as: UTF8.self)) ?? 0 }
+        let value = exponent < 0 ? Double(digits) / power : Double(digits) * power
+        return text.first == 0x2D ? -value : value
     }
 
     private func optionalString(_ reader: inout JSONReader) throws -> String? {
