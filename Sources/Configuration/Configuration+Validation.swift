@@ -86,6 +86,7 @@ private struct ValidationRules {
         for (argument, message) in configuration.methodWarnings { warn(argument, message) }
         checkPrecision()
         checkReporting()
+        for (argument, message) in configuration.optimizerErrors() { error(argument, message) }
         if trains {
             checkLength()
             checkIntervals()
@@ -267,9 +268,6 @@ private struct ValidationRules {
     }
 
     private mutating func checkSchedule() {
-        if configuration[.lrSchedulerType] == "warmup_stable_decay", configuration[.lrSchedulerKwargs]["num_decay_steps"] == nil {
-            error("lr_scheduler_kwargs", "warmup_stable_decay needs its length of decay: lr_scheduler_kwargs: {num_decay_steps: 100}.")
-        }
         if configuration[.warmupSteps] > 1, configuration[.warmupSteps] != configuration[.warmupSteps].rounded() {
             error("warmup_steps", "warmup_steps is \(configuration.text("warmup_steps")); above 1 it counts steps and must be whole.")
         }

@@ -16,7 +16,7 @@ final class TrainingSession {
     let data: TrainingData
     let tokenizer: Tokenizer
     let model: Transformer
-    let optimizer: AdamW
+    let optimizer: Optimizer
     let schedule: LearningRateSchedule
     let loop: TrainingLoop
     let reporter: JobReporter
@@ -41,7 +41,7 @@ final class TrainingSession {
         self.control = control
         let work = try work ?? StageMaker.work(
             configuration, settings, model: model, tokenizer: tokenizer, stopTokens: [], checkpoint: output.resumed)
-        optimizer = AdamW(parameters: model.trainableParameters + work.parameters, settings: settings.adam, backend: model.backend)
+        optimizer = try settings.optimizer.optimizer(for: model.trainableParameters + work.parameters, of: model, directory: output.path)
         var state = try output.resumed.map { try TrainerState.read(from: $0.path) } ?? TrainerState()
         let kept = state.logHistory.count
         if let resumed = output.resumed { try Self.restore(optimizer, from: resumed, reporter) }
@@ -58,11 +58,11 @@ final class TrainingSession {
         connect()
     }
 
-    private static func restore(_ optimizer: AdamW, from checkpoint: CheckpointFolder, _ reporter: JobReporter) throws {
-        guard FileSystem.exists(Path.join(checkpoint.path, AdamW.fileName)) else {
+    private static func restore(_ optimizer: Optimizer, from checkpoint: CheckpointFolder, _ reporter: JobReporter) throws {
+        guard FileSystem.exists(Path.join(checkpoint.path, Optimizer.fileName)) else {
             reporter.log(
                 .warning,
-                "\(checkpoint.path) holds no \(AdamW.fileName): the weights go on from there, the optimizer starts afresh.")
+                "\(checkpoint.path) holds no \(Optimizer.fileName): the weights go on from there, the optimizer starts afresh.")
             return
         }
         try optimizer.read(from: checkpoint.path)
@@ -318,7 +318,7 @@ final class TrainingSession {
                 ("learning_rate", NumberText.pythonFloat(settings.learningRate)), ("train_batch_size", String(settings.batchSize)),
                 ("eval_batch_size", String(settings.evaluationBatchSize)), ("seed", configuration.text("seed")),
                 ("gradient_accumulation_steps", String(settings.accumulation)), ("total_train_batch_size", String(batch)),
-                ("optimizer", "AdamW, betas (\(settings.adam.beta1), \(settings.adam.beta2)), epsilon \(settings.adam.epsilon)"),
+                ("optimizer", settings.optimizer.summary),
                 ("lr_scheduler_type", schedule.name), ("lr_scheduler_warmup_steps", String(schedule.warmupSteps)),
                 ("training_steps", String(loop.state.globalStep)), ("epochs", NumberText.fixed(loop.state.epoch, digits: 2)),
             ],

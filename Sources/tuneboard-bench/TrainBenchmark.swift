@@ -51,7 +51,7 @@ struct TrainBenchmark {
             try model.addLowRankAdapters(AdapterSettings(rank: rank), random: &random)
         }
         model.recomputesBlocks = recomputes
-        let optimizer = AdamW(parameters: model.trainableParameters, settings: AdamWSettings(), backend: backend)
+        let optimizer = Optimizer.adamW(model.trainableParameters, backend: backend)
         var random = RandomGenerator(seed: 3)
         var seconds: [Double] = []
         var norm = 0.0
@@ -84,10 +84,11 @@ struct TrainBenchmark {
         model.recomputesBlocks = recomputes
         let tokens = [Int32](repeating: 1, count: length)
         let samples = [TrainingSample](repeating: TrainingSample(tokens: tokens, labels: tokens), count: batch)
-        return MemoryPlan(model: model, largest: Batch(samples)).peakBytes
+        return MemoryPlan(
+            model: model, optimizer: .adamW(model.trainableParameters, backend: model.backend), largest: Batch(samples)).peakBytes
     }
 
-    private func trainStep(_ model: Transformer, _ optimizer: AdamW, _ random: inout RandomGenerator) -> (loss: Double, norm: Double) {
+    private func trainStep(_ model: Transformer, _ optimizer: Optimizer, _ random: inout RandomGenerator) -> (loss: Double, norm: Double) {
         let count = batch * length
         let tokens = (0..<count).map { _ in Int32(random.index(below: shape.vocabulary)) }
         let targets = (0..<count).map { ($0 + 1) % length == 0 ? -100 : tokens[$0 + 1] }
@@ -96,7 +97,7 @@ struct TrainBenchmark {
         let output = tape.linearCrossEntropy(hidden, head: model.head, targets: targets, normalizer: Float(batch * (length - 1)))
         tape.backward(output.loss)
         let norm = optimizer.gradientNorm()
-        optimizer.update(learningRate: 1e-4, gradientScale: AdamW.clipFactor(norm: norm, maximum: 1))
+        optimizer.update(learningRate: 1e-4, gradientScale: Optimizer.clipFactor(norm: norm, maximum: 1))
         return (output.lossSum / Double(output.tokenCount), norm)
     }
 

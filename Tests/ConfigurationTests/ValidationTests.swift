@@ -38,11 +38,14 @@ import Testing
         ("max_steps: 0", "max_steps"),
         ("num_train_epochs: 0", "num_train_epochs"),
         ("finetuning_type: full\nadapter_name_or_path: a", "adapter_name_or_path"),
-        ("lr_scheduler_type: warmup_stable_decay", "lr_scheduler_kwargs"),
+        ("use_galore: true\nuse_badam: true\nfinetuning_type: full", "use_badam"), ("use_galore: true", "use_galore"),
+        ("use_muon: true\noptim: adafactor", "optim"),
+        ("use_apollo: true\nfinetuning_type: full\napollo_layerwise: true\ngradient_accumulation_steps: 2", "apollo_layerwise"),
+        ("optim: galore_adamw\nfinetuning_type: full", "optim_target_modules"),
         ("stage: pt\ntrain_on_prompt: true", "train_on_prompt"),
         ("do_predict: true\neval_dataset: e", "predict_with_generate"),
         ("finetuning_type: freeze", "finetuning_type"),
-        ("optim: adafactor", "optim"),
+        ("optim: lomo", "optim"),
         ("device: gpu", "device"),
     ])
     func rulesBetweenArgumentsAreKept(lines: String, argument: String) throws {

@@ -17,13 +17,13 @@ struct AdamWTests {
         return (parameters, example, gradients)
     }
 
-    private func make(_ parameters: [Parameter]) -> AdamW {
-        AdamW(
-            parameters: parameters, settings: AdamWSettings(beta1: 0.9, beta2: 0.98, epsilon: 1e-7, weightDecay: 0.1),
+    private func make(_ parameters: [Parameter]) -> Optimizer {
+        Optimizer.adamW(
+            parameters, settings: AdamWSettings(beta1: 0.9, beta2: 0.98, epsilon: 1e-7, weightDecay: 0.1),
             backend: CPUBackend(threadCount: 1))
     }
 
-    private func step(_ optimizer: AdamW, _ gradients: [[Float]]) {
+    private func step(_ optimizer: Optimizer, _ gradients: [[Float]]) {
         for (parameter, values) in zip(optimizer.parameters, gradients) {
             parameter.gradient = Tensor(values, shape: [values.count])
         }
@@ -81,17 +81,17 @@ struct AdamWTests {
         for name in ["model.layers.0.self_attn.q_proj.bias", "model.norm.weight", "model.layers.1.input_layernorm.weight",
             "model.layers.0.self_attn.q_norm.weight", "model.layers.0.post_attention_layernorm.weight"]
         {
-            #expect(!AdamW.decays(name), "\(name)")
+            #expect(!Optimizer.decays(name), "\(name)")
         }
         for name in ["model.embed_tokens.weight", "lm_head.weight", "base_model.model.model.layers.0.mlp.up_proj.lora_A.weight"] {
-            #expect(AdamW.decays(name), "\(name)")
+            #expect(Optimizer.decays(name), "\(name)")
         }
     }
 
     @Test("Clipping follows clip_grad_norm_")
     func clipping() {
-        #expect(AdamW.clipFactor(norm: 0.5, maximum: 1) == 1)
-        #expect(AdamW.clipFactor(norm: 4, maximum: 1) == 1 / (4 + 1e-6))
-        #expect(AdamW.clipFactor(norm: 4, maximum: 0) == 1)
+        #expect(Optimizer.clipFactor(norm: 0.5, maximum: 1) == 1)
+        #expect(Optimizer.clipFactor(norm: 4, maximum: 1) == 1 / (4 + 1e-6))
+        #expect(Optimizer.clipFactor(norm: 4, maximum: 0) == 1)
     }
 }

@@ -52,7 +52,7 @@ struct TrainerParityTests {
         let steps = StepPlan(
             batchesPerEpoch: samples.batchesPerEpoch, accumulation: settings.accumulation, epochs: settings.epochs, maximumSteps: -1)
         let loop = try TrainingLoop(
-            model: model, optimizer: AdamW(parameters: model.trainableParameters, settings: settings.adam, backend: backend),
+            model: model, optimizer: Optimizer.adamW(model.trainableParameters, settings: settings.optimizer.adam, backend: backend),
             schedule: settings.schedule(totalSteps: steps.totalSteps), steps: steps, batches: samples, settings: settings,
             state: TrainerState(), control: JobControl())
         loop.hooks.evaluate = {

@@ -77,17 +77,17 @@ extension ArgumentTable {
     }
 
     static let galore: [Argument] = rows(.galore, [.train], [
-        .flag("use_galore", false, "Project gradients to a low rank (GaLore).").later("GaLore is not built yet."),
+        .flag("use_galore", false, "Project gradients to a low rank (GaLore)."),
         .list("galore_target", "Modules whose gradients are projected.", default: ["all"]).only(withFlag: "use_galore"),
         .integer("galore_rank", 16, "Rank of the projection.").atLeast(1).only(withFlag: "use_galore"),
         .integer("galore_update_interval", 200, "Steps between two projections.").atLeast(1).only(withFlag: "use_galore"),
         .number("galore_scale", 2, "Scale of the projected update.").above(0).only(withFlag: "use_galore"),
         .choice("galore_proj_type", "std", ["std", "reverse_std", "right", "left", "full"], "Side of the projection.").only(withFlag: "use_galore"),
-        .flag("galore_layerwise", false, "Update layer by layer.").only(withFlag: "use_galore"),
+        .flag("galore_layerwise", false, "Update layer by layer.").only(withFlag: "use_galore").noEffect(layerwise),
     ])
 
     static let apollo: [Argument] = rows(.apollo, [.train], [
-        .flag("use_apollo", false, "Scale gradients by a low-rank state (APOLLO).").later("APOLLO is not built yet."),
+        .flag("use_apollo", false, "Scale gradients by a low-rank state (APOLLO)."),
         .list("apollo_target", "Modules whose gradients are scaled.", default: ["all"]).only(withFlag: "use_apollo"),
         .integer("apollo_rank", 16, "Rank of the state.").atLeast(1).only(withFlag: "use_apollo"),
         .integer("apollo_update_interval", 200, "Steps between two projections.").atLeast(1).only(withFlag: "use_apollo"),
@@ -95,12 +95,12 @@ extension ArgumentTable {
         .choice("apollo_proj", "random", ["svd", "random"], "Kind of projection.").only(withFlag: "use_apollo"),
         .choice("apollo_proj_type", "std", ["std", "right", "left"], "Side of the projection.").only(withFlag: "use_apollo"),
         .choice("apollo_scale_type", "channel", ["channel", "tensor"], "One scale per channel or per tensor.").only(withFlag: "use_apollo"),
-        .flag("apollo_layerwise", false, "Update layer by layer.").only(withFlag: "use_apollo"),
-        .flag("apollo_scale_front", false, "Limit the norm's growth in front of the scale.").only(withFlag: "use_apollo"),
+        .flag("apollo_layerwise", false, "Update layer by layer.").only(withFlag: "use_apollo").noEffect(layerwise),
+        .flag("apollo_scale_front", false, "Apply the scale before the norm's growth is limited.").only(withFlag: "use_apollo"),
     ])
 
     static let badam: [Argument] = rows(.badam, [.train], [
-        .flag("use_badam", false, "Train block after block (BAdam).").later("BAdam is not built yet."),
+        .flag("use_badam", false, "Train block after block (BAdam)."),
         .choice("badam_mode", "layer", ["layer", "ratio"], "Blocks are layers, or a share of the parameters.").only(withFlag: "use_badam"),
         .optionalInteger("badam_start_block", nil, "Block to begin with.").atLeast(0).only(withFlag: "use_badam"),
         .optionalChoice("badam_switch_mode", "ascending", ["ascending", "descending", "random", "fixed"], "Order of the blocks.")
@@ -108,7 +108,7 @@ extension ArgumentTable {
         .optionalInteger("badam_switch_interval", 50, "Steps per block; -1 never goes on.").atLeast(-1).only(withFlag: "use_badam"),
         .number("badam_update_ratio", 0.05, "Share of the parameters that train.").between(0, 1).only(withFlag: "use_badam"),
         .choice("badam_mask_mode", "adjacent", ["adjacent", "scatter"], "Which parameters the share is made of.").only(withFlag: "use_badam"),
-        .integer("badam_verbose", 0, "How much BAdam prints.").between(0, 2).only(withFlag: "use_badam"),
+        .integer("badam_verbose", 0, "How much BAdam prints.").between(0, 2).only(withFlag: "use_badam").noEffect("The log names the block in training."),
     ])
 
     static let swanlab: [Argument] = rows(.swanlab, [.train], [

@@ -46,21 +46,29 @@ extension ArgumentTable {
 
     static let optimizer: [Argument] = rows(.optimizer, [.train], [
         .choice("optim", "adamw_torch_fused", optimizers, "Optimizer.")
-            .noEffect(["adamw_hf", "adamw_apex_fused", "adamw_torch_xla", "adamw_torch_npu_fused", "paged_adamw_32bit"], "This is AdamW with fp32 moments here.")
-            .later(optimizers.filter { !readyOptimizers.contains($0) }, "Of the optimizers only AdamW (adamw_torch) is built so far."),
-        .optionalText("optim_args", "Further settings of the optimizer.").later("AdamW has no further settings here."),
-        .list("optim_target_modules", "Modules for GaLore-like optimizers.").later("GaLore-like optimizers are not built yet."),
+            .noEffect(["adamw_hf", "adamw_apex_fused", "adamw_torch_xla", "adamw_torch_npu_fused"], "This is adamw_torch here.")
+            .noEffect(["adamw_torch_8bit"], "This is adamw_bnb_8bit here: blocks of 256, as bitsandbytes has them.")
+            .noEffect(["galore_adamw_layerwise", "apollo_adamw_layerwise"], layerwise)
+            .later(
+                optimizers.filter { !readyOptimizers.contains($0) },
+                "The optimizers built are AdamW (32 and 8 bits, paged or not), Adafactor, SGD, Adagrad, RMSprop, GaLore, APOLLO and Muon."),
+        .optionalText("optim_args", "Further settings of the optimizer, such as momentum=0.9,nesterov=true for sgd."),
+        .list("optim_target_modules", "Modules for galore_adamw and apollo_adamw, or all-linear."),
         .number("weight_decay", 0, "Decay of weights that are no norms and no biases.").atLeast(0),
         .number("adam_beta1", 0.9, "Memory of the gradient's mean.").between(0, andBelow: 1),
         .number("adam_beta2", 0.999, "Memory of the gradient's square.").between(0, andBelow: 1),
         .number("adam_epsilon", 1e-8, "Keeps the division finite.").atLeast(0),
-        .flag("use_adam_mini", false, "One second moment per block (Adam-mini).").later("Adam-mini is not built yet."),
-        .flag("use_muon", false, "Orthogonalised momentum (Muon).").later("Muon is not built yet."),
+        .flag("use_adam_mini", false, "One second moment per block (Adam-mini)."),
+        .flag("use_muon", false, "Orthogonalised momentum (Muon)."),
         .flag("average_tokens_across_devices", true, "Count tokens over all devices.").noEffect("One device works on a run; loss is always per token."),
     ])
 
+    static let layerwise = "Layers are updated after the backward pass: the steps are the same, but gradients are clipped and take their memory."
+
     private static let readyOptimizers: Set<String> = [
-        "adamw_torch", "adamw_torch_fused", "adamw_hf", "adamw_apex_fused", "adamw_torch_xla", "adamw_torch_npu_fused", "paged_adamw_32bit",
+        "adamw_torch", "adamw_torch_fused", "adamw_hf", "adamw_apex_fused", "adamw_torch_xla", "adamw_torch_npu_fused", "adamw_8bit",
+        "adamw_bnb_8bit", "adamw_torch_8bit", "paged_adamw_32bit", "paged_adamw_8bit", "adafactor", "sgd", "adagrad", "rmsprop",
+        "galore_adamw", "galore_adamw_layerwise", "apollo_adamw", "apollo_adamw_layerwise", "muon",
     ]
 
     private static let optimizers = [

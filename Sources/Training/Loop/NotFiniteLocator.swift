@@ -6,7 +6,7 @@ import Tensors
 
 struct NotFiniteLocator {
     let model: Transformer
-    let optimizer: AdamW
+    let optimizer: Optimizer
 
     /// A few words on the origin, after a step whose gradients are not finite.
     func origin(_ batches: [Batch]) -> String {

@@ -86,7 +86,7 @@ extension TrainingLoop {
         }
         skippedUpdates = 0
         optimizer.update(
-            learningRate: rate, gradientScale: AdamW.clipFactor(norm: norm, maximum: settings.maximumGradientNorm))
+            learningRate: rate, gradientScale: Optimizer.clipFactor(norm: norm, maximum: settings.maximumGradientNorm))
     }
 
     /// Between two micro-batches: holds while paused, leaves when asked to.

@@ -51,7 +51,7 @@ public final class TrainingLoop {
     let model: Transformer
     /// What a step does.
     let work: StageWork
-    let optimizer: AdamW
+    let optimizer: Optimizer
     let schedule: LearningRateSchedule
     let steps: StepPlan
     let batches: any BatchSource
@@ -71,7 +71,7 @@ public final class TrainingLoop {
 
     /// - Parameter work: learning from the cross-entropy of the labels when there is none.
     public init(
-        model: Transformer, work: StageWork? = nil, optimizer: AdamW, schedule: LearningRateSchedule, steps: StepPlan,
+        model: Transformer, work: StageWork? = nil, optimizer: Optimizer, schedule: LearningRateSchedule, steps: StepPlan,
         batches: any BatchSource, settings: TrainingSettings, state: TrainerState, control: JobControl
     ) throws(TrainingError) {
         self.model = model

@@ -13,22 +13,24 @@ public struct MemoryPlan: Sendable {
 
     /// - Parameters:
     ///   - model: on a planning backend, with its adapter and its trainable parts marked.
+    ///   - optimizer: made for that model; whichever parts take turns, the largest counts.
     ///   - largest: the largest micro-batch.
     ///   - stage: what a step does.
     ///   - otherModels: bytes of reference and reward models with weights of their own.
     public init(
-        model: Transformer, largest: Batch, labelSmoothing: Double = 0, stage: TrainingSettings.Stage = .supervised, otherModels: Int64 = 0
+        model: Transformer, optimizer: Optimizer, largest: Batch, labelSmoothing: Double = 0,
+        stage: TrainingSettings.Stage = .supervised, otherModels: Int64 = 0
     ) {
         let weights = model.baseBytes
         let adapter = model.adapterBytes
-        let trainable = model.trainableParameters.reduce(Int64(0)) { $0 + Int64($1.count) }
+        let gradients = Int64(4 * optimizer.plannedGradientCount())
         var parts = [MemoryPart(part: "weights", bytes: weights)]
         if adapter > 0 { parts.append(MemoryPart(part: "adapter", bytes: adapter)) }
         if otherModels > 0 { parts.append(MemoryPart(part: stage == .policyOptimisation ? "other models" : "reference", bytes: otherModels)) }
-        parts.append(MemoryPart(part: "gradients", bytes: 4 * trainable))
-        parts.append(MemoryPart(part: "optimizer", bytes: 8 * trainable))
+        parts.append(MemoryPart(part: "gradients", bytes: gradients))
+        parts.append(MemoryPart(part: "optimizer", bytes: Int64(optimizer.plannedStateBytes())))
         let step = Self.peakOfOneStep(model, largest, labelSmoothing, stage)
-        parts.append(MemoryPart(part: "activations", bytes: max(0, step - 4 * trainable)))
+        parts.append(MemoryPart(part: "activations", bytes: max(0, step - gradients)))
         parts.append(MemoryPart(part: "program", bytes: Self.programBytes))
         self.parts = parts
     }

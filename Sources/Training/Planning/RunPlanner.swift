@@ -19,9 +19,12 @@ struct RunPlanner {
     func plan() throws -> RunPlan {
         let model = try TrainableModel.planned(configuration, settings: settings)
         let largest = try largestStep(model)
-        let memory = MemoryPlan(
-            model: model, largest: largest, labelSmoothing: settings.labelSmoothing, stage: settings.stage, otherModels: otherModelBytes(model))
         let trainable = model.trainableParameters.reduce(0) { $0 + $1.count }
+        let checkpointWeights = model.trainableParameters.reduce(0) { $0 + $1.value.byteCount }
+        let optimizer = try settings.optimizer.optimizer(for: model.trainableParameters, of: model)
+        let memory = MemoryPlan(
+            model: model, optimizer: optimizer, largest: largest, labelSmoothing: settings.labelSmoothing, stage: settings.stage,
+            otherModels: otherModelBytes(model))
         let report = data.report
         var plan = RunPlan(
             modelName: Path.name(settings.modelDirectory), architecture: model.spec.modelType,
@@ -30,7 +33,7 @@ struct RunPlanner {
             truncatedSamples: report.truncated, droppedSamples: report.dropped, fullyMaskedSamples: report.fullyMasked,
             longestSample: report.longest, stepsPerEpoch: steps.stepsPerEpoch, totalSteps: steps.totalSteps,
             effectiveBatch: settings.batchSize * steps.accumulation, memory: memory.parts, peakBytes: memory.peakBytes,
-            availableBytes: SystemInfo.availableMemoryBytes, checkpointBytes: checkpointBytes(model, trainable),
+            availableBytes: SystemInfo.availableMemoryBytes, checkpointBytes: checkpointBytes(weights: checkpointWeights, optimizer),
             freeDiskBytes: FileSystem.freeBytes(at: existingPart(of: settings.outputDirectory)))
         plan.warnings = warnings(plan, model)
         return plan
@@ -72,11 +75,9 @@ struct RunPlanner {
             + "Set create_new_adapter: true to put one on top."
     }
 
-    /// What a checkpoint takes on disk: the trained weights, both moments, and what surrounds them.
-    private func checkpointBytes(_ model: Transformer, _ trainable: Int) -> Int64 {
-        let weights = Int64(model.trainableParameters.reduce(0) { $0 + $1.byteCount })
-        let moments = settings.savesOptimizer ? Int64(8 * trainable) : 0
-        return weights + moments + (4 << 20)
+    /// What a checkpoint takes on disk: the trained weights, the optimizer's state, and what surrounds them.
+    private func checkpointBytes(weights: Int, _ optimizer: Optimizer) -> Int64 {
+        Int64(weights) + (settings.savesOptimizer ? Int64(optimizer.plannedStateBytes()) : 0) + (4 << 20)
     }
 
     private func existingPart(of path: String) -> String {

@@ -25,7 +25,8 @@ public struct LearningRateSchedule: Sendable, Equatable {
         self.baseRate = baseRate
         self.warmupSteps = warmupSteps
         self.totalSteps = totalSteps
-        shape = try Self.shape(name, ScheduleKeywords(schedule: name, values: keywords), baseRate)
+        shape = try Self.shape(
+            name, ScheduleKeywords(schedule: name, values: keywords), baseRate, warmupSteps: warmupSteps, totalSteps: totalSteps)
     }
 
     /// The rate of the optimiser step that follows `step` finished ones.
@@ -33,7 +34,9 @@ public struct LearningRateSchedule: Sendable, Equatable {
         baseRate * shape.factor(step: step, warmup: warmupSteps, total: totalSteps, baseRate: baseRate)
     }
 
-    private static func shape(_ name: String, _ options: ScheduleKeywords, _ baseRate: Double) throws(TrainingError) -> ScheduleShape {
+    private static func shape(
+        _ name: String, _ options: ScheduleKeywords, _ baseRate: Double, warmupSteps: Int, totalSteps: Int
+    ) throws(TrainingError) -> ScheduleShape {
         switch name {
         case "linear":
             try options.allow([])
@@ -74,13 +77,13 @@ public struct LearningRateSchedule: Sendable, Equatable {
                 warmupStart: try options.number("warmup_lr_rate"))
         case "warmup_stable_decay":
             try options.allow(["num_decay_steps", "num_stable_steps", "warmup_type", "decay_type", "min_lr_ratio", "num_cycles"])
-            guard let decay = try options.integer("num_decay_steps") else {
-                throw .missingScheduleKeyword(schedule: name, keyword: "num_decay_steps")
-            }
+            // Without a length of decay LLaMA-Factory's hold: a third of what follows the warm-up is stable, the rest decays.
+            let remaining = max(0, totalSteps - warmupSteps), decay = try options.integer("num_decay_steps")
             return .warmupStableDecay(
-                stableSteps: try options.integer("num_stable_steps"), decaySteps: decay,
-                warmup: try options.curve("warmup_type") ?? .linear, decay: try options.curve("decay_type") ?? .cosine,
-                floor: try options.number("min_lr_ratio") ?? 0, cycles: try options.number("num_cycles") ?? 0.5)
+                stableSteps: try options.integer("num_stable_steps") ?? (decay == nil ? remaining / 3 : nil),
+                decaySteps: decay ?? remaining - remaining / 3, warmup: try options.curve("warmup_type") ?? .linear,
+                decay: try options.curve("decay_type") ?? .cosine, floor: try options.number("min_lr_ratio") ?? 0,
+                cycles: try options.number("num_cycles") ?? 0.5)
         default:
             throw .unknownSchedule(name: name, known: names)
         }
