@@ -67,10 +67,12 @@ struct AdamWTests {
 
     @Test("A state of other tensors is refused by name")
     func mismatch() throws {
-        let (parameters, _, _) = try problem()
+        let (parameters, _, gradients) = try problem()
         let other = Parameter(name: "other.weight", value: .zeros([3]), requiresGradient: true)
         try Fixtures.withTemporaryDirectory { directory in
-            try make(parameters).write(to: directory)
+            let optimizer = make(parameters)
+            step(optimizer, gradients[0])
+            try optimizer.write(to: directory)
             #expect(throws: TrainingError.self) { try make([other, parameters[1]]).read(from: directory) }
             #expect(throws: TrainingError.self) { try make([parameters[0]]).read(from: directory) }
         }

@@ -12,19 +12,18 @@ public struct SingularValues {
     /// - Parameter matrix: [rows, columns], f32, on the host; left as it is.
     /// - Returns: nil where LAPACK finds no decomposition, as for a matrix that holds something that is not a number.
     public init?(of matrix: Tensor) {
-        var rows = Int32(matrix.rowCount), columns = Int32(matrix.columnCount), smaller = min(rows, columns)
+        let height = matrix.rowCount, width = matrix.columnCount, smaller = min(height, width)
         guard smaller > 0 else { return nil }
         // LAPACK reads columns first, so it sees the transpose: its left vectors are this matrix's right ones.
-        var values = [Float](repeating: 0, count: Int(smaller))
         let copy = matrix.converted(to: .float32)
-        let left = Tensor.zeros([Int(rows), Int(smaller)]), right = Tensor.zeros([Int(smaller), Int(columns)])
-        var integers = [Int32](repeating: 0, count: 8 * Int(smaller))
-        var information: Int32 = 0
+        let left = Tensor.zeros([height, smaller]), right = Tensor.zeros([smaller, width])
+        var values = [Float](repeating: 0, count: smaller), integers = [Int32](repeating: 0, count: 8 * smaller)
+        var rows = Int32(height), columns = Int32(width), rank = Int32(smaller), information: Int32 = 0
         func decompose(_ work: inout [Float], _ count: Int32) {
             var count = count
             sgesdd_(
-                "S", &columns, &rows, copy.floatPointer, &columns, &values, right.floatPointer, &columns, left.floatPointer, &smaller,
-                &work, &count, &integers, &information)
+                "S", &columns, &rows, copy.floatPointer, &columns, &values, right.floatPointer, &columns, left.floatPointer, &rank, &work,
+                &count, &integers, &information)
         }
         var wanted: [Float] = [0]
         decompose(&wanted, -1)
@@ -36,5 +35,19 @@ public struct SingularValues {
         self.left = left
         self.values = values
         self.right = right
+        settleSigns()
+    }
+
+    /// A pair of vectors may change its sign together. The largest element of each left vector is made positive, so that every
+    /// machine's decomposition is the same.
+    private func settleSigns() {
+        let u = left.floatPointer, v = right.floatPointer, rank = values.count, width = right.columnCount
+        for index in 0..<rank {
+            var largest: Float = 0
+            for row in 0..<left.rowCount where abs(u[row * rank + index]) > abs(largest) { largest = u[row * rank + index] }
+            guard largest < 0 else { continue }
+            for row in 0..<left.rowCount { u[row * rank + index].negate() }
+            for column in 0..<width { v[index * width + column].negate() }
+        }
     }
 }

@@ -40,6 +40,19 @@ def made_up(ordinal, step, count):
     return torch.tensor((x >> numpy.uint32(8)).astype(numpy.float64) / 2**24 - 0.5, dtype=torch.float32)
 
 
+decompose = torch.linalg.svd
+
+
+def settled(matrix, full_matrices=True):
+    """Pairs of singular vectors may change their sign together: the largest element of each left one is positive here."""
+    u, s, v = decompose(matrix, full_matrices=full_matrices)
+    signs = torch.sign(u.gather(0, u.abs().argmax(0, keepdim=True))[0])
+    return u * signs, s, v * signs[:, None]
+
+
+torch.linalg.svd = settled
+
+
 def groups(model, apart=lambda name, parameter: False, **settings):
     """Parameters with decay, without, and those that are treated apart."""
     decaying, others, special = [], [], []
@@ -93,6 +106,7 @@ def muon(model):
 
 
 def block(model):
+    # badam takes the decay of the first group for all, which in LLaMA-Factory's order is 0.
     base = torch.optim.AdamW(groups(model), lr=RATE)
     return BlockOptimizer(
         base_optimizer=base, named_parameters_list=list(model.named_parameters()), switch_block_every=6, switch_mode="descending", verbose=0)
