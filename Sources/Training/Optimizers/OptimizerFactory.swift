@@ -10,6 +10,7 @@ extension OptimizerSettings {
     ///   - directory: where paged state lies.
     func optimizer(for parameters: [Parameter], of model: Transformer, directory: String? = nil) throws(TrainingError) -> Optimizer {
         let memory = StateMemory(backend: model.backend, pagedDirectory: isPaged ? directory : nil)
+        let parameters = isShare ? withoutEnds(parameters) : parameters
         let rotation = try rotation(parameters)
         let targets = lowRank == nil ? [] : lowRankParameters(of: model)
         let tables = EightBitTables()
@@ -70,6 +71,18 @@ extension OptimizerSettings {
             }
             return AdamMini(shape: shape, blockCount: blocks, settings: adam, memory: memory)
         }
+    }
+
+    private var isShare: Bool {
+        if case .share? = blocks { return true }
+        return false
+    }
+
+    /// badam's ratio mode leaves embeddings and head as they are.
+    private func withoutEnds(_ parameters: [Parameter]) -> [Parameter] {
+        func isEnd(_ parameter: Parameter) -> Bool { parameter.name.contains("embed") || parameter.name.contains("lm_head") }
+        for parameter in parameters where isEnd(parameter) { parameter.requiresGradient = false }
+        return parameters.filter { !isEnd($0) }
     }
 
     private func rotation(_ parameters: [Parameter]) throws(TrainingError) -> BlockRotation? {

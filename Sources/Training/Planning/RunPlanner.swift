@@ -20,7 +20,7 @@ struct RunPlanner {
         let model = try TrainableModel.planned(configuration, settings: settings)
         let largest = try largestStep(model)
         let trainable = model.trainableParameters.reduce(0) { $0 + $1.count }
-        let checkpointWeights = model.trainableParameters.reduce(0) { $0 + $1.value.byteCount }
+        let checkpointWeights = model.trainableParameters.reduce(0) { $0 + $1.byteCount }
         let optimizer = try settings.optimizer.optimizer(for: model.trainableParameters, of: model)
         let memory = MemoryPlan(
             model: model, optimizer: optimizer, largest: largest, labelSmoothing: settings.labelSmoothing, stage: settings.stage,

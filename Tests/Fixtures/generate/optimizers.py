@@ -106,8 +106,8 @@ def muon(model):
 
 
 def block(model):
-    # badam takes the decay of the first group for all, which in LLaMA-Factory's order is 0.
-    base = torch.optim.AdamW(groups(model), lr=RATE)
+    # badam gives all parameters the optimizer's default decay, whatever their group says.
+    base = torch.optim.AdamW(groups(model), lr=RATE, weight_decay=0.0)
     return BlockOptimizer(
         base_optimizer=base, named_parameters_list=list(model.named_parameters()), switch_block_every=6, switch_mode="descending", verbose=0)
 
