@@ -28,7 +28,7 @@ extension ArgumentTable {
             .only(with: "finetuning_type", "lora", "oft"),
         .list("additional_target", "Modules trained in full and stored with the adapter, such as embed_tokens.")
             .only(with: "finetuning_type", "lora", "oft"),
-        .optionalNumber("loraplus_lr_ratio", "LoRA+: learning rate of B over that of A.").later("LoRA+ is not built yet.").above(0),
+        .optionalNumber("loraplus_lr_ratio", "LoRA+: learning rate of B over that of A.").above(0),
         .number("loraplus_lr_embedding", 1e-6, "LoRA+: learning rate of embedding adapters.").above(0).only(withSet: "loraplus_lr_ratio"),
         .flag("use_rslora", false, "Scale by alpha over the square root of the rank."),
         .flag("use_dora", false, "Learn direction and length of each weight row apart."),
