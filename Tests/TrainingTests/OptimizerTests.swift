@@ -244,6 +244,35 @@ struct OptimizerTests {
         #expect(abs(factors[2] - 0.0001) < 1e-12)
     }
 
+    @Test("LoRA+ follows PEFT's ten steps with LLaMA-Factory's groups", arguments: [
+        ("loraplus", "rslora", "4", "0.000001"), ("loraplus-embedding", "embedding", "8", "0.001"),
+    ])
+    func loraPlus(name: String, adapter: String, ratio: String, embeddingRate: String) throws {
+        let expected = try Fixtures.json(Path.join(Fixtures.directory, "methods/expected.json"))[name]?.doubles ?? []
+        try #require(expected.count == 10)
+        let batch = try Fixtures.json(Path.join(Fixtures.directory, "models/expected.json"))
+        let backend = CPUBackend(threadCount: 1)
+        let model = try Transformer.load(directory: Path.join(Fixtures.directory, "models/llama"), backend: backend)
+        try AdapterFile.load(Path.join(Fixtures.directory, "adapters/" + adapter), into: model, isTrainable: true)
+        let optimizer = try Self.settings([
+            "finetuning_type": "lora", "learning_rate": "0.005", "weight_decay": "0.01", "loraplus_lr_ratio": ratio,
+            "loraplus_lr_embedding": embeddingRate,
+        ]).optimizer(for: model.trainableParameters, of: model)
+        let tokens = (batch["sequences"]?.arrayValue ?? []).map(\.tokens), labels = (batch["labels"]?.arrayValue ?? []).map(\.tokens)
+        let targets = labels.flatMap { $0.dropFirst() + [-100] }
+        let counted = Float(targets.filter { $0 != -100 }.count)
+        for step in 0..<10 {
+            let tape = Tape(backend: backend, isRecording: true)
+            let hidden = model.hidden(tape, tokens: tokens.flatMap { $0 }, layout: SequenceLayout(lengths: tokens.map(\.count)))
+            let output = tape.linearCrossEntropy(hidden, head: model.head, targets: targets, normalizer: counted)
+            tape.backward(output.loss)
+            let loss = output.lossSum / Double(counted)
+            #expect(abs(loss - expected[step]) / expected[step] < 1e-3, "step \(step + 1)")
+            optimizer.update(
+                learningRate: 0.005, gradientScale: Optimizer.clipFactor(norm: optimizer.gradientNorm(), maximum: 1))
+        }
+    }
+
     @Test("Options that an optimizer does not know, or that make no sense, are refused by name", arguments: [
         ("sgd", "momentum"), ("sgd", "nesterov=true"), ("sgd", "beta=1"), ("rmsprop", "alpha=x"), ("adamw_torch", "eps=1"), ("adafactor", "a=b"),
         ("galore_adamw", "rank=0"), ("galore_adamw", "proj_type=up"),
