@@ -87,7 +87,7 @@ printf 'Labels to jump by, and fields that are remembered\n'
 rm -rf "$work/state"
 open_board 80 24
 await '1 Train'
-press ';'
+press '\;'
 await 'Esc leave'
 label=$(screen | sed -n 's/^┃* *│* *\([a-z]\)  template .*/\1/p')
 press "$label"
@@ -107,6 +107,7 @@ open_board 80 24
 await '1 Train'
 press /
 type_text max_steps
+await '/max_steps'
 expect 'the field holds what was typed' await 'max_steps +7'
 press Escape
 await_gone '/max_steps'

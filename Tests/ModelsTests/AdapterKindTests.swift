@@ -92,7 +92,7 @@ import Testing
         _ = tenSteps(model, learningRate: 5e-3) { trainingLoss(model, batch) }
         try Fixtures.withTemporaryDirectory { directory in
             try AdapterFile.save(model, to: directory)
-            try Python.compareLogits(python, model: kind.base, adapter: directory, logits: logits(model, batch))
+            try Python.compareLogits(python, models: [(kind.base, batch, logits(model, batch))], adapter: directory)
         }
     }
 

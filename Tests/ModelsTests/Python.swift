@@ -20,7 +20,9 @@ enum Python {
     }
 
     /// The same for several models in one process, with their own sequences.
-    static func compareLogits(_ python: String, models: [(directory: String, batch: PackedBatch, logits: [Float])]) throws {
+    static func compareLogits(
+        _ python: String, models: [(directory: String, batch: PackedBatch, logits: [Float])], adapter: String = ""
+    ) throws {
         try Fixtures.withTemporaryDirectory { directory in
             var arguments = [python, Path.join(Path.directory(Fixtures.directory), "generate/open_ours.py")]
             for (index, model) in models.enumerated() {
@@ -33,7 +35,7 @@ enum Python {
                         ("tokens", Tensor(integers: model.batch.tokens, shape: [model.batch.tokens.count])),
                         ("lengths", Tensor(integers: lengths, shape: [lengths.count])),
                     ])
-                arguments += [model.directory, "", ours]
+                arguments += [model.directory, adapter, ours]
             }
             let result = try ProcessRunner.run(arguments)
             #expect(result.ending == .exited(0), "\(String(decoding: result.output, as: UTF8.self))")
