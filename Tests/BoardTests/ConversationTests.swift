@@ -48,6 +48,19 @@ import Testing
         #expect(!state.chat.isStreaming)
     }
 
+    @Test func `the adapter is on again when the base's answer fails or is dropped`() {
+        var state = loaded()
+        state.press("alt+b")
+        state.type("Who are you?")
+        state.press("enter")
+        _ = finish(&state, "Tuneboard")
+        var dropped = state
+        let failed = update(&state, .chat(.failed("no memory")))
+        #expect(failed.contains { if case .setAdapter(true) = $0 { true } else { false } })
+        let cleared = dropped.clearChat()
+        #expect(cleared.contains { if case .setAdapter(true) = $0 { true } else { false } })
+    }
+
     @Test func `Esc during the first answer leaves the second unasked`() {
         var state = loaded()
         state.press("alt+b")
@@ -178,6 +191,10 @@ import Testing
     @Test func `code keeps its spaces and names its language`() {
         #expect(plain("```py\nif x:\n    y = 1\n```\nend") == ["┌ py", "│ if x:", "│     y = 1", "└", "end"])
         #expect(plain("```\nnever closed") == ["┌ code", "│ never closed", "└"])
+    }
+
+    @Test func `a table keeps backslashes and takes an escaped bar as text`() {
+        #expect(MarkdownTable.cells(#"| C:\dir | a \| b | \alpha |"#) == [#"C:\dir"#, "a | b", #"\alpha"#])
     }
 
     @Test func `a table is aligned and fits`() {

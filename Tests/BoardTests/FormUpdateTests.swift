@@ -234,11 +234,13 @@ import Testing
 
     @Test func `saving over a recipe asks because its comments are lost`() {
         var state = state()
-        #expect(state.press("w enter").isEmpty)
+        let first = state.press("w enter")
+        #expect(first.contains { if case .saveRecipe(.train, "recipes/quickstart.yaml", _, overwrites: false) = $0 { true } else { false } })
+        _ = update(&state, .recipeExists(.train, path: "recipes/quickstart.yaml"))
         guard case .dialog = state.overlays.last else {
             Issue.record("no question was asked")
             return
         }
-        #expect(state.press("r").contains { if case .saveRecipe(.train, "recipes/quickstart.yaml", _) = $0 { true } else { false } })
+        #expect(state.press("r").contains { if case .saveRecipe(.train, "recipes/quickstart.yaml", _, overwrites: true) = $0 { true } else { false } })
     }
 }

@@ -220,6 +220,18 @@ import Testing
         #expect(started == ["saves/demo-model/full/sft/checkpoint-17"])
     }
 
+    @Test func `a renamed run is resumed in the folder that it has now`() {
+        var state = BoardFixture.state(columns: 80, rows: 24)
+        state.press("5 down r")
+        let effects = update(
+            &state, .recipeLoaded(.train, path: "saves/demo-model/full/sft/training_args.yaml", BoardFixture.training, notices: []))
+        let folders = effects.compactMap { effect -> String? in
+            if case .startJob(.train, .train, let configuration) = effect { return configuration.text("output_dir") }
+            return nil
+        }
+        #expect(folders == ["saves/demo-model/full/sft"])
+    }
+
     @Test func `a recipe that is loaded after a failed resuming does not start`() {
         var state = BoardFixture.state(columns: 80, rows: 24)
         state.press("5 down r")

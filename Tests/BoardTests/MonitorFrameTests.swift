@@ -125,6 +125,24 @@ import Testing
         }
     }
 
+    @Test func `numbers that are none, or too large for any, are drawn`() {
+        for value in [Double.infinity, -.infinity, .nan, 1e300, -1e308] {
+            var state = BoardFixture.state(columns: 80, rows: 24)
+            var run = RunDigest(kind: .train, title: "odd", directory: "saves/odd", origin: .finished)
+            for step in [Int.min, 1, Int.max] {
+                run.apply([
+                    .step(
+                        StepMetrics(
+                            step: step, totalSteps: step, epoch: value, loss: value, gradientNorm: value, learningRate: value,
+                            tokensPerSecond: value, tokensSeen: step, elapsedSeconds: value, remainingSeconds: value))
+                ])
+            }
+            _ = update(&state, .runOpened(run))
+            state.press("5")
+            #expect(GoldenFrames.lines(state).contains { $0.contains("tok/s") })
+        }
+    }
+
     /// Every size from the smallest on is drawn without a line that is too long.
     @Test func `nothing breaks between 60x16 and 300x80`() {
         for (columns, rows) in [(60, 16), (61, 17), (79, 20), (100, 24), (139, 29), (140, 30), (200, 60), (300, 80)] {

@@ -71,6 +71,12 @@ import Testing
         #expect(!follower.poll().startedOver)
     }
 
+    @Test func aTimeWithAnyNumberOfColonsIsRead() {
+        let line = #"{"current_steps": 1, "elapsed_time": "\#(String(repeating: "9:", count: 40))1"}"# + "\n"
+        let event = Array(line.utf8).withUnsafeBytes { TrainerLogScanner.event(UnsafeRawBufferPointer(rebasing: $0.dropLast())) }
+        #expect(event != nil)
+    }
+
     @Test func aRenamedRunIsWhereItWasAskedToBe() throws {
         let folder = try FileSystem.createTemporaryDirectory()
         defer { try? FileSystem.removeTree(folder) }

@@ -25,9 +25,10 @@ enum DiskWork {
         }
     }
 
-    static func saveRecipe(_ tab: Tab, _ path: String, _ configuration: Configuration, _ queue: ActionQueue) {
+    static func saveRecipe(_ tab: Tab, _ path: String, _ configuration: Configuration, overwrites: Bool, _ queue: ActionQueue) {
         begin(queue) {
             do {
+                guard overwrites || !FileSystem.exists(path) else { return [.recipeExists(tab, path: path)] }
                 try prepareDirectory(of: path)
                 try FileSystem.writeAtomically(path, text: configuration.yaml())
                 return [.recipeSaved(tab, path: path)]

@@ -95,7 +95,7 @@ struct Remembered: Equatable {
             guard configuration != state.forms[tab].configuration else { continue }
             var form = state.forms[tab]
             var changed = form.configuration
-            for argument in ArgumentTable.all where configuration.text(argument.name) != changed.text(argument.name) {
+            for argument in ArgumentTable.all where !argument.isSecret && configuration.text(argument.name) != changed.text(argument.name) {
                 if configuration.isSet(argument.name) {
                     try? changed.set(argument.name, text: configuration.text(argument.name))
                 } else {

@@ -12,6 +12,8 @@ public final class RunsEffects: EffectHandler {
     /// The conversation with a training that holds, while there is one.
     private var talk: ChatService?
     private var isTalkReady = false
+    /// Who answers now: a training only once it holds, until then the model of the Chat page.
+    private var answering: ChatService? { isTalkReady ? talk : chat }
     private var planner: Planner?
     private var processor = CPUSampler()
 
@@ -51,7 +53,8 @@ public final class RunsEffects: EffectHandler {
         case .scanCatalog(let directory): catalogScan.request(datasetDirectory: directory, ours: job?.runDirectory)
         case .plan(let tab, let configuration, let generation): plan(tab, configuration, generation, queue)
         case .loadRecipe(let tab, let path): DiskWork.loadRecipe(tab, path, queue)
-        case .saveRecipe(let tab, let path, let configuration): DiskWork.saveRecipe(tab, path, configuration, queue)
+        case .saveRecipe(let tab, let path, let configuration, let overwrites):
+            DiskWork.saveRecipe(tab, path, configuration, overwrites: overwrites, queue)
         case .writeText(let path, let text, let overwrites): DiskWork.write(text, to: path, overwrites: overwrites, queue)
         case .rememberValue(let argument, let value): history.remember(argument, value, queue)
         case .renameRun(let directory, let name):
@@ -74,8 +77,8 @@ public final class RunsEffects: EffectHandler {
         case .loadChat(let configuration): chatService(queue).load(configuration)
         case .unloadChat: chat?.unload()
         case .sendChat(let request): send(request, queue)
-        case .cancelChat: (talk ?? chat)?.cancel()
-        case .setAdapter(let isEnabled): (talk ?? chat)?.setAdapterEnabled(isEnabled)
+        case .cancelChat: answering?.cancel()
+        case .setAdapter(let isEnabled): answering?.setAdapterEnabled(isEnabled)
         case .listConversations: ConversationFiles.list(in: UserFolders.state("conversations"), queue)
         case .loadConversation(let path): ConversationFiles.load(path, queue)
         case .previewDataset(let configuration, let name, let row): preview(configuration, name, row, queue)
@@ -101,9 +104,9 @@ public final class RunsEffects: EffectHandler {
                 }
             queue.endWork([.planned(asked.tab, generation: asked.generation, plan)])
         }
-        if let talk {
-            actions += talk.drain().flatMap(talkActions)
-        } else if let chat { actions += chat.drain().compactMap(chatUpdate).map(Action.chat) }
+        // While one talks to a training, what the model of the Chat page says waits.
+        if !isTalkReady, let chat { actions += chat.drain().compactMap(chatUpdate).map(Action.chat) }
+        if let talk { actions += talk.drain().flatMap(talkActions) }
         return actions
     }
 
@@ -211,7 +214,7 @@ public final class RunsEffects: EffectHandler {
         var lines: [ChatLine] = request.system.isEmpty ? [] : [ChatLine(.system, request.system)]
         if !request.tools.isEmpty { lines.append(ChatLine(.tools, request.tools)) }
         lines += request.messages.map { ChatLine($0.isUser ? .user : .assistant, $0.text) }
-        (talk ?? chatService(queue)).send(lines, request.configuration)
+        (answering ?? chatService(queue)).send(lines, request.configuration)
     }
 
     /// Talking to the training of this process: its engine's thread answers, between two steps.
@@ -234,6 +237,7 @@ public final class RunsEffects: EffectHandler {
             return [.talkBegan(modelInfo(info, isInTraining: true))]
         case .unloaded:
             talk = nil
+            isTalkReady = false
             return [.talkEnded]
         case .failed(let failure) where !isTalkReady:
             queue?.endWork()
@@ -306,7 +310,8 @@ public final class RunsEffects: EffectHandler {
             handle.wait()
             let events = jobEvents(handle)
             guard job === handle else { continue }
-            guard events.contains(.state(.finished)), startQueued() else { return }
+            // As with a board: what waits goes on after an end of any kind but the user's own.
+            guard events.contains(.state(.finished)) || events.contains(.state(.failed)), startQueued() else { return }
         }
     }
 

@@ -85,7 +85,10 @@ public struct ChatState: Sendable {
 
     public init() {}
 
-    public var isStreaming: Bool { (turns.last?.isStreaming ?? false) || (otherTurns?.last?.isStreaming ?? false) }
+    public var isStreaming: Bool { (turns.last?.isStreaming ?? false) || isOtherStreaming }
+
+    /// Whether the base is answering beside the adapter.
+    var isOtherStreaming: Bool { otherTurns?.last?.isStreaming ?? false }
 
     public var modelInfo: ChatModelInfo? {
         if case .ready(let info) = engine { return info }

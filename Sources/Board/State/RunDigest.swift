@@ -110,7 +110,7 @@ public struct RunDigest: Sendable {
 
     private mutating func apply(_ step: StepMetrics) {
         latest = step
-        if firstStep == nil { firstStep = max(0, step.step - 1) }
+        if firstStep == nil { firstStep = max(1, step.step) - 1 }
         if let speed = step.tokensPerSecond, !step.isLogged { latest?.tokensPerSecond = speed }
         guard step.isLogged else { return }
         // The log of a finished run ends in a line without a loss.

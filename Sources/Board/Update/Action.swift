@@ -18,6 +18,8 @@ public enum Action: Sendable {
     case planned(Tab, generation: Int, PlanState)
     case recipeLoaded(Tab, path: String, Configuration, notices: [String])
     case recipeSaved(Tab, path: String)
+    /// The form was not saved, because it would have replaced a file.
+    case recipeExists(Tab, path: String)
 
     case jobStarted(Tab, JobKind, title: String, directory: String)
     /// What a run that is taken up again had logged before.

@@ -8,7 +8,8 @@ public enum Effect: Sendable {
     /// Estimates memory and steps of a configuration. Only the latest request of a page matters.
     case plan(Tab, Configuration, generation: Int)
     case loadRecipe(Tab, path: String)
-    case saveRecipe(Tab, path: String, Configuration)
+    /// Writes a form. A file that exists is replaced only where that is asked for, otherwise it comes back as `recipeExists`.
+    case saveRecipe(Tab, path: String, Configuration, overwrites: Bool)
     /// Writes a file. One that exists is replaced only where that is asked for, otherwise it comes back as `fileExists`.
     case writeText(path: String, text: String, overwrites: Bool)
     /// Gives the terminal to the user's editor and comes back with what was written.

@@ -173,6 +173,7 @@ extension BoardState {
 
     mutating func clearChat() -> [Effect] {
         let wasStreaming = chat.isStreaming
+        let wasOther = chat.isOtherStreaming
         chat.turns.removeAll()
         if chat.otherTurns != nil { chat.otherTurns = [] }
         chat.owesOtherAnswer = false
@@ -180,8 +181,10 @@ extension BoardState {
         chat.editedTurn = nil
         chat.contextUsed = 0
         chat.linesFromEnd = 0
-        if wasStreaming { chat.abandonedAnswers += 1 }
-        return wasStreaming ? [.cancelChat] : []
+        guard wasStreaming else { return [] }
+        chat.abandonedAnswers += 1
+        // The base may have been answering, with the adapter off.
+        return [.cancelChat] + (wasOther ? [.setAdapter(enabled: chat.isAdapterEnabled)] : [])
     }
 
     // MARK: Input
@@ -240,7 +243,7 @@ extension BoardState {
             chat.contextUsed = used
             chat.lastTokensPerSecond = speed
             guard chat.isStreaming else { return [] }
-            let wasOther = chat.turns.last?.isStreaming != true
+            let wasOther = chat.isOtherStreaming
             chat.changeStreamingTurn { turn in
                 turn.isStopped = wasStopped
                 turn.tokenCount = tokens
@@ -250,13 +253,15 @@ extension BoardState {
             if chat.owesOtherAnswer { return answerOfTheOther() }
             if wasOther { return [.setAdapter(enabled: chat.isAdapterEnabled)] }
         case .failed(let reason):
-            if chat.isStreaming {
-                dropBrokenAnswer()
-            } else {
+            status = StatusMessage(.failure, reason)
+            guard chat.isStreaming else {
                 chat.engine = .failed(reason)
                 focusByTab[.chat] = .form
+                return []
             }
-            status = StatusMessage(.failure, reason)
+            let wasOther = chat.isOtherStreaming
+            dropBrokenAnswer()
+            if wasOther { return [.setAdapter(enabled: chat.isAdapterEnabled)] }
         }
         return []
     }

@@ -164,14 +164,14 @@ extension BoardState {
     }
 
     mutating func adopt(_ conversation: Conversation, path: String) -> [Effect] {
-        _ = clearChat()
+        let effects = clearChat()
         chat.turns = conversation.turns
         if chat.otherTurns != nil { chat.otherTurns = conversation.turns }
         chat.tools = conversation.tools
         chat.sent = conversation.turns.filter { $0.speaker == .user }.map(\.text)
         status = StatusMessage(.success, say("Loaded \(path)"))
-        guard conversation.system != forms[.chat].configuration.text("default_system") else { return [] }
-        return change(.chat, "default_system", to: conversation.system)
+        guard conversation.system != forms[.chat].configuration.text("default_system") else { return effects }
+        return effects + change(.chat, "default_system", to: conversation.system)
     }
 
     // MARK: The model in training

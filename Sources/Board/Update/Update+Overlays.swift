@@ -173,7 +173,7 @@ extension BoardState {
         case .clearChat: return clearChat()
         case .start(let tab): return start(tab)
         case .discardChangesAndLoad(let path, let tab): return [.loadRecipe(tab, path: path)]
-        case .saveRecipe(let path, let tab): return [.saveRecipe(tab, path: path, forms[tab].configuration)]
+        case .saveRecipe(let path, let tab): return [.saveRecipe(tab, path: path, forms[tab].configuration, overwrites: true)]
         case .replaceFile(let path, let text): return [.writeText(path: path, text: text, overwrites: true)]
         case .adoptEditedForm(let tab, let configuration): return adoptEditedForm(tab, configuration)
         case .editAgain(let purpose, let text): return [.editText(purpose, text: text)]
@@ -190,6 +190,14 @@ extension BoardState {
         return []
     }
 
+    mutating func askToReplaceRecipe(_ tab: Tab, _ path: String) -> [Effect] {
+        ask(
+            DialogState(
+                title: say("Replace \(Path.name(path))?"), text: say("The file exists. Its values are replaced; comments in it are not kept."),
+                choices: [.init(say("Replace"), key: "r", .saveRecipe(path: path, tab: tab)), .init(say("Cancel"), key: "c", .dismiss)],
+                selection: 1))
+    }
+
     mutating func acceptPrompt() -> [Effect] {
         guard case .prompt(var prompt) = overlays.last else { return [] }
         let path = prompt.field.text.trimmingSpaces
@@ -201,14 +209,7 @@ extension BoardState {
         overlays.removeLast()
         switch prompt.purpose {
         case .saveRecipe(let tab):
-            guard catalog.recipes.contains(where: { $0.path == path }) else {
-                return [.saveRecipe(tab, path: path, forms[tab].configuration)]
-            }
-            return ask(
-                DialogState(
-                    title: say("Replace \(Path.name(path))?"), text: say("The file exists. Its values are replaced; comments in it are not kept."),
-                    choices: [.init(say("Replace"), key: "r", .saveRecipe(path: path, tab: tab)), .init(say("Cancel"), key: "c", .dismiss)],
-                    selection: 1))
+            return [.saveRecipe(tab, path: path, forms[tab].configuration, overwrites: false)]
         case .saveConversation: return [.writeText(path: path, text: conversation.json, overwrites: false)]
         case .writePreview(let tab, let style, let shape): return writePreview(tab, style, shape, to: path)
         case .renameRun(let directory): return renameRun(directory, to: path)

@@ -164,6 +164,11 @@ extension BoardState {
         if let checkpoint {
             try? configuration.set("resume_from_checkpoint", text: checkpoint)
             try? configuration.set("overwrite_output_dir", text: "false")
+            // A run that was renamed or moved goes on where it lies now, not under the name that its arguments still have.
+            let folder = Path.directory(path)
+            if Path.absolute(Path.expandingTilde(configuration.text("output_dir"))) != Path.absolute(folder) {
+                try? configuration.set("output_dir", text: folder)
+            }
             for change in request?.changes ?? [] { try? configuration.set(change.name, text: change.value) }
         }
         if configuration != forms[tab].configuration {

@@ -59,6 +59,7 @@ extension BoardState {
             return growOpenedRun(directory, events, startedOver: startedOver, isAlive: isAlive)
         case .runDeleted(let directory): return runDeleted(directory)
         case .overlayLoaded(let directory, let metrics): return layUnder(directory, metrics)
+        case .recipeExists(let tab, let path): return askToReplaceRecipe(tab, path)
         case .fileExists(let path, let content): return askToReplace(path, content)
         case .textEdited(let purpose, let before, let after): return takeEditedText(purpose, before: before, after: after)
         case .runRenamed(let directory, let name): return runRenamed(directory, to: name)

@@ -23,7 +23,9 @@ struct MarkdownTable {
             if character == "|", !isEscaped {
                 parts.append(cell)
                 cell = ""
-            } else if character != "\\" || isEscaped {
+            } else {
+                // Only a bar is escaped here; other backslashes are part of the text.
+                if character == "|" { cell.removeLast() }
                 cell.append(character)
             }
             isEscaped = character == "\\" && !isEscaped

@@ -72,7 +72,7 @@ extension Painter {
         let loss = say("loss \(Words.optional(step?.loss))")
         let rate = say("lr \(step?.learningRate.map { NumberText.scientific($0, digits: 1) } ?? "-")")
         let norm = say("grad \(Words.optional(step?.gradientNorm))")
-        let speed = say("tok/s \((run.latest?.tokensPerSecond ?? step?.tokensPerSecond).map { NumberText.grouped(Int($0)) } ?? "-")")
+        let speed = say("tok/s \((run.latest?.tokensPerSecond ?? step?.tokensPerSecond).map(Words.whole) ?? "-")")
         if rect.height < 3 {
             text([loss, rate, norm, speed].joined(separator: "   "), in: rect.inset(horizontal: 1, vertical: 0), "ui.text")
             return

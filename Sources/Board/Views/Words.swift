@@ -23,6 +23,11 @@ enum Words {
     /// Tokens per second.
     static func speed(_ value: Double) -> String { value >= 100 ? metric(value.rounded()) : NumberText.fixed(value, digits: 1) }
 
+    /// `2,409` of 2409.7. A log may hold any number, also one that is none.
+    static func whole(_ value: Double) -> String {
+        value.isFinite && abs(value) < 1e15 ? NumberText.grouped(Int(value)) : metric(value)
+    }
+
     static func optional(_ value: Double?) -> String { value.map(metric) ?? "-" }
 
     /// `12:04:51` of a wall clock time.

@@ -38,7 +38,7 @@ extension Configuration {
 
     private static func joined(_ words: [String]) -> String { words.map(shellQuoted).joined(separator: " ") }
 
-    private static func comments(_ notes: [String]) -> String { notes.map { "# \($0)\n" }.joined() }
+    private static func comments(_ notes: [String]) -> String { notes.map { "# \($0.replacing("\n", with: " "))\n" }.joined() }
 
     /// What files of the launch are called: the run's folder, as far as it makes a plain name.
     private func launchName(_ command: Command) -> String {

@@ -70,11 +70,12 @@ public final class DatasetPreviewer: Sendable {
         let loader = try loader(configuration)
         let found = try loader.preview(dataset: dataset, row: row)
         let lengths: [Int]
-        if let known = kept.withLock({ $0?.lengths[dataset] }) {
+        if let known = kept.withLock({ $0?.configuration == configuration ? $0?.lengths[dataset] : nil }) {
             lengths = known
         } else {
             lengths = try loader.lengths(dataset: dataset).lengths
-            kept.withLock { $0?.lengths[dataset] = lengths }
+            // Another thread may have begun with other arguments meanwhile.
+            kept.withLock { if $0?.configuration == configuration { $0?.lengths[dataset] = lengths } }
         }
         func shown(_ tokens: [RowPreview.Token]) -> [DatasetPreview.Token] {
             tokens.map { .init(id: $0.id, text: $0.text, isLearnt: $0.isLearnt) }

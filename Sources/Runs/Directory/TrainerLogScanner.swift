@@ -214,13 +214,14 @@ struct TrainerLogScanner {
         for byte in text {
             switch byte {
             case UInt8(ascii: "0")...UInt8(ascii: "9"): if part < 1_000_000_000 { part = part * 10 + Int(byte - UInt8(ascii: "0")) }
-            case UInt8(ascii: ":"):
+            // A damaged line may hold any number of colons.
+            case UInt8(ascii: ":") where total < 1 << 40:
                 total = (total + part) * 60
                 part = 0
             default: isPlain = false
             }
         }
-        guard isPlain, total < 1 << 40 else { return TrainerLog.seconds(.string(String(decoding: text, as: UTF8.self))) }
+        guard isPlain else { return TrainerLog.seconds(.string(String(decoding: text, as: UTF8.self))) }
         return Double(total + part)
     }
 }
