@@ -93,6 +93,20 @@ import Testing
         for marks in [1000, 1_000_000] { expectRefusal([UInt8](repeating: UInt8(ascii: "("), count: marks), "ends early") }
     }
 
+    @Test func aListThatManyDictionariesCopyIsRefused() throws {
+        let text = { (text: String) in Array(text.utf8) }
+        var bomb = text("ccollections\nOrderedDict\nq") + [0] + text("](")
+        for _ in 0..<1000 { bomb += text("NN") + [0x86] }
+        bomb += text("e") + [0x85] + text("q") + [1] + text("0")
+        for _ in 0..<1000 { bomb += text("h") + [0] + text("h") + [1] + text("R0") }
+        expectRefusal(bomb + text("N."), "again and again")
+    }
+
+    @Test func shapesWhoseProductIsNoNumberAreRefusedWhereOneSizeIsZero() throws {
+        #expect(TorchFile.elementCount([1 << 62, 1 << 62, 0]) == nil && TorchFile.elementCount([0, 1 << 62, 1 << 62]) == nil)
+        #expect(TorchFile.elementCount([0, 5]) == 0 && TorchFile.elementCount([3, 4]) == 12)
+    }
+
     // MARK: Archives
 
     /// Changes bytes of the reference file; each change must be refused.

@@ -54,6 +54,11 @@ import Testing
         return cases.count
     }
 
+    @Test("Formats that Python refuses are refused", arguments: ["{0[a]]}", "{0[a]b]}", "{0[a]", "{0", "0}", "{0!x}", "{0:q}"])
+    func badFormatsAreRefused(format: String) {
+        #expect(throws: TemplateError.self) { try JinjaTemplate("{{ f.format({'a': 1}) }}").render(context: ["f": .string(format)]) }
+    }
+
     @Test("Templates that never end, nest or double without end are stopped")
     func isBounded() {
         let hostile = [
@@ -61,7 +66,13 @@ import Testing
             "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
             "{% set ns = namespace(x='aaaaaaaaaaaaaaaa') %}{% for i in range(60) %}{% set ns.x = ns.x + ns.x %}{% endfor %}",
             "{{ 'x' * 100000000000 }}", "{{ [1] * 100000000000 }}", String(repeating: "(", count: 5000), "{{ " + String(repeating: "-", count: 100_000) + "1 }}",
-            String(repeating: "{% if x %}", count: 3000), "{{ 'a'.ljust(99999999999) }}", "{{ " + String(repeating: "[", count: 3000),
+            String(repeating: "{% if x %}", count: 3000), "{{ 'a'.ljust(99999999999) }}",
+            // Small to hold and large to write: one long text many times over.
+            "{{ (['x' * 10000000] * 1000000)|join }}", "{{ ''.join(['x' * 10000000] * 1000000) }}", "{{ ['x' * 10000000] * 1000000 }}",
+            "{{ ('%s' * 100000) % ((('x' * 10000000),) * 100000) }}", "{{ ('{0}' * 100000).format('x' * 10000000) }}",
+            "{{ (['x' * 10000000] * 1000000)|tojson }}", "{{ ('a ' * 100000)|wordwrap(1, wrapstring='x' * 10000000) }}",
+            "{{ 'a'.ljust(10000000, 'x' * 10000000) }}",
+            "{{ 'x' * 10000000" + String(repeating: " ~ 'x' * 10000000", count: 50) + " }}", "{{ " + String(repeating: "[", count: 3000),
             // As deep as a tree can be made without brackets: letting go of it would overflow the stack as well.
             "{{ 1" + String(repeating: " + 1", count: 200_000) + " }}", "{{ a" + String(repeating: ".a", count: 200_000) + " }}",
             "{{ a" + String(repeating: "|trim", count: 200_000) + " }}", "{{ 1" + String(repeating: " or 1", count: 200_000) + " }}",
@@ -85,7 +96,7 @@ import Testing
             "{{ '%999999999d' % 1 }}", "{{ '{:>999999999}'.format(1) }}", "{{ '%*d' % (999999999, 1) }}", "{{ range(100000)|slice(1000000)|list }}",
             "{{ [1]|batch(999999, 0)|list|length * 0 }}{{ [1]|batch(999999, 0)|list|length }}{{ [1]|batch(999999, 0)|list }}",
             "{% set n = namespace(x=1) %}{% for i in range(64) %}{% set n.x = n.x * 3 %}{% endfor %}", "{{ 9223372036854775807 + 1 }}", "{{ 2 ** 99999999999 }}",
-            "{{ 'a'|indent(99999999999)|indent('x' * 100000000) }}", "{{ ('a\n' * 100000)|indent('x' * 10000) }}", "{{ 'a'|center(99999999999) }}",
+            "{{ 'a'|indent(99999999999)|indent('x' * 10000000) }}", "{{ ('a\n' * 100000)|indent('x' * 10000) }}", "{{ 'a'|center(99999999999) }}",
         ]
         let limits = JinjaInterpreter.Limits(steps: 20_000, outputBytes: 4 << 20, work: 1 << 28)
         for source in hostile {

@@ -3,7 +3,8 @@
 /// it. Nothing is ever called.
 ///
 /// Containers live in a list of their own and are referred to by number, so that no input can make a deep structure to recurse
-/// into, nor a cycle. Each instruction makes at most one value: memory is bounded by the pickle's length.
+/// into, nor a cycle. Each instruction makes at most one value, and those that copy a list's pairs may copy as many as the file has
+/// bytes: memory is bounded by the file's length.
 struct TensorPickle {
     indirect enum Value {
         case none
@@ -49,6 +50,9 @@ struct TensorPickle {
         ]
     }
 
+    /// PyTorch's own limit is higher; no weight has as many axes.
+    private static let largestRank = 16
+
     private let path: String
     private let bytes: ZipBytes
     private let end: Int
@@ -59,6 +63,7 @@ struct TensorPickle {
     private var memo: [Int: Value] = [:]
     private var sequences: [[Value]] = []
     private var dictionaries: [[(key: Value, value: Value)]] = []
+    private var copiedPairs = 0
 
     init(_ contents: UnsafeRawBufferPointer, range: Range<Int>, path: String) {
         bytes = ZipBytes(bytes: contents)
@@ -266,7 +271,10 @@ struct TensorPickle {
 
     private mutating func makeDictionary(_ arguments: [Value]) throws(TorchError) {
         var pairs: [(key: Value, value: Value)] = []
-        for item in arguments.first.flatMap({ items($0) }) ?? [] {
+        let given = arguments.first.flatMap({ items($0) }) ?? []
+        copiedPairs += given.count
+        guard copiedPairs <= bytes.count else { throw bad("its dictionaries copy one list again and again.") }
+        for item in given {
             guard let pair = items(item), pair.count == 2 else { throw bad("an OrderedDict of something else than pairs.") }
             pairs.append((pair[0], pair[1]))
         }
@@ -276,13 +284,13 @@ struct TensorPickle {
     /// `(storage, offset, sizes, strides, ...)`
     private func tensor(_ arguments: [Value]) throws(TorchError) -> TorchTensor {
         guard arguments.count >= 4, case .storage(let storage) = arguments[0], case .integer(let offset) = arguments[1],
-            let shape = integers(arguments[2]), let strides = integers(arguments[3]), shape.count == strides.count, shape.count <= 16
+            let shape = integers(arguments[2]), let strides = integers(arguments[3]), shape.count == strides.count
         else { throw bad("a tensor with other parts than a storage, an offset, sizes and strides.") }
         return TorchTensor(storage: storage, offset: offset, shape: shape, strides: strides)
     }
 
     private func integers(_ value: Value) -> [Int]? {
-        guard let items = items(value) else { return nil }
+        guard let items = items(value), items.count <= Self.largestRank else { return nil }
         var numbers: [Int] = []
         for case .integer(let number) in items { numbers.append(number) }
         return numbers.count == items.count ? numbers : nil

@@ -35,7 +35,7 @@ public final class TorchFile: Sendable {
         do throws(PlatformError) { mapping = try MappedFile(path: path) } catch { throw .cannotRead(error) }
         self.path = path
         let found = ZipArchive.isArchive(mapping.bytes) ? try Self.archived(mapping.bytes, path) : try Self.legacy(mapping.bytes, path)
-        tensors = try Self.checked(found.tensors, storages: found.storages, path: path)
+        tensors = try Self.checked(found.tensors, storages: found.storages, length: mapping.count, path: path)
     }
 
     public func bytes(_ entry: TensorEntry) -> UnsafeRawBufferPointer {
@@ -110,17 +110,32 @@ public final class TorchFile: Sendable {
     // MARK: Checks
 
     private static func checked(
-        _ tensors: [(String, TorchTensor)], storages: [ByteKey: Range<Int>], path: String
+        _ tensors: [(String, TorchTensor)], storages: [ByteKey: Range<Int>], length: Int, path: String
     ) throws(TorchError) -> [Tensor] {
-        var seen: Set<ByteKey> = [], checked: [Tensor] = []
+        var seen: Set<ByteKey> = [], checked: [Tensor] = [], gathered = 0
         for (name, tensor) in tensors {
             guard seen.insert(ByteKey(name)).inserted else { throw .badTensor(path: path, tensor: name, reason: "it is there twice.") }
             guard let range = storages[ByteKey(tensor.storage.key)] else {
                 throw .badTensor(path: path, tensor: name, reason: "its storage \(tensor.storage.key) is missing.")
             }
-            checked.append(try place(name, tensor, in: range, path: path))
+            let found = try place(name, tensor, in: range, path: path)
+            // Views that are no plain rows are copied when they are read: thousands of them into one storage would fill the memory.
+            if found.strides != nil { gathered += range.count }
+            guard gathered <= 16 * length else { throw .badTensor(path: path, tensor: name, reason: "too many tensors are views of one storage.") }
+            checked.append(found)
         }
         return checked
+    }
+
+    /// Nil for sizes that cannot be multiplied in every order, even where one of them is zero.
+    static func elementCount(_ shape: [Int]) -> Int? {
+        var count = 1
+        for size in shape {
+            let (product, overflow) = count.multipliedReportingOverflow(by: max(1, size))
+            if overflow { return nil }
+            count = product
+        }
+        return shape.contains(0) ? 0 : count
     }
 
     private static func place(_ name: String, _ tensor: TorchTensor, in range: Range<Int>, path: String) throws(TorchError) -> Tensor {
@@ -137,7 +152,8 @@ public final class TorchFile: Sendable {
                 name: name, dtype: tensor.storage.dtype, shape: tensor.shape,
                 byteRange: range.lowerBound + offset * width..<range.lowerBound + (offset + count) * width)
         }
-        if tensor.shape.contains(0) { return Tensor(entry: entry(0, 0), strides: nil) }
+        guard let total = elementCount(tensor.shape) else { throw bad("its shape \(tensor.shape) is impossible.") }
+        if total == 0 { return Tensor(entry: entry(0, 0), strides: nil) }
         // The last element's place, and the strides of a plain tensor.
         var last = tensor.offset, count = 1, isPlain = true
         for (size, stride) in zip(tensor.shape, tensor.strides).reversed() {

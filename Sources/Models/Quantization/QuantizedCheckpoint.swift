@@ -64,8 +64,10 @@ struct QuantizedCheckpoint {
         let module = weight.module + "."
         switch method {
         case .bitsandbytes4:
-            guard quantState(weight, reader) != nil else { return nil }
-            return reader.tensors.keys.filter { $0 == weight.name || $0.hasPrefix(weight.name + ".") }
+            guard let state = quantState(weight, reader)?.name else { return nil }
+            // Looked up by name: mixtures of experts have tens of thousands of matrices, too many to search all names for each.
+            let parts = ["", ".absmax", ".quant_map", ".nested_absmax", ".nested_quant_map"].map { weight.name + $0 }
+            return (parts + [state]).filter { reader.tensors[$0] != nil }
         case .bitsandbytes8:
             guard reader.tensors[module + "SCB"] != nil else { return nil }
             return [weight.name, module + "SCB", module + "weight_format"].filter { reader.tensors[$0] != nil }

@@ -39,13 +39,9 @@ extension JinjaInterpreter {
             let path = arguments.value(1, "attribute")?.text
             var parts: [String] = []
             for element in try items(of: value) {
-                parts.append(try path.map { (path) throws(TemplateError) in try member(element, path) }?.text ?? element.text)
+                parts.append(try text(of: try path.map { (path) throws(TemplateError) in try member(element, path) } ?? element))
             }
-            let separator = arguments.value(0, "d")?.text ?? ""
-            try charge(separator.utf8.count.multipliedReportingOverflow(by: parts.count).partialValue)
-            let text = parts.joined(separator: separator)
-            try charge(text.utf8.count)
-            return .string(text)
+            return .string(try joined(parts, separator: arguments.value(0, "d")?.text ?? ""))
         case "sum":
             var total = arguments.value(1, "start") ?? .integer(0)
             let path = arguments.value(0, "attribute")?.text
@@ -123,6 +119,12 @@ extension JinjaInterpreter {
         case "batch", "slice": return lazily("do_\(name)", try chunked(name, try items(of: value), arguments))
         default: throw fail("the filter \(name) is not known")
         }
+    }
+
+    /// Texts put together, charged before they are.
+    func joined(_ parts: [String], separator: String) throws(TemplateError) -> String {
+        for part in parts { try charge(part.utf8.count + separator.utf8.count) }
+        return parts.joined(separator: separator)
     }
 
     private func lazily(_ name: String, _ elements: [JinjaValue]) -> JinjaValue { .generator(JinjaGenerator(name, elements)) }

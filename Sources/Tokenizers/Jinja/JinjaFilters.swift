@@ -50,7 +50,7 @@ extension JinjaInterpreter {
             return .number(number.magnitude)
         case "round": return try rounded(value, arguments)
         case "tojson": return .string(try toJSON(value, arguments))
-        case "pprint": return .string(value.representation)
+        case "pprint": return .string(try representation(of: value))
         case "indent":
             guard case .string(let text) = value else { throw fail("indent needs a string, found \(value.kindName)") }
             return .string(try indented(text, arguments))
@@ -141,6 +141,7 @@ extension JinjaInterpreter {
 
     /// As transformers defines it: `json.dumps` without escaping other alphabets.
     private func toJSON(_ value: JinjaValue, _ arguments: JinjaCallArguments) throws(TemplateError) -> String {
+        try chargeText(of: value)
         guard let json = value.json else { throw fail("\(value.kindName) has no JSON form") }
         let escapes = arguments.value(0, "ensure_ascii")?.isTrue ?? false
         let sorts = arguments.value(3, "sort_keys")?.isTrue ?? false
@@ -155,6 +156,9 @@ extension JinjaInterpreter {
             let parts = try items(of: given).map(\.text)
             guard parts.count == 2 else { throw fail("separators needs two texts") }
             (item, key) = (parts[0], parts[1])
+        }
+        guard (indent ?? "").utf8.count <= 256, item.utf8.count <= 256, key.utf8.count <= 256 else {
+            throw fail("tojson takes an indent and separators of at most 256 bytes")
         }
         let text = json.text(style: .laidOut(item: item, key: key, indent: indent), sortedKeys: sorts, escapeNonASCII: escapes)
         try charge(text.utf8.count)
@@ -243,6 +247,7 @@ extension JinjaInterpreter {
         let width = arguments.value(0, "width")?.integer ?? 79
         guard width > 0 else { throw fail("wordwrap needs a width above 0") }
         let separator = arguments.value(2, "wrapstring").flatMap { isNone($0) ? nil : $0.text } ?? "\n"
+        try charge(text.utf8.count.multipliedReportingOverflow(by: separator.utf8.count).overflow ? .max : text.utf8.count * separator.utf8.count)
         let result = JinjaText.lines(text).map { line in
             JinjaText.wrapped(
                 line, width: Int(min(width, 1 << 30)), breaksWords: arguments.value(1, "break_long_words")?.isTrue ?? true,

@@ -80,10 +80,10 @@ enum JinjaFormat {
             if let chosen { given = chosen } else { given = try next() }
             var text: String
             switch kind {
-            case "s": text = given.text
-            case "r", "a": text = given.representation
+            case "s": text = try interpreter.text(of: given)
+            case "r", "a": text = try interpreter.representation(of: given)
             case "c":
-                text = given.text
+                text = try interpreter.text(of: given)
                 if let code = given.integer { text = UInt32(exactly: code).flatMap { Unicode.Scalar($0) }.map { String(Character($0)) } ?? "" }
             case "d", "i", "u", "x", "X", "o", "e", "E", "f", "F", "g", "G":
                 guard given.double != nil else { throw interpreter.fail("%\(kind) needs a number, found \(given.kindName)") }
@@ -105,6 +105,7 @@ enum JinjaFormat {
             default: throw interpreter.fail("the format %\(kind) is not known")
             }
             if let precision = specification.precision { text = JinjaText.string(text.unicodeScalars.prefix(precision)) }
+            try interpreter.charge(text.utf8.count)
             result += try padded(text, specification, interpreter)
         }
         if used < values.count, !usesNames, case .tuple = value { throw interpreter.fail("the format has fewer places than values") }
@@ -114,7 +115,7 @@ enum JinjaFormat {
             default: throw interpreter.fail("the format has fewer places than values")
             }
         }
-        try interpreter.charge(result.utf8.count)
+        try interpreter.charge(scalars.count)
         return result
     }
 
@@ -171,9 +172,11 @@ enum JinjaFormat {
                 place += 1
             }
             if open > 0 { throw interpreter.fail("the format has an open {") }
-            result += try field(Array(scalars[start..<(place - 1)]), arguments, interpreter, &automatic, depth: depth)
+            let text = try field(Array(scalars[start..<(place - 1)]), arguments, interpreter, &automatic, depth: depth)
+            try interpreter.charge(text.utf8.count)
+            result += text
         }
-        try interpreter.charge(result.utf8.count)
+        try interpreter.charge(scalars.count)
         return result
     }
 
@@ -209,6 +212,7 @@ enum JinjaFormat {
                 found = try interpreter.attribute(of: found, JinjaText.string(part))
                 place += 1 + part.count
             } else {
+                guard name[place] == "[" else { throw interpreter.fail("only . or [ may follow ] in a format's place") }
                 guard let end = name[place...].firstIndex(of: "]") else { throw interpreter.fail("the format has an open [") }
                 let key = JinjaText.string(name[(place + 1)..<end])
                 found = try interpreter.item(of: found, Int64(key).map { .integer($0) } ?? .string(key))
@@ -217,11 +221,11 @@ enum JinjaFormat {
         }
         switch conversion {
         case nil: break
-        case "s": found = .string(found.text)
-        case "r", "a": found = .string(found.representation)
+        case "s": found = .string(try interpreter.text(of: found))
+        case "r", "a": found = .string(try interpreter.representation(of: found))
         default: throw interpreter.fail("the format's conversion is not known")
         }
-        if specification.isEmpty { return found.text }
+        if specification.isEmpty { return try interpreter.text(of: found) }
         let layout = try braces(specification, arguments, interpreter, &automatic, depth: depth - 1)
         return try laidOut(found, try parse(layout, interpreter), interpreter)
     }
@@ -288,7 +292,7 @@ enum JinjaFormat {
             guard specification.kind == nil || specification.kind == "s" else {
                 throw interpreter.fail("the format needs a number, found \(value.kindName)")
             }
-            var text = value.text
+            var text = try interpreter.text(of: value)
             if let precision = specification.precision { text = JinjaText.string(text.unicodeScalars.prefix(precision)) }
             if specification.alignment == nil || specification.alignment == "=" { specification.alignment = "<" }
             return try padded(text, specification, interpreter)

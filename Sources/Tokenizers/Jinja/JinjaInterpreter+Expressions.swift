@@ -71,8 +71,11 @@ extension JinjaInterpreter {
             return .bool(true)
         case .concatenation(let parts):
             var text = ""
-            for part in parts { text += try self.text(of: try evaluate(part)) }
-            try charge(text.utf8.count)
+            for part in parts {
+                let next = try self.text(of: try evaluate(part))
+                try charge(next.utf8.count)
+                text += next
+            }
             return .string(text)
         case .conditional(let value, let test, let otherwise):
             if try evaluate(test).isTrue { return try evaluate(value) }

@@ -221,9 +221,30 @@ final class JinjaInterpreter {
     /// As Python's `str`, charged for.
     func text(of value: JinjaValue) throws(TemplateError) -> String {
         if case .string(let text) = value { return text }
-        let text = value.text
-        try charge(text.utf8.count)
-        return text
+        try chargeText(of: value)
+        return value.text
+    }
+
+    /// As Python's `repr`, charged for.
+    func representation(of value: JinjaValue) throws(TemplateError) -> String {
+        try chargeText(of: value)
+        return value.representation
+    }
+
+    /// Charges for a value's text before it is made: a list that holds the same long text many times is small until it is written.
+    func chargeText(of value: JinjaValue) throws(TemplateError) {
+        switch value {
+        case .string(let text): try charge(text.utf8.count + 4)
+        case .list(let values), .tuple(let values): for value in values { try chargeText(of: value) }
+        case .dictionary(let dictionary):
+            for pair in dictionary.pairs {
+                try chargeText(of: pair.key)
+                try chargeText(of: pair.value)
+            }
+        case .view(let view): for value in view.elements { try chargeText(of: value) }
+        case .undefined, .none, .bool, .integer, .number, .generator, .namespace, .loop, .function: try charge(16)
+        }
+        try charge(4)
     }
 
     private func runLoop(_ loop: JinjaForLoop, _ sequence: JinjaValue, depth: Int) throws(TemplateError) -> Flow {

@@ -96,10 +96,7 @@ enum JinjaMethods {
                     guard case .string(let piece) = part else { throw interpreter.fail("join needs strings, found \(part.kindName)") }
                     parts.append(piece)
                 }
-                try interpreter.charge(text.utf8.count.multipliedReportingOverflow(by: parts.count).partialValue)
-                let joined = parts.joined(separator: text)
-                try interpreter.charge(joined.utf8.count)
-                return .string(joined)
+                return .string(try interpreter.joined(parts, separator: text))
             case "isdecimal": return .bool(!text.isEmpty && text.unicodeScalars.allSatisfy { $0.properties.numericType == .decimal })
             case "isnumeric": return .bool(!text.isEmpty && text.unicodeScalars.allSatisfy { $0.properties.numericType != nil })
             case "isascii": return .bool(text.utf8.allSatisfy { $0 < 0x80 })
@@ -167,8 +164,9 @@ enum JinjaMethods {
     ) throws(TemplateError) -> JinjaValue {
         let width = Int(max(0, min(arguments.value(0, "width")?.integer ?? 0, 1 << 24)))
         let fill = name == "zfill" ? "0" : try self.text(arguments, 1, "fillchar", interpreter) ?? " "
+        guard fill.unicodeScalars.count == 1 else { throw interpreter.fail("\(name) fills with one character") }
         let missing = max(0, width - text.unicodeScalars.count)
-        try interpreter.charge(missing)
+        try interpreter.charge(missing * fill.utf8.count)
         func filling(_ count: Int) -> String { String(repeating: fill, count: count) }
         switch name {
         case "ljust": return .string(text + filling(missing))

@@ -65,7 +65,8 @@ final class ByteTrie: @unchecked Sendable {
             }
             node = edges[slot].child & ~ByteTrie.leaf
             parent = slot
-            if index == 2, bytes[0] & 0xF0 == 0xE0 {
+            // Tokens of a byte-level vocabulary need not be whole characters.
+            if index == 2, bytes[0] & 0xF0 == 0xE0, bytes[1] & 0xC0 == 0x80, bytes[2] & 0xC0 == 0x80 {
                 firstWide[ByteTrie.wideIndex(bytes)] = UInt32(slot)
             }
         }
