@@ -17,7 +17,7 @@ extension BoardState {
 
     mutating func cyclePreview(by count: Int) -> [Effect] {
         changePreview { preview in
-            let all = LaunchStyle.allCases
+            let all = LaunchStyle.allCases.filter { $0.suits(preview.tab.command) }
             let index = all.firstIndex(of: preview.style) ?? 0
             preview.style = all[((index + count) % all.count + all.count) % all.count]
             preview.scroll = 0

@@ -47,6 +47,9 @@ public enum LaunchStyle: String, Sendable, CaseIterable {
         }
     }
 
+    /// Whether the style can start the command: a model is not talked to or exported by several machines.
+    public func suits(_ command: Command) -> Bool { !isDistributed || command == .train || command == .evaluate }
+
     /// How the run is sharded, as part of a file name.
     var sharding: String? {
         switch self {

@@ -56,7 +56,7 @@ public final class JobHandle: Sendable {
     /// - Returns: false when somebody talks to it already or the job is over.
     public func talk(_ service: ChatService, _ configuration: Configuration) -> Bool {
         guard kind == .train, !hasEnded else { return false }
-        return control.askForVisit(
+        let isFirst = control.askForVisit(
             { host in
                 guard let held = host as? HeldTraining else {
                     service.refuse(JobFailure(what: "The training ended before it could be talked to."))
@@ -68,6 +68,9 @@ public final class JobHandle: Sendable {
                     service.refuse(error as? JobFailure ?? JobFailure(what: String(describing: error)))
                 }
             }, leave: { service.close() })
+        // The job may have ended meanwhile, with nobody left to receive the visit.
+        if isFirst, hasEnded { control.takeVisit()?(nil) }
+        return isFirst
     }
 
     /// A line for the running log and every reader: what the board captured from stdout and stderr, for instance.
@@ -98,12 +101,13 @@ public final class JobHandle: Sendable {
         } catch {
             end(after: error)
         }
-        control.takeVisit()?(nil)
         recorder.finish()
         over.lock()
         isOver.withLock { $0 = true }
         over.broadcast()
         over.unlock()
+        // After the end is known, so that no visit slips in between.
+        control.takeVisit()?(nil)
         events.wakeReader()
     }
 
