@@ -1,3 +1,4 @@
+import Glibc
 import Platform
 
 /// All tokens of a vocabulary as a trie of bytes, to find those that a text begins with.
@@ -27,7 +28,7 @@ final class ByteTrie: @unchecked Sendable {
         // Distinct beginnings are at most the bytes of all tokens. Half full at most: every search ends with an edge that is not there.
         var bits: UInt32 = 8
         while (1 << bits) < min(vocabulary.arena.count * 2 + 256, ByteTrie.largestNodeCount), bits < 24 { bits += 1 }
-        edges = .allocate(capacity: 1 << bits)
+        edges = ByteTrie.allocate(count: 1 << bits)
         edges.initialize(repeating: Edge(key: ByteTrie.free, child: 0, token: -1), count: 1 << bits)
         mask = 1 << bits - 1
         shift = 32 - bits
@@ -43,6 +44,14 @@ final class ByteTrie: @unchecked Sendable {
                 insert(base + span.offset, span.length, id, &nodeCount)
             }
         }
+    }
+
+    /// Searches jump about in the table, so that small pages would cost as much as the memory itself.
+    private static func allocate(count: Int) -> UnsafeMutablePointer<Edge> {
+        let page = 2 << 20, bytes = (count * MemoryLayout<Edge>.stride + page - 1) / page * page
+        let start = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: page)
+        if bytes >= 2 * page { madvise(start, bytes, 14 /* MADV_HUGEPAGE */) }
+        return start.bindMemory(to: Edge.self, capacity: count)
     }
 
     deinit {
