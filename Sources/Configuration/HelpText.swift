@@ -47,13 +47,20 @@ public enum HelpText {
         case .notice(let reason): lines += wrap("Accepted, without effect here: \(reason)", width: width)
         case .later(let reason): lines += wrap("Not usable yet: \(reason)", width: width)
         }
+        // Values with the same remark stand together.
+        var remarks: [(reason: String, choices: [String])] = []
         for choice in argument.choices {
             switch argument.valueSupport[choice] {
-            case .later(let reason): lines += wrap("\(choice): \(reason)", width: width)
-            case .notice(let reason): lines += wrap("\(choice): \(reason)", width: width)
+            case .later(let reason), .notice(let reason):
+                if let index = remarks.firstIndex(where: { $0.reason == reason }) {
+                    remarks[index].choices.append(choice)
+                } else {
+                    remarks.append((reason, [choice]))
+                }
             case .full, nil: break
             }
         }
+        for remark in remarks { lines += wrap("\(remark.choices.joined(separator: ", ")): \(remark.reason)", width: width) }
         return lines.map { $0 + "\n" }.joined()
     }
 

@@ -29,5 +29,8 @@ enum Arguments {
         if invocation.isJSON { Output.print(EventJSON.line(problems.joined(separator: "\n"))) }
         for problem in problems { Output.message("error: " + problem) }
         if problems.count > 1 { Output.message("\(problems.count) problems; nothing was started.") }
+        guard invocation.recipe == nil, invocation.overrides.isEmpty else { return }
+        let example = invocation.entry.name == "train" ? "; `tuneboard train recipes/quickstart.yaml` is a run to begin with" : ""
+        Output.message("`tuneboard help \(invocation.entry.name)` lists every argument\(example).")
     }
 }

@@ -156,7 +156,7 @@ enum Age {
     static func text(since time: Double, now: Double) -> String {
         guard time > 0, now > 0 else { return "" }
         let seconds = max(0, now - time)
-        if seconds < 60 { return "now" }
+        if seconds < 60 { return say("now") }
         if seconds < 3_600 { return say("\(Int(seconds / 60)) min ago") }
         if seconds < 86_400 { return say("\(Int(seconds / 3_600)) h ago") }
         return say("\(Int(seconds / 86_400)) d ago")

@@ -31,7 +31,11 @@ extension BoardState {
         let query = list.filter.text.trimmingSpaces
         if query.isEmpty {
             let here = unique.filter { isHere($0, list) }
-            return here + unique.filter { !isHere($0, list) }
+            // After help and palette what belongs to this place, before what works everywhere.
+            func isGeneral(_ command: BoardCommand) -> Bool { command.contexts.contains { $0 == .anywhere || $0 == .page } }
+            let general = here.filter(isGeneral)
+            let local = here.filter { !isGeneral($0) }
+            return Array(general.prefix(2)) + local + Array(general.dropFirst(2)) + unique.filter { !isHere($0, list) }
         }
         let matcher = FuzzyMatcher(pattern: query)
         let scored = unique.enumerated().compactMap { index, command -> (score: Int, index: Int, command: BoardCommand)? in
