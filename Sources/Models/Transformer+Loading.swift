@@ -64,7 +64,7 @@ extension Transformer {
             let value = weight.isStoredTransposed ? stored.transposed() : stored
             if let quantizer = options.quantizer, quantised == nil, weight.isQuantizable {
                 let matrix = quantizer.quantize(value, backend: backend)
-                (location.owner as? SafetensorsFile)?.mapping.forget(location.bytes)
+                location.mapping?.forget(location.bytes)
                 return Parameter(name: weight.name, quantized: matrix)
             }
             // A mapped file cannot be written to.
