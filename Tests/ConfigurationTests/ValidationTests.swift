@@ -44,7 +44,6 @@ import Testing
         ("optim: galore_adamw\nfinetuning_type: full", "optim_target_modules"),
         ("stage: pt\ntrain_on_prompt: true", "train_on_prompt"),
         ("do_predict: true\neval_dataset: e", "predict_with_generate"),
-        ("finetuning_type: freeze", "finetuning_type"),
         ("optim: lomo", "optim"),
         ("device: gpu", "device"),
     ])

@@ -4,8 +4,8 @@ extension ArgumentTable {
     static let basic: [Argument] = rows(.basic, [.train], [
         .choice("stage", "sft", ["pt", "sft", "rm", "ppo", "dpo", "kto"], "Kind of training: pt pre-training, sft supervised fine-tuning, rm reward model.")
             .with { $0.commands.insert(.evaluate) },
-        .choice("finetuning_type", "lora", ["lora", "oft", "freeze", "full"], "What is trained: a LoRA adapter, or all weights (full).")
-            .later(["oft", "freeze"], "Only lora and full are built so far.").with { $0.commands.formUnion(modelCommands) },
+        .choice("finetuning_type", "lora", ["lora", "oft", "freeze", "full"], "What is trained: a LoRA or OFT adapter, some layers (freeze), or all weights (full).")
+            .with { $0.commands.formUnion(modelCommands) },
         .flag("do_train", false, "Train."),
         .flag("do_eval", false, "Evaluate the loss when training is done, or of the model as it is."),
         .flag("do_predict", false, "Generate answers to the evaluation data and score them."),
