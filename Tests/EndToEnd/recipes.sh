@@ -48,7 +48,10 @@ logged() { grep -o "\"$2\": [-0-9.e+]*" "saves/demo-model/lora/$1/trainer_log.js
 rises() { awk '{ value[NR] = $1 } END { third = int(NR / 3); for (i = 1; i <= third; i++) { first += value[i]; last += value[NR - third + i] }
     exit !(third > 0 && last > first) }'; }
 
-for recipe in quickstart full_sft pretrain firefly_qlora; do check "$recipe runs" run $recipe max_steps=4; done
+check "blocks are added for LLaMA-Pro" "$program" prepare blocks --model_name_or_path saves/demo-model \
+    --output_dir saves/demo-model-pro --num_expand 5 >"$work/log" 2>&1
+methods="dora rslora pissa oft lora_embeddings freeze neftune longlora loraplus llama_pro"
+for recipe in quickstart full_sft pretrain firefly_qlora $methods; do check "$recipe runs" run $recipe max_steps=4; done
 
 check "dpo runs" run dpo
 check "DPO raises the margin of the rewards" rises < <(logged dpo rewards/margins)
