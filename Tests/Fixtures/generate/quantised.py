@@ -88,6 +88,7 @@ def adapter(folder):
         for name, parameter in model.named_parameters():
             if "lora_B" in name:
                 parameter.copy_(0.05 * torch.randn(parameter.shape))
+    model.peft_config["default"].base_model_name_or_path = "base"
     model.save_pretrained(ROOT / "adapter")
     (ROOT / "adapter" / "README.md").unlink(missing_ok=True)
 
