@@ -99,6 +99,11 @@ def piece_model(path, **options):
     model = sentencepiece_model_pb2.ModelProto()
     with open(path + ".model", "rb") as file:
         model.ParseFromString(file.read())
+    # The files hold no folder of the machine that made them.
+    model.trainer_spec.ClearField("model_prefix")
+    model.normalizer_spec.ClearField("normalization_rule_tsv")
+    with open(path + ".model", "wb") as file:
+        file.write(model.SerializeToString())
     return model
 
 
