@@ -45,6 +45,15 @@ import Testing
         #expect(decode(characters("\u{3}\u{7F}\u{0}")) == [.key(Key("c", .control)), .key(Key(.backspace)), .key(Key(" ", .control))])
     }
 
+    @Test func whatTheTerminalSaysOfItselfIsNoTyping() {
+        #expect(decode(characters("\u{1B}]11;rgb:ffff/ffff/ffff\u{1B}\\\u{1B}[?62;22cq")) == [.key(Key("q"))])
+        #expect(decode(characters("\u{1B}]11;rgb:00/00/00\u{7}q")) == [.key(Key("q"))])
+        #expect(decode(characters("\u{1B}]11;rgb:ff")) == [])
+        #expect(decode(characters("\u{1B}]")) == [.key(Key("]", .alt))])
+        #expect(decode(characters("\u{1B}[")) == [.key(Key("[", .alt))])
+        #expect(decode(characters("\u{1B}]") + [.key(TERMINAL_UP.rawValue, [])]) == [.key(Key("]", .alt)), .key(Key(.up))])
+    }
+
     @Test func aPasteIsOnePieceOfHarmlessText() {
         let inputs = decode([.pasteStart] + characters("a\rb\u{1B}[31mc\u{7}") + [.pasteEnd] + characters("d"))
         #expect(inputs == [.paste("a\nbc"), .key(Key("d"))])

@@ -15,6 +15,8 @@ struct InputDecoder {
     static let pasteLimit = 1 << 20
 
     private var isEscapePending = false
+    /// What the terminal says of itself, from the bracket after Escape on: an answer that came after nobody waited for it any more.
+    private var report: [UInt32] = []
     private var pasted: String.UnicodeScalarView?
 
     /// Whether a paste has begun and not ended.
@@ -25,6 +27,13 @@ struct InputDecoder {
             if case .character(let code) = token { collect(code) }
             return []
         }
+        if !report.isEmpty {
+            if case .character(let code) = token {
+                swallow(code)
+                return []
+            }
+            return finish() + take(token)
+        }
         switch token {
         case .character(0x1B):
             // Escape twice: the first one stands alone.
@@ -32,6 +41,10 @@ struct InputDecoder {
             return isEscapePending ? [.key(Key(.escape))] : []
         case .character(let code):
             let alt = takeEscape()
+            if alt, code == UInt8(ascii: "]") || code == UInt8(ascii: "[") {
+                report = [code]
+                return []
+            }
             guard var key = InputDecoder.key(ofCharacter: code) else { return [] }
             if alt { key.modifiers.insert(.alt) }
             return [.key(key)]
@@ -56,8 +69,25 @@ struct InputDecoder {
             pasted = nil
             return text.isEmpty ? [] : [.paste(TextWidth.sanitize(String(text)))]
         }
+        defer { report = [] }
+        // A bracket that nothing followed was typed with Alt.
+        if report.count == 1, var key = InputDecoder.key(ofCharacter: report[0]) {
+            key.modifiers.insert(.alt)
+            return [.key(key)]
+        }
         return takeEscape() ? [.key(Key(.escape))] : []
     }
+
+    /// `ESC ]` ends with BEL or `ESC \`, `ESC [` with its first letter (ECMA-48).
+    private mutating func swallow(_ code: UInt32) {
+        let isCommand = report[0] == UInt8(ascii: "]")
+        let isOver = isCommand
+            ? code == 7 || (code == UInt8(ascii: "\\") && report.last == 0x1B) : (0x40...0x7E).contains(code)
+        report.append(code)
+        if isOver || report.count > InputDecoder.longestReport { report = [] }
+    }
+
+    private static let longestReport = 256
 
     /// Ends a lone Escape but lets a paste go on.
     mutating func endOfBurst() -> [Input] { isPasting ? [] : finish() }

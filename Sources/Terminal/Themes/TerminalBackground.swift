@@ -8,7 +8,8 @@ extension Theme {
 /// Asks the terminal for its background colour (OSC 11), so that a light one gets the light theme.
 ///
 /// A question about the terminal's kind follows at once: every terminal answers that one, so one that knows no OSC 11 costs a round
-/// trip and not the whole wait. Keys that were typed meanwhile cannot be put back and are few.
+/// trip and not the whole wait. Keys that were typed meanwhile cannot be put back and are few; an answer that comes later is swallowed
+/// by the `InputDecoder`.
 public enum TerminalBackground {
     /// How long a slow line may take; without an answer the background counts as unknown.
     private static let waitMilliseconds: Int32 = 150
