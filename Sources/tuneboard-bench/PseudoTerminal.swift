@@ -65,6 +65,7 @@ final class PseudoTerminal: @unchecked Sendable {
     /// Reads until all the words have been shown. Escape sequences between a word's letters would hide it.
     func await(_ words: [String], seconds: Int32) -> Bool {
         var shown: [UInt8] = []
+        var hasAnswered = false
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
         let deadline = Clock.monotonicSeconds() + Double(seconds)
         while Clock.monotonicSeconds() < deadline {
@@ -74,6 +75,11 @@ final class PseudoTerminal: @unchecked Sendable {
             guard count > 0 else { return false }
             shown += buffer[0..<count]
             let text = String(decoding: shown, as: UTF8.self)
+            if !hasAnswered, text.contains("\u{1B}[c") {
+                // Every real terminal says at once what it is.
+                hasAnswered = true
+                type("\u{1B}[?62;22c")
+            }
             if words.allSatisfy({ text.contains($0) }) { return true }
         }
         return false
