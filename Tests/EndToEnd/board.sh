@@ -2,18 +2,11 @@
 # The whole way in the board at 80x24, by keys alone: change the learning rate, preview, start, watch, stop and save, chat with
 # the adapter and without it, export, quit, find the run again. Then the previewed command in a shell gives the same losses.
 #   bash Tests/EndToEnd/board.sh PROGRAM
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-program=$(realpath "${1:-.build/release/tuneboard}")
-export LC_ALL=C.UTF-8
-. Tests/EndToEnd/terminal.bash
+. "$(dirname "${BASH_SOURCE[0]}")/terminal.bash"
 printf 'A first hour in the board\n'
 
-work=$(mktemp -d)
-trap 'close_terminal; rm -rf "$work"' EXIT
-mkdir -p "$work/saves" "$work/bin"
-cp -r recipes themes "$work/"
-cp -r saves/demo-model "$work/saves/"
-rm -rf "$work/saves/demo-model/lora"
+copy_demo
+mkdir -p "$work/bin"
 ln -s "$program" "$work/bin/tuneboard"
 
 # open_board COLUMNS ROWS [VARIABLE=VALUE...]: the board in the private copy; its exit code shows when it is left.

@@ -1,23 +1,15 @@
 #!/usr/bin/env bash
 # The chat beyond question and answer, and talking to a model while it is trained.
 #   bash Tests/EndToEnd/chat.sh PROGRAM
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-program=$(realpath "${1:-.build/release/tuneboard}")
-export LC_ALL=C.UTF-8
-. Tests/EndToEnd/terminal.bash
+. "$(dirname "${BASH_SOURCE[0]}")/terminal.bash"
 
-work=$(mktemp -d)
-trap 'close_terminal; rm -rf "$work"' EXIT
-mkdir -p "$work/saves" "$work/config" "$work/state"
-cp -r recipes themes "$work/"
-cp -r saves/demo-model "$work/saves/"
-rm -rf "$work/saves/demo-model/lora"
+copy_demo
 sed -e 's#^output_dir:.*#output_dir: saves/adapter#' -e 's/^num_train_epochs:.*/num_train_epochs: 2/' recipes/quickstart.yaml > "$work/recipes/short.yaml"
 (cd "$work" && "$program" train recipes/short.yaml >/dev/null 2>&1)
 
 open_board() {
     open_terminal "$1" "$2" \
-        "cd '$work' && env XDG_CONFIG_HOME='$work/config' XDG_STATE_HOME='$work/state' '$program' --recipe recipes/short.yaml; echo left with \$?; exec cat"
+        "cd '$work' && '$program' --recipe recipes/short.yaml; echo left with \$?; exec cat"
     tmux -L "$tmux_socket" set-option -s set-clipboard on
     await '1 Train'
 }
@@ -82,7 +74,7 @@ sed -e 's#^output_dir:.*#output_dir: saves/plain-run#' -e 's/^num_train_epochs:.
 sed -e 's#^output_dir:.*#output_dir: saves/talked-run#' -e 's/^num_train_epochs:.*/num_train_epochs: 10/' recipes/quickstart.yaml > "$work/recipes/talked.yaml"
 (cd "$work" && "$program" train recipes/plain.yaml >/dev/null 2>&1)
 open_terminal 80 24 \
-    "cd '$work' && env XDG_CONFIG_HOME='$work/config' XDG_STATE_HOME='$work/state2' '$program' --recipe recipes/talked.yaml; echo left with \$?; exec cat"
+    "cd '$work' && env XDG_STATE_HOME='$work/state2' '$program' --recipe recipes/talked.yaml; echo left with \$?; exec cat"
 await 'F5 starts'
 press F5
 await 'step [0-9]+/140' 30

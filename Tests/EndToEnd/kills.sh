@@ -3,54 +3,15 @@
 # the run completes all the same.
 #   bash Tests/EndToEnd/kills.sh PROGRAM [COUNT] [SEED]
 # COUNT is 12 unless given; the same SEED draws the same moments. KILL_SIGNALS names other signals than the usual five.
-set -u
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-program=$(realpath "${1:-.build/release/tuneboard}")
+. "$(dirname "${BASH_SOURCE[0]}")/terminal.bash"
+. Tests/EndToEnd/processes.bash
 count=${2:-12}
 RANDOM=${3:-20261121}
-export LC_ALL=C.UTF-8
-. Tests/EndToEnd/terminal.bash
 printf 'Random kills: %s\n' "$count"
 
-work=$(mktemp -d)
-trap 'close_terminal; rm -rf "$work"' EXIT
-mkdir -p "$work/saves"
-cp -r recipes themes "$work/"
-cp -r saves/demo-model "$work/saves/"
-rm -rf "$work/saves/demo-model/lora"
+copy_demo
 # A run that is long enough to be hit, and short enough to wait for after a hang-up.
 sed -e 's/^num_train_epochs:.*/num_train_epochs: 12/' recipes/quickstart.yaml > "$work/recipes/kill.yaml"
-
-pane() { tmux -L "$tmux_socket" display-message -p "$1"; }
-
-descendants() {
-    local child
-    for child in $(pgrep -P "$1"); do
-        printf '%s\n' "$child"
-        descendants "$child"
-    done
-}
-
-# The one that draws, behind the one that waits.
-board_process() { descendants "$(pane '#{pane_pid}')" | tail -1; }
-
-# send_to_thread PID TID SIGNAL: to one thread of a process, as a fault in it would be.
-send_to_thread() {
-    local number=234
-    [ "$(uname -m)" = aarch64 ] && number=131
-    perl -e 'syscall($ARGV[0] + 0, $ARGV[1] + 0, $ARGV[2] + 0, $ARGV[3] + 0) == 0 or exit 1' "$number" "$1" "$2" "$3"
-}
-
-is_sane() {
-    local modes
-    modes=$(pane '#{mouse_any_flag} #{mouse_sgr_flag} #{alternate_on} #{cursor_flag}')
-    [ "$modes" = "0 0 0 1" ] || {
-        printf 'mouse, SGR mouse, alternate screen, cursor: %s instead of 0 0 0 1\n' "$modes" >&2
-        return 1
-    }
-    press "clear; stty -a | tr ' ;' '\n\n' | grep -xE 'icanon|isig|echo|onlcr|icrnl' | sort | tr '\n' ' '; echo done-\$((1 + 1))" Enter
-    await '^echo icanon icrnl isig onlcr done-2' 10
-}
 
 status_of() { sed -n 's/.*"status": *"\([a-z]*\)".*/\1/p' "$1/state.json" 2>/dev/null | head -1; }
 

@@ -1,18 +1,10 @@
 #!/usr/bin/env bash
 # The preview for other launchers, from the board and from the command line; the editor and the history of a field.
 #   bash Tests/EndToEnd/launch.sh PROGRAM
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-program=$(realpath "${1:-.build/release/tuneboard}")
-export LC_ALL=C.UTF-8
-. Tests/EndToEnd/terminal.bash
+. "$(dirname "${BASH_SOURCE[0]}")/terminal.bash"
 printf 'Previews, the editor, earlier values\n'
 
-work=$(mktemp -d)
-trap 'close_terminal; rm -rf "$work"' EXIT
-mkdir -p "$work/saves"
-idle_file=$work/idle
-cp -r recipes themes "$work/"
-cp -r saves/demo-model "$work/saves/"
+copy_demo
 
 # By command
 "$program" train recipes/quickstart.yaml --preview slurm --machines 4 --gpus 2 >"$work/slurm.sh"
@@ -30,7 +22,7 @@ printf '#!/bin/sh\n[ -e "%s/tried" ] && exec "%s/mend" "$1"\ntouch "%s/tried"\ne
 chmod +x "$work"/{change,mend,editor}
 
 open_board() {
-    open_terminal 100 30 "cd '$work' && env XDG_STATE_HOME='$work/state' XDG_CONFIG_HOME='$work/config' TUNEBOARD_IDLE_FILE='$work/idle' EDITOR='$work/editor' '$program'; echo left with \$?; exec cat"
+    open_terminal 100 30 "cd '$work' && env TUNEBOARD_IDLE_FILE='$idle_file' EDITOR='$work/editor' '$program'; echo left with \$?; exec cat"
     tmux -L "$tmux_socket" set-option -s set-clipboard on
     await 'ready: F5 starts'
 }

@@ -1,24 +1,17 @@
 #!/usr/bin/env bash
 # Settings, themes, languages, keys of one's own, jump labels, what is remembered, and the plain mode.
 #   bash Tests/EndToEnd/looks.sh PROGRAM
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-program=$(realpath "${1:-.build/release/tuneboard}")
-export LC_ALL=C.UTF-8
-. Tests/EndToEnd/terminal.bash
+. "$(dirname "${BASH_SOURCE[0]}")/terminal.bash"
 
-work=$(mktemp -d)
-trap 'close_terminal; rm -rf "$work"' EXIT
-mkdir -p "$work/saves" "$work/config/tuneboard/languages" "$work/state"
-cp -r recipes themes "$work/"
-cp -r saves/demo-model "$work/saves/"
-rm -rf "$work/saves/demo-model/lora"
+copy_demo
+mkdir -p "$work/config/tuneboard/languages"
 
 # open_board COLUMNS ROWS [VARIABLE=VALUE...]
 open_board() {
     local columns=$1 rows=$2
     shift 2
     open_terminal "$columns" "$rows" \
-        "cd '$work' && env XDG_CONFIG_HOME='$work/config' XDG_STATE_HOME='$work/state' $* '$program'; echo left with \$?; exec cat"
+        "cd '$work' && env $* '$program'; echo left with \$?; exec cat"
 }
 colours() { tmux -u -L "$tmux_socket" capture-pane -p -e | grep -c $'\x1b\[[0-9;]*[34]8;5;' || true; }
 leave() { press q; await 'left with 0'; }
@@ -127,7 +120,7 @@ leave
 
 printf 'The plain mode trains and talks by lines\n'
 run_plain() {
-    (cd "$work" && printf '%s\n' "$@" | env XDG_CONFIG_HOME="$work/config" XDG_STATE_HOME="$work/state" "$program" --plain)
+    (cd "$work" && printf '%s\n' "$@" | "$program" --plain)
 }
 output=$(run_plain 1 3 max_steps 4 3 output_dir saves/plain 1 '' 5 6)
 expect 'a training by numbers and words' grep -q 'step 4/4' <<<"$output"

@@ -1,15 +1,9 @@
 #!/usr/bin/env bash
 # A run to its end, made longer; jobs that wait for each other; an export that asks before it replaces one.
 #   bash Tests/EndToEnd/queue.sh PROGRAM
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-program=$(realpath "${1:-.build/release/tuneboard}")
-export LC_ALL=C.UTF-8
-. Tests/EndToEnd/terminal.bash
+. "$(dirname "${BASH_SOURCE[0]}")/terminal.bash"
 printf 'Longer runs, the queue, export\n'
 
-work=$(mktemp -d)
-trap 'close_terminal; rm -rf "$work" 2>/dev/null || { sleep 0.5; rm -rf "$work"; }' EXIT
-idle_file=$work/idle
 cat >"$work/recipe.yaml" <<YAML
 model_name_or_path: $PWD/Tests/Fixtures/models/llama
 stage: sft
@@ -28,7 +22,7 @@ per_device_train_batch_size: 4
 threads: 1
 output_dir: saves/one
 YAML
-open_terminal 100 30 "cd '$work' && env XDG_STATE_HOME='$work/state' XDG_CONFIG_HOME='$work/config' TUNEBOARD_IDLE_FILE='$work/idle' '$program' --recipe recipe.yaml; echo left with \$?; exec cat"
+open_terminal 100 30 "cd '$work' && env TUNEBOARD_IDLE_FILE='$idle_file' '$program' --recipe recipe.yaml; echo left with \$?; exec cat"
 await 'ready: F5 starts'
 
 tap F5

@@ -1,23 +1,8 @@
 #!/usr/bin/env bash
 # A run killed without warning and resumed ends with the same adapter, bit for bit, and the same log as one left alone.
-# Usage: resume.sh PROGRAM
-set -u
-program=$1
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failures=0
-
-check() {
-    local name=$1
-    shift
-    if "$@" >"$work/check.log" 2>&1; then
-        printf '  ok    %s\n' "$name"
-    else
-        printf '  FAIL  %s\n' "$name"
-        cat "$work/check.log"
-        failures=$((failures + 1))
-    fi
-}
+#   bash Tests/EndToEnd/resume.sh PROGRAM
+. "$(dirname "${BASH_SOURCE[0]}")/terminal.bash"
+printf 'Killed and resumed\n'
 
 arguments=(train recipes/quickstart.yaml --save_steps 7 --save_total_limit 100 --num_train_epochs 3 --lora_dropout 0.1)
 
@@ -36,12 +21,12 @@ done
 sleep 0.4
 kill -9 "$victim" 2>/dev/null
 wait "$victim" 2>/dev/null
-check "the killed run left checkpoint-14 and no final adapter" test -d "$work/broken/checkpoint-14" -a ! -e "$work/broken/all_results.json"
+expect "the killed run left checkpoint-14 and no final adapter" test -d "$work/broken/checkpoint-14" -a ! -e "$work/broken/all_results.json"
 
 "$program" "${arguments[@]}" --output_dir "$work/broken" --resume_from_checkpoint true --overwrite_output_dir false >"$work/resumed.log" 2>&1 || cat "$work/resumed.log"
-check "the resumed adapter is the same, bit for bit" cmp "$work/whole/adapter_model.safetensors" "$work/broken/adapter_model.safetensors"
+expect "the resumed adapter is the same, bit for bit" cmp "$work/whole/adapter_model.safetensors" "$work/broken/adapter_model.safetensors"
 losses "$work/whole/trainer_log.jsonl" >"$work/whole.losses"
 losses "$work/broken/trainer_log.jsonl" >"$work/broken.losses"
-check "the log has the same steps and losses" diff "$work/whole.losses" "$work/broken.losses"
+expect "the log has the same steps and losses" diff "$work/whole.losses" "$work/broken.losses"
 
-[ "$failures" -eq 0 ]
+finish_story

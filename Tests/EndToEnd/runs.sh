@@ -1,12 +1,8 @@
 #!/usr/bin/env bash
 # A run's life from outside: started, asked things by other processes, interrupted, killed, let go of by its terminal, found again.
 # Takes the program as its argument.
-set -um
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-program=$(realpath "${1:-.build/release/tuneboard}")
-. Tests/EndToEnd/terminal.bash
-work=$(mktemp -d)
-trap 'close_terminal; rm -rf "$work"' EXIT
+. "$(dirname "${BASH_SOURCE[0]}")/terminal.bash"
+set -m
 
 # A tiny random model on real data: a step takes milliseconds, so max_steps says how long a run is.
 cat >"$work/recipe.yaml" <<YAML

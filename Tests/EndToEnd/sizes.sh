@@ -1,18 +1,10 @@
 #!/usr/bin/env bash
 # The board in terminals of all sorts: small, large, resized below what it needs and back, without colour, without UTF-8.
 #   bash Tests/EndToEnd/sizes.sh PROGRAM
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-program=$(realpath "${1:-.build/release/tuneboard}")
-export LC_ALL=C.UTF-8
-. Tests/EndToEnd/terminal.bash
+. "$(dirname "${BASH_SOURCE[0]}")/terminal.bash"
 printf 'The board in terminals of all sorts\n'
 
-work=$(mktemp -d)
-trap 'close_terminal; rm -rf "$work"' EXIT
-mkdir -p "$work/saves"
-cp -r recipes themes "$work/"
-cp -r saves/demo-model "$work/saves/"
-rm -rf "$work/saves/demo-model/lora"
+copy_demo
 
 # open_board COLUMNS ROWS [VARIABLE=VALUE...]
 open_board() {

@@ -1,14 +1,26 @@
-# Drives the real program in tmux. Sourced by the stories beside it; every wait ends when the screen shows what is awaited.
+# What every story begins with, and how it drives the real program in tmux; every wait ends when the screen shows what is awaited.
+# Sourced by the stories beside it, which take the program as their first argument.
 
 set -u
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+program=$(realpath "${1:-.build/release/tuneboard}")
+export LC_ALL=C.UTF-8
 tmux_socket="tuneboard-test-$$"
 story_failures=0
 
 terminal_count=0
 
-# What the board remembers of one story is nobody's business in the next, nor in the user's own board.
-story_home=$(mktemp -d)
-export XDG_STATE_HOME="$story_home/state" XDG_CONFIG_HOME="$story_home/config"
+# A folder for the story alone. What the board remembers of one story is nobody's business in the next, nor in the user's own board.
+work=$(mktemp -d)
+idle_file=$work/idle
+export XDG_STATE_HOME="$work/state" XDG_CONFIG_HOME="$work/config"
+
+# copy_demo: the recipes, the themes and the demo model, where the board may write.
+copy_demo() {
+    mkdir -p "$work/saves/demo-model"
+    cp -r recipes themes "$work/"
+    find saves/demo-model -maxdepth 1 -type f -exec cp {} "$work/saves/demo-model/" \;
+}
 
 # open_terminal COLUMNS ROWS COMMAND: a fresh terminal that runs the command; closed when the script ends.
 open_terminal() {
@@ -21,7 +33,12 @@ open_terminal() {
 }
 
 close_terminal() { tmux -L "$tmux_socket" kill-server 2>/dev/null || true; }
-trap 'close_terminal; rm -rf "$story_home"' EXIT
+# A board on its way out may still be writing.
+leave_nothing() {
+    close_terminal
+    rm -rf "$work" 2>/dev/null || { sleep 0.5; rm -rf "$work"; }
+}
+trap leave_nothing EXIT
 
 press() { tmux -L "$tmux_socket" send-keys "$@"; }
 type_text() { tmux -L "$tmux_socket" send-keys -l "$1"; }

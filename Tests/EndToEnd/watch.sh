@@ -1,16 +1,9 @@
 #!/usr/bin/env bash
 # The runs of others in the board: a LLaMA-Factory folder as it grows, half-written lines and all; charts, order, comparison, names.
 #   bash Tests/EndToEnd/watch.sh PROGRAM
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-program=$(realpath "${1:-.build/release/tuneboard}")
-export LC_ALL=C.UTF-8
-. Tests/EndToEnd/terminal.bash
+. "$(dirname "${BASH_SOURCE[0]}")/terminal.bash"
 printf 'Runs of others\n'
 
-work=$(mktemp -d)
-trap 'close_terminal; rm -rf "$work" 2>/dev/null || { sleep 0.5; rm -rf "$work"; }' EXIT
-mkdir -p "$work/saves/model"
-idle_file=$work/idle
 cp -r recipes themes "$work/"
 
 # log RUN FROM TO OFFSET: lines as LLaMA-Factory writes them.
@@ -33,7 +26,7 @@ printf '{"current_steps": 1, "lo' >"$work/saves/model/third/trainer_log.jsonl"
 printf '{"global_step": ' >"$work/saves/model/third/trainer_state.json"
 touch -d '2 hours ago' "$work"/saves/model/{second,third}/*
 
-open_terminal 120 34 "cd '$work' && env XDG_STATE_HOME='$work/state' XDG_CONFIG_HOME='$work/config' TUNEBOARD_IDLE_FILE='$work/idle' '$program'; echo left with \$?; exec cat"
+open_terminal 120 34 "cd '$work' && env TUNEBOARD_IDLE_FILE='$idle_file' '$program'; echo left with \$?; exec cat"
 await 'step 40/200'
 expect "a run at work in another program is shown at once" await 'loss'
 log first 41 60 0.5
