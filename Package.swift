@@ -16,6 +16,8 @@ let package = Package(
         // The operating system and the libraries underneath.
         .target(name: "CPlatform"),
         .target(name: "CKernels", cSettings: cKernelSettings),
+        // CUDA text as bytes of the binary; NVRTC compiles it at run time, and nothing here needs CUDA.
+        .target(name: "CUDAKernels", exclude: ["text", "kernels.tsv"]),
         .target(
             name: "CNcurses",
             cSettings: [.define("NCURSES_WIDECHAR", to: "1"), .define("_XOPEN_SOURCE_EXTENDED"), .define("_GNU_SOURCE")],
