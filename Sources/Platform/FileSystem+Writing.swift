@@ -39,6 +39,14 @@ extension FileSystem {
         if stat(from, &found) == 0 { chmod(to, found.st_mode & 0o777) }
     }
 
+    /// Makes the folder and proves that files can be written there.
+    public static func createWritableDirectory(_ path: String) throws(PlatformError) {
+        let probe = Path.join(path, ".tuneboard-probe")
+        try createDirectory(path)
+        try writeAtomically(probe, text: "")
+        try remove(probe)
+    }
+
     /// Makes names that were created, renamed or removed in `directory` survive a loss of power.
     public static func synchronizeDirectory(_ directory: String) {
         let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)

@@ -1,7 +1,6 @@
 /// Loss and metrics of a model on preference data: pairs for rm and dpo, judged answers for kto.
 
 import Configuration
-import Datasets
 import Evaluation
 import Events
 import Formats
@@ -44,10 +43,7 @@ public struct StageEvaluationJob {
         let settings = try StageSettings(configuration, stage: stage, method: .lora)
         reporter.phase("tokenising")
         let text = try TextSetup(configuration, directory: EngineSetup.modelDirectory(configuration), reporter: reporter)
-        let loader = try text.loader()
-        let holdsBack = configuration[.evalDataset].isEmpty && configuration[.valSize] > 1e-6
-        let sets = EvaluatedSet.all(holdsBack ? try loader.load().evaluation : try loader.loadForEvaluation().sets)
-        guard !sets.isEmpty else { throw EvaluationError.noSamples(reason: "eval_dataset and val_size name no sample.") }
+        let sets = try EvaluatedSet.configured(configuration, text)
         reporter.phase("loading the model")
         let model = try EngineSetup.model(configuration, backend: backend)
         for set in sets { try set.check(for: model.spec) }
@@ -82,7 +78,7 @@ public struct StageEvaluationJob {
         }
         for set in sets {
             let entry = try ObjectiveEvaluator(objective: objective, batchSize: configuration[.perDeviceEvalBatchSize]).evaluate(
-                set, heed: heed, progress: { reporter.progress("evaluating", $0, $1, detail: set.name ?? "") })
+                set, heed: { try control.heed(reporter.sink) }, progress: { reporter.progress("evaluating", $0, $1, detail: set.name ?? "") })
             let kept = JSONObject(entry.pairs.filter { !comparesNothing || !$0.key.contains("rewards/") }.map { ($0.key, $0.value) })
             metrics.merge(kept)
             let values = kept.pairs.compactMap { pair in pair.value.doubleValue.map { (pair.key, $0) } }
@@ -92,16 +88,6 @@ public struct StageEvaluationJob {
                         step: 0, loss: kept[set.prefix + "loss"]?.doubleValue, values: Dictionary(values, uniquingKeysWith: { $1 }))))
         }
         return metrics
-    }
-
-    private func heed() throws {
-        if control.isPaused, !control.isStopping {
-            reporter.sink.emit(.state(.paused))
-            control.waitWhilePaused()
-            if !control.isStopping { reporter.sink.emit(.state(.running)) }
-        }
-        if control.isAborted { throw Interruption.aborted }
-        if control.isStopping { throw Interruption.stopped }
     }
 
     private func summary(_ metrics: JSONObject, _ output: String) -> JobSummary {

@@ -39,7 +39,7 @@ public struct TrainingJob {
         let data = try TrainingData.load(configuration, settings, text: text)
         let steps = settings.stepPlan(batchesPerEpoch: data.training.batchesPerEpoch)
         let schedule = try settings.schedule(totalSteps: steps.totalSteps)
-        try heedEnd()
+        try control.heed(sink)
 
         reporter.phase("planning")
         let plan = try RunPlanner(
@@ -47,13 +47,13 @@ public struct TrainingJob {
         ).plan()
         sink.emit(.planned(plan))
         announce(plan, output, reporter)
-        try heedEnd()
+        try control.heed(sink)
 
         reporter.phase("loading the model")
         let model = try TrainableModel.load(configuration, settings: settings, backend: backend, checkpoint: output.resumed)
         for note in model.adapterNotes { reporter.log(.warning, note) }
         try data.check(for: model.spec)
-        try heedEnd()
+        try control.heed(sink)
         let work = try StageMaker.work(
             configuration, settings, model: model, tokenizer: text.tokenizer, stopTokens: text.template.stopTokenIDs(text.tokenizer),
             checkpoint: output.resumed)
@@ -74,12 +74,6 @@ public struct TrainingJob {
         return try RunPlanner(
             configuration: configuration, settings: settings, data: data, steps: steps, resumed: output.resumed
         ).plan()
-    }
-
-    /// Before the first step nothing is worth saving.
-    private func heedEnd() throws {
-        if control.isAborted { throw Interruption.aborted }
-        if control.isStopping { throw Interruption.stopped }
     }
 
     private func announce(_ plan: RunPlan, _ output: OutputDirectory, _ reporter: JobReporter) {

@@ -156,15 +156,7 @@ final class TrainingSession {
         )
     }
 
-    private func heedWhileEvaluating() throws {
-        if control.isPaused {
-            reporter.sink.emit(.state(.paused))
-            control.waitWhilePaused()
-            if !control.isStopping { reporter.sink.emit(.state(.running)) }
-        }
-        if control.isAborted { throw Interruption.aborted }
-        if control.isStopping { throw Interruption.stopped }
-    }
+    private func heedWhileEvaluating() throws { try control.heed(reporter.sink) }
 
     // MARK: Checkpoints
 

@@ -1,4 +1,5 @@
 import Configuration
+import Events
 import Formats
 import Models
 import Platform

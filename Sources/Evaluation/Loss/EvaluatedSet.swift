@@ -1,5 +1,6 @@
 /// Samples to be evaluated as the evaluator wants them: ranges of them as batches.
 
+import Configuration
 import Datasets
 import Models
 
@@ -22,6 +23,16 @@ public struct EvaluatedSet {
 
     public static func all(_ sets: [(name: String?, store: SampleStore)]) -> [EvaluatedSet] {
         sets.filter { $0.store.unitCount > 0 }.map { EvaluatedSet(name: $0.name, store: $0.store) }
+    }
+
+    /// What a configuration evaluates on: the part of `dataset` that `val_size` holds back, or the whole of `eval_dataset`, or of
+    /// `dataset`. Throws when that is nothing.
+    public static func configured(_ configuration: Configuration, _ text: TextSetup) throws -> [EvaluatedSet] {
+        let loader = try text.loader()
+        let holdsBack = configuration[.evalDataset].isEmpty && configuration[.valSize] > 1e-6
+        let sets = all(holdsBack ? try loader.load().evaluation : try loader.loadForEvaluation().sets)
+        guard !sets.isEmpty else { throw EvaluationError.noSamples(reason: "eval_dataset and val_size name no sample.") }
+        return sets
     }
 
     /// Refuses tokens that the model's embedding does not have.

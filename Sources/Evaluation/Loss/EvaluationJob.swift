@@ -1,7 +1,6 @@
 /// Loss, perplexity and token accuracy of a model, with or without an adapter, on any data set.
 
 import Configuration
-import Datasets
 import Events
 import Formats
 import Models
@@ -21,7 +20,7 @@ public struct EvaluationJob {
     /// Measures and writes eval_results.json. A stopped job writes nothing.
     public func run() throws -> JobSummary {
         let output = try EngineSetup.outputDirectory(configuration)
-        do { return try evaluate(output) } catch EvaluationError.stopped {
+        do { return try evaluate(output) } catch Interruption.stopped {
             reporter.sink.emit(.state(.stopped))
             return JobSummary(outputDirectory: output, text: "Stopped before everything was measured; nothing was written.")
         }
@@ -31,8 +30,7 @@ public struct EvaluationJob {
         let backend = try EngineSetup.backend(configuration)
         reporter.phase("tokenising")
         let text = try TextSetup(configuration, directory: EngineSetup.modelDirectory(configuration), reporter: reporter)
-        let sets = EvaluatedSet.all(try evaluationSets(try text.loader()))
-        guard !sets.isEmpty else { throw EvaluationError.noSamples(reason: "eval_dataset and val_size name no sample.") }
+        let sets = try EvaluatedSet.configured(configuration, text)
         reporter.phase("loading the model")
         let model = try EngineSetup.model(configuration, backend: backend)
         for note in model.adapterNotes { reporter.log(.warning, note) }
@@ -44,18 +42,12 @@ public struct EvaluationJob {
         return summary(metrics, output)
     }
 
-    /// The part of `dataset` that `val_size` holds back, or the whole of `eval_dataset`, or of `dataset`.
-    private func evaluationSets(_ loader: DatasetLoader) throws(DatasetError) -> [(name: String?, store: SampleStore)] {
-        let holdsBack = configuration[.evalDataset].isEmpty && configuration[.valSize] > 1e-6
-        return holdsBack ? try loader.load().evaluation : try loader.loadForEvaluation().sets
-    }
-
     private func measure(_ sets: [EvaluatedSet], _ model: Transformer) throws -> JSONObject {
         let evaluator = LossEvaluator(model: model, batchSize: configuration[.perDeviceEvalBatchSize])
         var metrics = JSONObject()
         for set in sets {
             let measured = try evaluator.evaluate(
-                count: set.count, batch: set.batch, heed: { try JobPatience.heed(control, reporter) },
+                count: set.count, batch: set.batch, heed: { try control.heed(reporter.sink) },
                 progress: { reporter.progress("evaluating", $0, $1, detail: set.name ?? "") })
             var entry = measured.entry(prefix: set.prefix, withAccuracy: true)
             entry.set(set.prefix + "perplexity", .number(measured.perplexity))

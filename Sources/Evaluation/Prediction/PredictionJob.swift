@@ -21,7 +21,7 @@ public struct PredictionJob {
     /// Answers, scores and writes predict_results.json. A stopped job keeps its answers; started again it goes on behind them.
     public func run() throws -> JobSummary {
         let output = try EngineSetup.outputDirectory(configuration)
-        do { return try predict(output) } catch EvaluationError.stopped {
+        do { return try predict(output) } catch Interruption.stopped {
             reporter.sink.emit(.state(.stopped))
             let path = Path.join(output, PredictionFile.fileName)
             return JobSummary(
@@ -64,7 +64,7 @@ public struct PredictionJob {
         let scorer = PredictionScorer(
             generator: TextGenerator(model: model, tokenizer: data.tokenizer), similarity: TextSimilarity(segmenter: segmenter),
             options: options, seed: UInt64(bitPattern: Int64(configuration[.seed])), reporter: reporter)
-        let scores = try scorer.run(rows: data.rows, file: file, heed: { try JobPatience.heed(control, reporter) })
+        let scores = try scorer.run(rows: data.rows, file: file, heed: { try control.heed(reporter.sink) })
         let metrics = Self.metrics(
             TextSimilarity.average(scores), count: scores.count, seconds: Clock.monotonicSeconds() - start,
             segmentation: segmenter.hasDictionary ? "words" : "characters")

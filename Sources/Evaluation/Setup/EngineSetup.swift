@@ -38,14 +38,7 @@ public enum EngineSetup {
         guard let path = configuration[.outputDir], !path.isEmpty else {
             throw .missingArgument("output_dir", reason: "name a folder for the results.")
         }
-        let probe = Path.join(path, ".tuneboard-probe")
-        do {
-            try FileSystem.createDirectory(path)
-            try FileSystem.writeAtomically(probe, text: "")
-            try FileSystem.remove(probe)
-        } catch {
-            throw .outputNotWritable(path: path, reason: "\(error)")
-        }
+        do { try FileSystem.createWritableDirectory(path) } catch { throw .outputNotWritable(path: path, reason: "\(error)") }
         return path
     }
 }

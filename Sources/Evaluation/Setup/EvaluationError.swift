@@ -6,10 +6,6 @@ public enum EvaluationError: Error, Sendable, Equatable, CustomStringConvertible
     case outputNotWritable(path: String, reason: String)
     case noSamples(reason: String)
     case brokenPredictions(path: String, line: Int)
-    /// The job was asked to end and leave nothing.
-    case aborted
-    /// The job was asked to end and keep what it has.
-    case stopped
 
     public var description: String {
         switch self {
@@ -20,8 +16,6 @@ public enum EvaluationError: Error, Sendable, Equatable, CustomStringConvertible
         case .noSamples(let reason): "There is nothing to evaluate: \(reason)"
         case .brokenPredictions(let path, let line):
             "\(path), line \(line): this is no prediction of this run. Remove the file, or set overwrite_output_dir: true."
-        case .aborted: "The job was aborted."
-        case .stopped: "The job was stopped."
         }
     }
 }

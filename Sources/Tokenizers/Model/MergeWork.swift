@@ -11,17 +11,19 @@ final class MergeWork {
     private var symbols: [Int32] = []
     private var next: [Int32] = []
     private var previous: [Int32] = []
-    private var heap: [HeapEntry] = []
+    private var heap = PriorityHeap<HeapEntry>()
     /// Words of up to so many symbols are short.
     static let shortLength = 96
 
-    private struct HeapEntry {
+    private struct HeapEntry: HeapOrdered {
         /// Rank in the high half, position in the low half: the smallest is the lowest rank, then the leftmost.
         var order: UInt64
         var result: Int32
         /// The symbols that the pair joined when it was queued; a changed pair makes the entry stale.
         var left: Int32
         var right: Int32
+
+        func precedes(_ other: HeapEntry) -> Bool { order < other.order }
     }
 
     init() {
@@ -116,9 +118,9 @@ final class MergeWork {
         let count = symbols.count
         next = (0..<count).map { $0 + 1 < count ? Int32($0 + 1) : -1 }
         previous = (0..<count).map { Int32($0 - 1) }
-        heap.removeAll(keepingCapacity: true)
+        heap.removeAll()
         for index in 0..<count - 1 { enqueue(index, index + 1, merges) }
-        while let entry = popSmallest() {
+        while let entry = heap.pop() {
             let left = Int(entry.order & 0xFFFF_FFFF)
             let right = Int(next[left])
             guard symbols[left] == entry.left, right >= 0, symbols[right] == entry.right else { continue }
@@ -139,32 +141,8 @@ final class MergeWork {
     private func enqueue(_ left: Int, _ right: Int, _ merges: MergeTable) {
         let found = merges.merge(symbols[left], symbols[right])
         guard found.rank != .max else { return }
-        heap.append(
+        heap.push(
             HeapEntry(
                 order: UInt64(found.rank) << 32 | UInt64(left), result: found.result, left: symbols[left], right: symbols[right]))
-        var child = heap.count - 1
-        while child > 0 {
-            let parent = (child - 1) / 2
-            if heap[parent].order <= heap[child].order { break }
-            heap.swapAt(parent, child)
-            child = parent
-        }
-    }
-
-    private func popSmallest() -> HeapEntry? {
-        guard let first = heap.first else { return nil }
-        let last = heap.removeLast()
-        if heap.isEmpty { return first }
-        heap[0] = last
-        var parent = 0
-        while true {
-            var child = parent * 2 + 1
-            if child >= heap.count { break }
-            if child + 1 < heap.count, heap[child + 1].order < heap[child].order { child += 1 }
-            if heap[parent].order <= heap[child].order { break }
-            heap.swapAt(parent, child)
-            parent = child
-        }
-        return first
     }
 }

@@ -89,17 +89,24 @@ private struct MergeLearner {
         var left: Int32
         var right: Int32
     }
-    private struct Candidate {
+    private struct Candidate: HeapOrdered {
         var pair: Pair
         var count: Int
+
+        /// More frequent first, then the smaller ids.
+        func precedes(_ other: Candidate) -> Bool {
+            if count != other.count { return count > other.count }
+            if pair.left != other.pair.left { return pair.left < other.pair.left }
+            return pair.right < other.pair.right
+        }
     }
 
     private var words: [[Int32]]
     private let weights: [Int]
     private var counts: [Pair: Int] = [:]
     private var places: [Pair: Set<Int32>] = [:]
-    /// A binary heap; entries whose count is out of date are put back with the present one when they come up.
-    private var heap: [Candidate] = []
+    /// Entries whose count is out of date are put back with the present one when they come up.
+    private var heap = PriorityHeap<Candidate>()
     private let minimumFrequency: Int
 
     init(words source: [([Int32], Int)], minimumFrequency: Int) {
@@ -113,15 +120,15 @@ private struct MergeLearner {
                 places[pair, default: []].insert(Int32(index))
             }
         }
-        for (pair, count) in counts { push(Candidate(pair: pair, count: count)) }
+        for (pair, count) in counts { heap.push(Candidate(pair: pair, count: count)) }
     }
 
     /// The pair to merge next, or nil when none is frequent enough.
     mutating func best() -> Pair? {
-        while let top = pop() {
+        while let top = heap.pop() {
             let current = counts[top.pair] ?? 0
             if current != top.count {
-                if current > 0 { push(Candidate(pair: top.pair, count: current)) }
+                if current > 0 { heap.push(Candidate(pair: top.pair, count: current)) }
                 continue
             }
             return current >= minimumFrequency ? top.pair : nil
@@ -165,42 +172,9 @@ private struct MergeLearner {
         counts[pair] = nil
         places[pair] = nil
         for pair in grown {
-            if let count = counts[pair], count > 0 { push(Candidate(pair: pair, count: count)) }
+            if let count = counts[pair], count > 0 { heap.push(Candidate(pair: pair, count: count)) }
         }
     }
 
     private mutating func change(_ pair: Pair, by amount: Int) { counts[pair, default: 0] += amount }
-
-    /// More frequent first, then the smaller ids.
-    private func precedes(_ first: Candidate, _ second: Candidate) -> Bool {
-        if first.count != second.count { return first.count > second.count }
-        if first.pair.left != second.pair.left { return first.pair.left < second.pair.left }
-        return first.pair.right < second.pair.right
-    }
-
-    private mutating func push(_ candidate: Candidate) {
-        heap.append(candidate)
-        var child = heap.count - 1
-        while child > 0, precedes(heap[child], heap[(child - 1) / 2]) {
-            heap.swapAt(child, (child - 1) / 2)
-            child = (child - 1) / 2
-        }
-    }
-
-    private mutating func pop() -> Candidate? {
-        guard let first = heap.first else { return nil }
-        let last = heap.removeLast()
-        if heap.isEmpty { return first }
-        heap[0] = last
-        var parent = 0
-        while true {
-            var child = parent * 2 + 1
-            if child >= heap.count { break }
-            if child + 1 < heap.count, precedes(heap[child + 1], heap[child]) { child += 1 }
-            if !precedes(heap[child], heap[parent]) { break }
-            heap.swapAt(child, parent)
-            parent = child
-        }
-        return first
-    }
 }

@@ -199,9 +199,3 @@ public final class TrainingLoop {
         try hooks.logged(entry)
     }
 }
-
-/// Why a step was left before its update.
-public enum Interruption: Error, Sendable {
-    case stopped
-    case aborted
-}

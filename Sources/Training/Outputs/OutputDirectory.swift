@@ -44,12 +44,7 @@ public struct OutputDirectory: Sendable {
 
     /// Makes the folder and proves that files can be written there.
     func prepare() throws(TrainingError) {
-        let probe = Path.join(path, ".tuneboard-probe")
-        do {
-            try FileSystem.createDirectory(path)
-            try FileSystem.writeAtomically(probe, text: "")
-            try FileSystem.remove(probe)
-        } catch {
+        do { try FileSystem.createWritableDirectory(path) } catch {
             throw .outputDirectoryNotWritable(path: path, reason: "\(error)")
         }
     }

@@ -14,6 +14,7 @@ import warnings
 from pathlib import Path
 
 import torch
+from curves import ten_steps
 from peft import LoraConfig, OFTConfig, PeftModel, get_peft_model
 from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM
@@ -90,20 +91,6 @@ def saved_name(name):
     return re.sub(r"\.default(?=\.|$)", "", name)
 
 
-def ten_steps(model):
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, lr=5e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01)
-    losses = []
-    for _ in range(10):
-        optimizer.zero_grad()
-        loss = loss_of(model)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
-        losses.append(loss.item())
-    return losses
-
-
 def main():
     values = {}
     shutil.rmtree(ROOT, ignore_errors=True)
@@ -146,7 +133,7 @@ def main():
             for name, parameter in again.named_parameters():
                 if parameter.grad is not None:
                     values[f"{kind}.gradient.{saved_name(name)}"] = parameter.grad.clone()
-            values[f"{kind}.losses"] = torch.tensor(ten_steps(again))
+            values[f"{kind}.losses"] = torch.tensor(ten_steps(again, loss_of))
     kinds = [{"name": kind, "base": base, "trained": isTrained} for kind, (base, _, isTrained) in KINDS.items()]
     (ROOT / "kinds.json").write_text(json.dumps(kinds, indent=1) + "\n")
     save_file({name: value.contiguous().clone() for name, value in values.items()}, str(ROOT / "expected.safetensors"))

@@ -12,24 +12,11 @@ from pathlib import Path
 
 import torch
 from adapters import EXPECTED, FIXTURES, LLAMA, QWEN2, load, logits_of, loss_of
+from curves import ten_steps
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AttentionInterface, AutoModelForCausalLM
 
 ROOT = FIXTURES / "methods"
-
-
-def ten_steps(model, groups):
-    parameters = [parameter for group in groups for parameter in group["params"]]
-    optimizer = torch.optim.AdamW(groups, lr=5e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01)
-    losses = []
-    for _ in range(10):
-        optimizer.zero_grad()
-        loss = loss_of(model)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
-        losses.append(loss.item())
-    return losses
 
 
 def trained(model):
@@ -43,7 +30,7 @@ def pissa():
         task_type="CAUSAL_LM", r=4, lora_alpha=6, target_modules=["q_proj", "v_proj", "down_proj"], init_lora_weights="pissa")
     model = get_peft_model(load(LLAMA), settings).eval()
     before = logits_of(model)
-    losses = ten_steps(model, [{"params": [parameter for _, parameter in trained(model)]}])
+    losses = ten_steps(model, loss_of)
     return {"start": before.flatten().tolist(), "losses": losses, "end": logits_of(model).flatten().tolist()}
 
 
@@ -55,7 +42,7 @@ def lora_plus(kind, base, ratio, embedding):
         place = "embedding" if "lora_embedding_B" in name else "b" if "lora_B" in name or parameter.ndim == 1 else "a"
         groups[place].append(parameter)
     rates = {"a": 5e-3, "b": 5e-3 * ratio, "embedding": embedding}
-    return ten_steps(model, [{"params": groups[place], "lr": rates[place]} for place in groups])
+    return ten_steps(model, loss_of, groups=[{"params": groups[place], "lr": rates[place]} for place in groups])
 
 
 def shifted(module, query, key, value, attention_mask, scaling, dropout=0.0, **arguments):

@@ -12,6 +12,7 @@ import shutil
 from pathlib import Path
 
 import torch
+from curves import ten_steps
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
@@ -138,21 +139,6 @@ def greedy(model, **settings):
     return output
 
 
-def ten_steps(model, learning_rate):
-    """Losses of ten AdamW steps on the same packed batch, measured before each step."""
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, lr=learning_rate, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01)
-    losses = []
-    for _ in range(10):
-        optimizer.zero_grad()
-        loss = loss_of(model)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
-        losses.append(loss.item())
-    return losses
-
-
 def write_tokenizer(directory):
     """One token per character; enough for an export to have a tokenizer and a template."""
     characters = list("abcdefghijklmnopqrstuvwxyz") + ["Ġ", "Ċ", ".", ",", "?", "!", "'", "-", ":", "0", "1", "2", "3"]
@@ -235,7 +221,7 @@ def make_llama_adapters(expected):
     expected["adapterLoss"], gradients = gradients_of(model, adapter_name)
     values.update(gradients)
     expected["adapterGreedy"] = greedy(model)[0, len(PROMPT):].tolist()
-    expected["adapterLosses"] = ten_steps(model, 5e-3)
+    expected["adapterLosses"] = ten_steps(model, loss_of)
 
     base = LlamaForCausalLM.from_pretrained(ROOT / "llama")
     adapter(
@@ -268,7 +254,7 @@ def make_qwen2():
     loss, gradients = gradients_of(model)
     expected = {"loss": loss, "greedy": greedy(model)[0, len(PROMPT):].tolist()}
     tensors(ROOT / "qwen2-expected.safetensors", {"logits": logits_of(model), "logits.bfloat16": native, **gradients})
-    expected["losses"] = ten_steps(model, 1e-3)
+    expected["losses"] = ten_steps(model, loss_of, learning_rate=1e-3)
     return expected
 
 
