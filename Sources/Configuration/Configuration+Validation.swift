@@ -174,6 +174,13 @@ private struct ValidationRules {
                 error(name, "\(name) belongs to stage sft, not \(stage).")
             }
         }
+        for name in ["use_dft_loss", "use_eaft_loss"] where configuration.text(name) == "true" {
+            if stage != "sft" { error(name, "\(name) belongs to stage sft, not \(stage).") }
+            if configuration[.labelSmoothingFactor] > 0 { error(name, "\(name) and label_smoothing_factor exclude each other; leave one of them out.") }
+        }
+        if configuration[.useDftLoss], configuration[.useEaftLoss] {
+            error("use_eaft_loss", "use_dft_loss and use_eaft_loss exclude each other; leave one of them out.")
+        }
         if stage == "sft", configuration[.doPredict], !configuration[.predictWithGenerate] {
             error("predict_with_generate", "do_predict needs predict_with_generate to generate answers.")
         }
@@ -189,8 +196,13 @@ private struct ValidationRules {
     }
 
     private mutating func checkPrecision() {
-        for name in ["bf16", "fp16"] where configuration.text(name) == "true" {
-            add(name, .notice, "Arithmetic is fp32 on this device; \(name) sets the type in which a fully trained model is written.")
+        if configuration[.bf16] {
+            add("bf16", .notice, "Arithmetic is fp32 on this device; bf16 sets the type in which a fully trained model is written.")
+        }
+        if configuration[.fp16] {
+            add(
+                "fp16", .notice,
+                "Arithmetic is fp32 on this device; fp16 scales losses as GradScaler does and sets the type in which a fully trained model is written.")
         }
         if configuration[.bf16], configuration[.fp16] { error("fp16", "bf16 and fp16 exclude each other; leave one of them out.") }
         if configuration[.pureBf16], configuration[.fp16] { error("fp16", "pure_bf16 and fp16 exclude each other; leave one of them out.") }
@@ -274,8 +286,26 @@ private struct ValidationRules {
         if configuration[.warmupSteps] > 0, configuration.isChanged("warmup_ratio") {
             warn("warmup_ratio", "warmup_steps is set too and goes first.")
         }
+        if ["reduce_lr_on_plateau", "greedy"].contains(configuration[.lrSchedulerType]) { checkFollowingSchedule() }
         if configuration[.lrSchedulerType] == "constant", configuration[.warmupSteps] > 0 || (configuration[.warmupRatio] ?? 0) > 0 {
             warn("lr_scheduler_type", "constant has no warm-up; constant_with_warmup has.")
+        }
+    }
+
+    /// Rates that follow evaluations.
+    private mutating func checkFollowingSchedule() {
+        let name = configuration[.lrSchedulerType]
+        if configuration[.evalStrategy] == "no" {
+            error("lr_scheduler_type", "lr_scheduler_type \(name) follows evaluations: set eval_strategy to steps or epoch.")
+        }
+        if configuration[.warmupSteps] > 0 || (configuration[.warmupRatio] ?? 0) > 0 {
+            warn("lr_scheduler_type", "\(name) has no warm-up; it begins at learning_rate.")
+        }
+        let lowest = configuration[.lrSchedulerKwargs]["min_lr"]?.doubleValue ?? 1e-3
+        if name == "greedy", configuration[.learningRate] <= lowest {
+            warn(
+                "lr_scheduler_kwargs",
+                "greedy never lowers learning_rate (\(configuration.text("learning_rate"))): its min_lr is \(ArgumentValue.short(lowest)).")
         }
     }
 

@@ -23,7 +23,9 @@ extension Transformer {
         }
         if let embeddingNorm { stream = norm(tape, stream, embeddingNorm) }
         observe?(0, stream)
+        defer { tape.layer = nil }
         for layer in layers {
+            tape.layer = layer.index
             if recomputesBlocks && layout.caches.isEmpty {
                 let results = tape.checkpoint([stream]) { [unowned self] tape, inputs in
                     let own = RouterRecord()
@@ -36,6 +38,7 @@ extension Transformer {
             }
             observe?(layer.index + 1, stream)
         }
+        tape.layer = nil
         return norm(tape, stream, finalNorm)
     }
 

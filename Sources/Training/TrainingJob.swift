@@ -11,6 +11,8 @@ public struct TrainingJob {
     private let configuration: Configuration
     private let sink: any EventSink
     private let control: JobControl
+    /// For tests of what happens where memory is short.
+    var availableBytes: Int64?
 
     public init(configuration: Configuration, sink: any EventSink, control: JobControl) {
         self.configuration = configuration
@@ -20,14 +22,14 @@ public struct TrainingJob {
 
     /// Runs to the end, or until it is asked to stop. Throws what went wrong, and after an abort.
     public func run() throws -> JobSummary {
-        let settings = try TrainingSettings(configuration)
-        do { return try train(settings) } catch Interruption.stopped {
+        var settings = try TrainingSettings(configuration)
+        do { return try train(&settings) } catch Interruption.stopped {
             sink.emit(.state(.stopped))
             return JobSummary(outputDirectory: settings.outputDirectory, text: "Stopped before the first step; nothing was trained.")
         }
     }
 
-    private func train(_ settings: TrainingSettings) throws -> JobSummary {
+    private func train(_ settings: inout TrainingSettings) throws -> JobSummary {
         let reporter = JobReporter(sink)
         let output = try OutputDirectory(settings)
         try output.prepare()
@@ -36,15 +38,13 @@ public struct TrainingJob {
 
         reporter.phase("tokenising")
         let text = try TextSetup(configuration, directory: settings.modelDirectory, reporter: reporter)
-        let data = try TrainingData.load(configuration, settings, text: text)
-        let steps = settings.stepPlan(batchesPerEpoch: data.training.batchesPerEpoch)
-        let schedule = try settings.schedule(totalSteps: steps.totalSteps)
+        var data = try TrainingData.load(configuration, settings, text: text)
         try control.heed(sink)
 
         reporter.phase("planning")
-        let plan = try RunPlanner(
-            configuration: configuration, settings: settings, data: data, steps: steps, resumed: output.resumed
-        ).plan()
+        let (steps, plan) = try Self.fitted(
+            configuration, &settings, &data, resumed: output.resumed, availableBytes: availableBytes, note: { reporter.log(.info, $0) })
+        let schedule = try settings.schedule(totalSteps: steps.totalSteps)
         sink.emit(.planned(plan))
         announce(plan, output, reporter)
         try control.heed(sink)
@@ -65,15 +65,48 @@ public struct TrainingJob {
 
     /// What the run would do and need. Reads the data and the model's headers; writes nothing but the tokenised cache.
     public static func plan(_ configuration: Configuration) throws -> RunPlan {
-        let settings = try TrainingSettings(configuration)
+        var settings = try TrainingSettings(configuration)
         let output = try OutputDirectory(settings)
         let text = try TextSetup(configuration, directory: settings.modelDirectory, reporter: JobReporter(SilentSink()))
-        let data = try TrainingData.load(configuration, settings, text: text)
-        let steps = settings.stepPlan(batchesPerEpoch: data.training.batchesPerEpoch)
+        var data = try TrainingData.load(configuration, settings, text: text)
+        let (steps, plan) = try fitted(configuration, &settings, &data, resumed: output.resumed)
         _ = try settings.schedule(totalSteps: steps.totalSteps)
-        return try RunPlanner(
-            configuration: configuration, settings: settings, data: data, steps: steps, resumed: output.resumed
-        ).plan()
+        return plan
+    }
+
+    /// The plan of the run; with `auto_find_batch_size` of the largest batch that fits into memory: as accelerate's
+    /// `find_executable_batch_size` does it, the batch is halved until it does, but by the plan and not by running out of memory.
+    /// A resumed run keeps the size that its checkpoint was made with.
+    private static func fitted(
+        _ configuration: Configuration, _ settings: inout TrainingSettings, _ data: inout TrainingData, resumed: CheckpointFolder?,
+        availableBytes: Int64? = nil, note: (String) -> Void = { _ in }
+    ) throws -> (steps: StepPlan, plan: RunPlan) {
+        if settings.findsBatchSize, let resumed {
+            let kept = try TrainerState.read(from: resumed.path).trainBatchSize
+            if kept > 0, kept != settings.batchSize {
+                settings.batchSize = kept
+                data = try data.rebatched(configuration, settings)
+            }
+        }
+        while true {
+            let steps = settings.stepPlan(batchesPerEpoch: data.training.batchesPerEpoch)
+            let planner = RunPlanner(
+                configuration: configuration, settings: settings, data: data, steps: steps, resumed: resumed,
+                availableBytes: availableBytes ?? SystemInfo.availableMemoryBytes)
+            let plan = try planner.plan()
+            guard settings.findsBatchSize, resumed == nil, plan.peakBytes > plan.availableBytes else { return (steps, plan) }
+            guard settings.batchSize > 1 else {
+                throw TrainingError.unsuitable(
+                    argument: "auto_find_batch_size", value: "true",
+                    reason: "even one sample at a time needs \(NumberText.bytes(plan.peakBytes)), and \(NumberText.bytes(plan.availableBytes)) "
+                        + "are free. Lower cutoff_len, set gradient_checkpointing: true, or quantise the base with quantization_bit: 4.")
+            }
+            note(
+                "\(settings.batchSize) samples at a time need \(NumberText.bytes(plan.peakBytes)), \(NumberText.bytes(plan.availableBytes)) are "
+                    + "free: per_device_train_batch_size is \(settings.batchSize / 2) now.")
+            settings.batchSize /= 2
+            data = try data.rebatched(configuration, settings)
+        }
     }
 
     private func announce(_ plan: RunPlan, _ output: OutputDirectory, _ reporter: JobReporter) {

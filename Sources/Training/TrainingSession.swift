@@ -148,7 +148,7 @@ final class TrainingSession {
             return (entry, entry)
         }
         let measured = try LossEvaluator(
-            model: model, batchSize: settings.evaluationBatchSize, labelSmoothing: settings.labelSmoothing
+            model: model, batchSize: settings.evaluationBatchSize, labelSmoothing: settings.labelSmoothing, weighting: settings.weighting
         ).evaluate(count: set.count, batch: set.batch, heed: heedWhileEvaluating, progress: progress)
         return (
             measured.entry(prefix: set.prefix, withAccuracy: settings.measuresAccuracy),
@@ -187,7 +187,7 @@ final class TrainingSession {
         let step = loop.state.globalStep
         let scheduler = JSONObject([
             ("name", .string(schedule.name)), ("base_lrs", .array([.number(schedule.baseRate)])), ("last_epoch", .integer(step)),
-            ("_last_lr", .array([.number(schedule.rate(afterSteps: step))])), ("num_warmup_steps", .integer(schedule.warmupSteps)),
+            ("_last_lr", .array([.number(loop.learningRate)])), ("num_warmup_steps", .integer(schedule.warmupSteps)),
             ("num_training_steps", .integer(schedule.totalSteps)),
         ])
         try FileSystem.writeAtomically(Path.join(folder, "scheduler.json"), text: scheduler.text(style: .indented(2)) + "\n")
@@ -244,6 +244,7 @@ final class TrainingSession {
         metrics.set("train_loss", .number(state.running.mean(overSteps: state.globalStep)))
         metrics.set("epoch", .number(state.epoch))
         try loop.record(metrics)
+        if let skipped = state.scaler?.skippedSteps, skipped > 0 { metrics.set("skipped_steps", .integer(skipped)) }
         metrics.set("num_input_tokens_seen", .integer(state.inputTokensSeen))
         if settings.reportsEffectiveSpeed, seconds > 0 {
             metrics.set("effective_tokens_per_sec", .number(Double(data.tokenCount) * state.epoch / seconds))
@@ -276,7 +277,11 @@ final class TrainingSession {
     }
 
     private func evaluateAtEnd() throws -> JSONObject {
-        var metrics = try evaluate(nextPhase: "writing results")
+        var metrics: JSONObject
+        do { metrics = try evaluate(nextPhase: "writing results") } catch Interruption.stopped {
+            reporter.log(.warning, "Stopped before the last evaluation was done; the model is complete, eval_results.json is not written.")
+            return [:]
+        }
         metrics.set("epoch", .number(loop.state.epoch))
         try loop.record(metrics)
         if settings.stage == .pretraining, let loss = metrics["eval_loss"]?.doubleValue {

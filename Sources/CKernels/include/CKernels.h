@@ -63,6 +63,8 @@ void tb_gated_backward(const float *gradient, const float *gate, const float *up
 // softmax.c
 // One row of logits: its log-sum-exp, and in `best` the index of the largest.
 float tb_log_sum_exp(const float *logits, long count, int32_t *best, float *sum);
+// Entropy of one row's distribution in natural logarithms, given the row's log-sum-exp.
+float tb_entropy(const float *logits, long count, float log_sum_exp);
 // logits = weight * (softmax(logits) - (1 - smoothing) * onehot(target) - smoothing / count), given the row's log-sum-exp.
 void tb_cross_entropy_gradient(float *logits, long count, float log_sum_exp, int32_t target, float weight, float smoothing);
 

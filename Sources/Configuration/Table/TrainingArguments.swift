@@ -29,10 +29,10 @@ extension ArgumentTable {
         .optionalNumber("neftune_noise_alpha", "Noise on the embeddings (NEFTune).").atLeast(0),
         .optionalInteger("early_stopping_steps", nil, "Stop after so many evaluations without improvement.").atLeast(1),
         .flag("compute_accuracy", false, "Report token accuracy when evaluating.").with { $0.commands.insert(.evaluate) },
-        .flag("use_dft_loss", false, "Weigh each token's loss by its probability (DFT).").later("DFT is not built yet."),
+        .flag("use_dft_loss", false, "Weigh each token's loss by its probability (DFT)."),
         .flag("use_asft_loss", false, "Anchored fine-tuning loss (ASFT).").later("ASFT is not built yet."),
         .number("asft_alpha", 0.1, "Weight of the anchor.").atLeast(0).only(withFlag: "use_asft_loss"),
-        .flag("use_eaft_loss", false, "Entropy-adapted loss (EAFT).").later("EAFT is not built yet."),
+        .flag("use_eaft_loss", false, "Entropy-adapted loss (EAFT)."),
         .number("eaft_alpha", 1, "Strength of the adaptation.").atLeast(0).only(withFlag: "use_eaft_loss"),
         .flag("ignore_data_skip", false, "Begin the data anew when resuming.").noEffect("A resumed run finds its place in the data at once."),
         .flag("dataloader_drop_last", false, "Leave an incomplete last batch out."),
@@ -41,7 +41,7 @@ extension ArgumentTable {
         ).noEffect(["group_by_length", "batch"], "There is no padding to save, so samples are drawn at random."),
         .text("length_column_name", "length", "Column of ready-made lengths.").noEffect("Lengths are counted while tokenising."),
         .flag("full_determinism", false, "Same numbers on every run.").noEffect("Same seed, threads and machine always give the same numbers."),
-        .flag("auto_find_batch_size", false, "Halve the batch until it fits.").later("The plan before each run says whether the batch fits; choose it by that."),
+        .flag("auto_find_batch_size", false, "Halve the batch until the plan says that it fits into memory."),
     ])
 
     static let optimizer: [Argument] = rows(.optimizer, [.train], [
@@ -88,7 +88,7 @@ extension ArgumentTable {
                 "linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup", "inverse_sqrt",
                 "warmup_stable_decay", "cosine_with_min_lr", "cosine_warmup_with_min_lr", "reduce_lr_on_plateau", "greedy",
             ], "How the learning rate goes up and down."
-        ).later(["reduce_lr_on_plateau", "greedy"], "Schedules that follow the loss are not built yet."),
+        ),
         .mapping("lr_scheduler_kwargs", "Settings of the schedule, such as {\"num_cycles\": 2}."),
         .number("warmup_steps", 0, "Steps in which the rate rises from 0: a number, or a fraction of all steps below 1.").atLeast(0),
         .optionalNumber("warmup_ratio", "Fraction of all steps in which the rate rises; warmup_steps goes first.").between(0, 1),

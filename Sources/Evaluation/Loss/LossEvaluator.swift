@@ -1,5 +1,6 @@
 /// Loss, perplexity and token accuracy of a model on samples, averaged as the Trainer averages them: the loss of a batch is the
-/// mean over its tokens, batches count by their samples; accuracy is the mean over samples of each one's share of right tokens.
+/// mean over its tokens, with the load-balancing loss where the model is trained with one; batches count by their samples; accuracy is
+/// the mean over samples of each one's share of right tokens.
 
 import Datasets
 import Events
@@ -42,9 +43,13 @@ public struct LossEvaluator {
     private let model: Transformer
     private let batchSize: Int
     private let labelSmoothing: Float
+    private let weighting: TokenWeighting
 
-    /// - Parameter labelSmoothing: the Trainer smooths the labels of its evaluations as it does those it trains on.
-    public init(model: Transformer, batchSize: Int, labelSmoothing: Double = 0) {
+    /// - Parameters:
+    ///   - labelSmoothing: the Trainer smooths the labels of its evaluations as it does those it trains on.
+    ///   - weighting: the same holds for the weights of tokens.
+    public init(model: Transformer, batchSize: Int, labelSmoothing: Double = 0, weighting: TokenWeighting = .equal) {
+        self.weighting = weighting
         self.model = model
         self.batchSize = max(1, batchSize)
         self.labelSmoothing = Float(labelSmoothing)
@@ -69,7 +74,7 @@ public struct LossEvaluator {
             let range = index * batchSize..<min(count, (index + 1) * batchSize)
             let result = measure(try batch(range))
             if result.tokenCount > 0 {
-                weightedLoss += result.lossSum / Double(result.tokenCount) * Double(range.count)
+                weightedLoss += (result.lossSum / Double(result.tokenCount) + result.balanceLoss) * Double(range.count)
                 measuredSamples += range.count
             }
             lossTokens += result.tokenCount
@@ -85,6 +90,8 @@ public struct LossEvaluator {
     private struct BatchResult {
         var lossSum = 0.0
         var tokenCount = 0
+        /// Of a mixture of experts that is trained with it.
+        var balanceLoss = 0.0
         /// One per sample that carries loss.
         var accuracies: [Double] = []
     }
@@ -92,15 +99,17 @@ public struct LossEvaluator {
     private func measure(_ batch: Batch) -> BatchResult {
         let tape = Tape(backend: model.backend, isRecording: false)
         let layout = SequenceLayout(cumulativeLengths: batch.cumulativeLengths, positions: batch.positions)
-        let hidden = tape.tensor(model.hidden(tape, tokens: batch.tokens, layout: layout))
+        let routers = model.routerRecord()
+        let hidden = tape.tensor(model.hidden(tape, tokens: batch.tokens, layout: layout, routers: routers))
         var result = BatchResult()
+        result.balanceLoss = model.balanceLoss(tape, routers).map { Double(tape.tensor($0).floats()[0]) } ?? 0
         for (start, end) in zip(batch.cumulativeLengths, batch.cumulativeLengths.dropFirst()) where end > start {
             let rows = Int(start)..<Int(end)
             let targets = Array(batch.targets[rows])
             guard targets.contains(where: { $0 != Tape.ignoredTarget }) else { continue }
             let output = tape.linearCrossEntropy(
                 tape.constant(hidden.slice(rows: rows)), head: model.head, targets: targets, normalizer: 1,
-                labelSmoothing: labelSmoothing)
+                labelSmoothing: labelSmoothing, weighting: weighting)
             result.lossSum += output.lossSum
             result.tokenCount += output.tokenCount
             result.accuracies.append(Double(output.correctCount) / Double(max(1, output.tokenCount)))

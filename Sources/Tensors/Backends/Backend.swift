@@ -1,3 +1,5 @@
+import Glibc
+
 /// Where a tape's operations are computed. An operation takes tensors whose shapes the tape has checked, and writes its results
 /// into tensors it is given. `CPUBackend` is the reference; `PlanningBackend` only counts bytes; a GPU is a third.
 ///
@@ -91,6 +93,23 @@ public protocol Backend: OptimizerBackend, FamilyBackend, AdapterBackend {
     func crossEntropy(
         logits: Tensor, targets: Tensor, weight: CrossEntropyWeight?, labelSmoothing: Float, losses: Tensor?
     ) -> CrossEntropySums
+    /// The entropy of each row's softmax, in natural logarithms: logits [n, V] -> n numbers.
+    func entropies(logits: Tensor) -> [Float]
+}
+
+extension Backend {
+    /// On the host, for backends that have nothing quicker.
+    public func entropies(logits: Tensor) -> [Float] {
+        let width = logits.columnCount
+        let values = logits.floats()
+        return (0..<logits.rowCount).map { row in
+            let line = values[row * width..<(row + 1) * width]
+            let largest = line.max() ?? 0
+            let parts = line.map { exp($0 - largest) }
+            let total = parts.reduce(0, +)
+            return log(total) - zip(parts, line).reduce(0) { $0 + $1.0 / total * ($1.1 - largest) }
+        }
+    }
 }
 
 /// A gradient's tensor, and whether something is there already that must be added to.

@@ -1,6 +1,21 @@
 import CKernels
 
 extension CPUBackend {
+    public func entropies(logits: Tensor) -> [Float] {
+        let rows = logits.rowCount, width = logits.columnCount
+        let values = logits.floatPointer
+        let found = empty([rows], .float32)
+        let each = found.floatPointer
+        forEachChunk(of: rows, size: max(1, (1 << 14) / max(1, width))) { start, count in
+            for row in start..<start + count {
+                var best: Int32 = 0, sum: Float = 0
+                let line = values + row * width
+                each[row] = tb_entropy(line, width, tb_log_sum_exp(line, width, &best, &sum))
+            }
+        }
+        return found.floats()
+    }
+
     public func crossEntropy(
         logits: Tensor, targets: Tensor, weight: CrossEntropyWeight?, labelSmoothing: Float, losses: Tensor?
     ) -> CrossEntropySums {

@@ -11,9 +11,11 @@ extension Tape {
     ///
     /// Gradients of hidden and of the head are computed on the way forward, for a loss whose own gradient is 1: put factors into
     /// `normalizer`, not into `backward`'s seed, when the head is trained.
-    /// - Parameter targets: one per row of hidden; -100 for a row without loss
+    /// - Parameters:
+    ///   - targets: one per row of hidden; -100 for a row without loss
+    ///   - weighting: what each token's loss counts; nothing flows back through these weights. Without label smoothing but for `.equal`.
     public func linearCrossEntropy(
-        _ hidden: Value, head: Linear, targets: [Int32], normalizer: Float, labelSmoothing: Float = 0
+        _ hidden: Value, head: Linear, targets: [Int32], normalizer: Float, labelSmoothing: Float = 0, weighting: TokenWeighting = .equal
     ) -> LossOutput {
         let selection = RowSelection(hidden.tensor, targets: targets, backend: backend)
         let flows = isRecording && (requiresGradient(hidden) || head.hasTrainableParts)
@@ -25,9 +27,15 @@ extension Tape {
             let input = selection.rows.slice(rows: range)
             let x = gradient == nil ? piece.constant(input) : piece.variable(input)
             let logits = piece.linear(x, head)
-            let part = backend.crossEntropy(
-                logits: logits.tensor, targets: selection.targets.slice(rows: range),
-                weight: flows ? .uniform(1 / normalizer) : nil, labelSmoothing: labelSmoothing, losses: nil)
+            let wanted = selection.targets.slice(rows: range)
+            let part: CrossEntropySums
+            if weighting == .equal {
+                part = backend.crossEntropy(
+                    logits: logits.tensor, targets: wanted, weight: flows ? .uniform(lossScale / normalizer) : nil,
+                    labelSmoothing: labelSmoothing, losses: nil)
+            } else {
+                part = weighted(logits.tensor, wanted, weighting, factor: flows ? lossScale / normalizer : nil)
+            }
             sums.loss += part.loss
             sums.correctCount += part.correctCount
             random = piece.random
@@ -49,8 +57,24 @@ extension Tape {
         return LossOutput(loss: loss, lossSum: sums.loss, tokenCount: selection.rows.rowCount, correctCount: sums.correctCount)
     }
 
+    /// Cross-entropy whose rows count by their weights. With a factor the logits become their gradient.
+    private func weighted(_ logits: Tensor, _ targets: Tensor, _ weighting: TokenWeighting, factor: Float?) -> CrossEntropySums {
+        let losses = backend.empty([logits.rowCount], .float32)
+        var sums = backend.crossEntropy(logits: logits, targets: targets, weight: nil, labelSmoothing: 0, losses: losses)
+        // Where bytes are only counted there are no losses to weigh.
+        let weights = backend.isPlanning ? [] : weighting.weights(losses: losses.floats(), logits: logits)
+        if !backend.isPlanning { sums.loss = zip(losses.floats(), weights).reduce(0) { $0 + Double($1.0) * Double($1.1) } }
+        guard let factor else { return sums }
+        let perRow = backend.isPlanning ? losses : Tensor(weights.map { $0 * factor }, shape: [weights.count])
+        _ = backend.crossEntropy(logits: logits, targets: targets, weight: .perRow(perRow), labelSmoothing: 0, losses: nil)
+        return sums
+    }
+
     /// log p(target) of each row, 0 for rows without a target: [rows]. The way back computes the logits again.
-    public func tokenLogProbabilities(_ hidden: Value, head: Linear, targets: [Int32]) -> Value {
+    /// - Parameter entropies: gets the entropy of the distribution at each row with a target, in their order, in natural logarithms.
+    public func tokenLogProbabilities(
+        _ hidden: Value, head: Linear, targets: [Int32], entropies: ((_ values: [Float]) -> Void)? = nil
+    ) -> Value {
         let selection = RowSelection(hidden.tensor, targets: targets, backend: backend)
         let losses = backend.empty([selection.rows.rowCount], .float32)
         let before = random
@@ -58,6 +82,7 @@ extension Tape {
             let piece = Tape(backend: backend, isRecording: false, random: random)
             piece.isTraining = isTraining
             let logits = piece.linear(piece.constant(selection.rows.slice(rows: range)), head)
+            if let entropies { entropies(backend.entropies(logits: logits.tensor)) }
             _ = backend.crossEntropy(
                 logits: logits.tensor, targets: selection.targets.slice(rows: range), weight: nil, labelSmoothing: 0,
                 losses: losses.slice(rows: range))

@@ -16,8 +16,26 @@ public final class Tape {
     public var isTraining: Bool
     /// Drawn from by dropout only.
     public internal(set) var random: RandomGenerator
+    /// Multiplies what losses send back, so that small gradients are not lost in half precision: whoever uses the gradients divides
+    /// them again. Heeded by `backward(from:)` and by the gradients that `linearCrossEntropy` makes on the way forward.
+    public var lossScale: Float = 1
+    /// The layer of the model that is at work, for `watch`; nil outside of layers.
+    public var layer: Int?
+    /// Is shown every result as it is made and every gradient as it arrives, with the operation's name: for diagnosis.
+    public var watch: ((Sighting) -> Void)?
+
+    /// Something that an operation made.
+    public struct Sighting {
+        public let operation: String
+        public let layer: Int?
+        /// On the way back.
+        public let isGradient: Bool
+        public let tensor: Tensor
+    }
 
     private var operations: [(any Operation)?] = []
+    /// The layers that the operations belong to; kept while somebody watches.
+    private var layers: [Int?] = []
     /// Gradients by value id, while they are waiting for the operation that made the value.
     private var gradients: [Tensor?] = []
     private var needsGradient: [Bool] = []
@@ -51,18 +69,29 @@ public final class Tape {
     /// Drops everything recorded.
     public func reset() {
         operations.removeAll(keepingCapacity: true)
+        layers.removeAll()
         gradients.removeAll(keepingCapacity: true)
         needsGradient.removeAll(keepingCapacity: true)
     }
 
-    func newValue(_ tensor: Tensor, requiresGradient: Bool, again: (() -> Tensor)? = nil) -> Value {
+    /// - Parameter operation: the function that makes the value; found by itself.
+    func newValue(
+        _ tensor: Tensor, requiresGradient: Bool, again: (() -> Tensor)? = nil, operation: StaticString = #function
+    ) -> Value {
+        if let watch {
+            let name = String("\(operation)".prefix { $0 != "(" })
+            watch(Sighting(operation: name, layer: layer, isGradient: false, tensor: tensor))
+        }
         let value = Value(id: Int32(needsGradient.count), tensor: tensor, again: again)
         needsGradient.append(requiresGradient && isRecording)
         gradients.append(nil)
         return value
     }
 
-    func record(_ operation: any Operation) { operations.append(operation) }
+    func record(_ operation: any Operation) {
+        operations.append(operation)
+        if watch != nil { layers.append(layer) }
+    }
 
     // MARK: Backward
 
@@ -78,13 +107,26 @@ public final class Tape {
 
     /// Plays the tape backwards from several values with given gradients.
     public func backward(from values: [(value: Value, gradient: Tensor)]) {
-        for (value, gradient) in values { addGradient(gradient, to: value) }
+        for (value, gradient) in values {
+            if lossScale == 1 {
+                addGradient(gradient, to: value)
+            } else {
+                let scaled = backend.empty(gradient.shape, .float32)
+                backend.scale(gradient, by: lossScale, into: scaled)
+                addGradient(scaled, to: value)
+            }
+        }
         playBackward()
     }
 
     func playBackward() {
         while let last = operations.popLast() {
             last?.backward(on: self)
+            guard let watch, let last else { continue }
+            let layer = layers.popLast() ?? nil
+            for gradient in gradients.compactMap({ $0 }) {
+                watch(Sighting(operation: type(of: last).name, layer: layer, isGradient: true, tensor: gradient))
+            }
         }
     }
 

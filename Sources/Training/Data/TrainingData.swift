@@ -18,18 +18,32 @@ struct TrainingData {
         guard loaded.train.unitCount > 0 else {
             throw TrainingError.noTrainingSamples(reason: "no sample is left of dataset \(configuration.text("dataset")).")
         }
+        return TrainingData(
+            training: try planner(loaded.train, configuration, settings), sampleCount: loaded.train.unitCount, tokenCount: loaded.report.tokens,
+            evaluations: EvaluatedSet.all(loaded.evaluation), report: loaded.report)
+    }
+
+    /// The same samples in batches of the settings' size.
+    func rebatched(_ configuration: Configuration, _ settings: TrainingSettings) throws -> TrainingData {
+        guard let batches = training as? BatchPlanner else { return self }
+        var data = self
+        data.training = try Self.planner(batches.store, configuration, settings)
+        return data
+    }
+
+    private static func planner(
+        _ store: SampleStore, _ configuration: Configuration, _ settings: TrainingSettings
+    ) throws(TrainingError) -> BatchPlanner {
         let seed = configuration[.dataSeed] ?? configuration[.seed]
         let planner = BatchPlanner(
-            store: loaded.train, batchSize: settings.batchSize, seed: UInt64(bitPattern: Int64(seed)), order: order(configuration),
+            store: store, batchSize: settings.batchSize, seed: UInt64(bitPattern: Int64(seed)), order: order(configuration),
             dropsLast: configuration[.dataloaderDropLast])
         guard planner.batchesPerEpoch > 0 else {
-            throw TrainingError.noTrainingSamples(
-                reason: "\(loaded.train.unitCount) samples fill no batch of \(settings.batchSize), "
+            throw .noTrainingSamples(
+                reason: "\(store.unitCount) samples fill no batch of \(settings.batchSize), "
                     + "and dataloader_drop_last leaves out the rest.")
         }
-        return TrainingData(
-            training: planner, sampleCount: loaded.train.unitCount, tokenCount: loaded.report.tokens,
-            evaluations: EvaluatedSet.all(loaded.evaluation), report: loaded.report)
+        return planner
     }
 
     private static func order(_ configuration: Configuration) -> BatchPlanner.Order {

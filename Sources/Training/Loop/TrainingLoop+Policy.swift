@@ -19,7 +19,7 @@ extension TrainingLoop {
         }
         try heedControl()
         var measured = policy.prepare(&buffer)
-        let rate = schedule.rate(afterSteps: state.globalStep)
+        let rate = learningRate
         let (loss, norm) = try learn(policy, buffer, rate: rate, &measured)
         policy.finish(buffer)
 
@@ -48,13 +48,14 @@ extension TrainingLoop {
                 let chosen = order[start..<min(start + updateSize, order.count)].map { buffer[$0] }
                 for first in stride(from: 0, to: chosen.count, by: settings.batchSize) {
                     let part = Array(chosen[first..<min(first + settings.batchSize, chosen.count)])
-                    let loss = policy.accumulate(part, share: Double(part.count) / Double(chosen.count))
+                    let loss = policy.accumulate(
+                        part, share: Double(part.count) / Double(chosen.count), lossScale: lossScale)
                     losses.append(loss.total)
                     measured.add("ppo/loss/policy", [loss.policy])
                     measured.add("ppo/loss/value", [loss.value])
                     measured.merge(loss.metrics)
                 }
-                norm = optimizer.gradientNorm()
+                norm = gradientNorm()
                 try update(rate: rate, norm: norm, [])
             }
         }

@@ -9,7 +9,7 @@ import Platform
 import Tensors
 
 /// What a step measured.
-struct StepMeasurement {
+public struct StepMeasurement: Sendable, Equatable {
     /// Mean loss per token of the step's group.
     var loss: Double
     /// Before clipping.
@@ -18,6 +18,19 @@ struct StepMeasurement {
     var learningRate: Double
     /// What the stage measured beside the loss.
     var metrics = MetricSums()
+}
+
+extension StepMeasurement {
+    /// In a checkpoint: what a log entry needs beside the sums that the state keeps.
+    var json: JSONObject {
+        func number(_ value: Double) -> JSONValue { value.isFinite ? .number(value) : .null }
+        return JSONObject([("grad_norm", number(gradientNorm)), ("learning_rate", number(learningRate)), ("loss", number(loss))])
+    }
+
+    init(_ object: JSONObject) {
+        func number(_ name: String) -> Double { object[name]?.doubleValue ?? .nan }
+        self.init(loss: number("loss"), gradientNorm: number("grad_norm"), learningRate: number("learning_rate"))
+    }
 }
 
 extension TrainingLoop {
@@ -49,14 +62,15 @@ extension TrainingLoop {
             // A micro-batch's place in the whole run alone decides what dropout drops.
             let tape = Tape(
                 backend: model.backend, isRecording: true, random: RandomGenerator(seed: settings.seed, stream: UInt64(place)))
+            tape.lossScale = lossScale
             let result = objective.accumulate(batch, tape: tape, divisor: divisor)
             losses.append(result.loss)
             measured.merge(result.metrics)
             tokens += batch.tokens.count
         }
-        let norm = optimizer.gradientNorm()
-        let rate = schedule.rate(afterSteps: state.globalStep)
-        try update(rate: rate, norm: norm, group.map(\.batch))
+        let norm = gradientNorm()
+        let rate = learningRate
+        try update(rate: rate, norm: norm, group.map(\.batch), objective: objective)
 
         for loss in losses { state.running.add(loss, afterSteps: state.globalStep, filterNotFinite: settings.filtersNotFinite) }
         state.metrics.merge(measured)
@@ -68,11 +82,27 @@ extension TrainingLoop {
         return StepMeasurement(loss: losses.reduce(0, +), gradientNorm: norm, learningRate: rate, metrics: measured)
     }
 
+    /// What losses are multiplied with, and gradients divided by.
+    var lossScale: Float { state.scaler?.scale ?? 1 }
+
+    /// Norm of all gradients, the scale of the losses taken out.
+    func gradientNorm() -> Double { optimizer.gradientNorm() / Double(lossScale) }
+
     /// Clips and updates. Gradients that are not numbers are dropped with a word about where they come from: one bad sample
-    /// must not cost the weights.
-    func update(rate: Double, norm: Double, _ group: [Batch]) throws {
+    /// must not cost the weights. Under loss scaling they first of all mean that the scale is too large.
+    func update(rate: Double, norm: Double, _ group: [Batch], objective: (any Objective)? = nil) throws {
+        let scale = Double(lossScale)
+        state.scaler?.update(foundOverflow: !norm.isFinite)
         guard norm.isFinite else {
-            let origin = NotFiniteLocator(model: model, optimizer: optimizer).origin(group)
+            if let scaler = state.scaler, scale > 1 {
+                optimizer.dropGradients()
+                hooks.note(
+                    .info,
+                    "Step \(state.globalStep + 1): gradients overflow at loss scale \(NumberText.pythonFloat(scale)); the update is skipped "
+                        + "(\(scaler.skippedSteps) so far) and the scale is \(NumberText.pythonFloat(Double(scaler.scale))) now.")
+                return
+            }
+            let origin = NotFiniteLocator(model: model, optimizer: optimizer).origin(group, objective: objective)
             optimizer.dropGradients()
             skippedUpdates += 1
             hooks.note(
@@ -86,7 +116,7 @@ extension TrainingLoop {
         }
         skippedUpdates = 0
         optimizer.update(
-            learningRate: rate, gradientScale: Optimizer.clipFactor(norm: norm, maximum: settings.maximumGradientNorm))
+            learningRate: rate, gradientScale: Optimizer.clipFactor(norm: norm, maximum: settings.maximumGradientNorm) / scale)
     }
 
     /// Between two micro-batches: holds while paused, leaves when asked to.

@@ -67,7 +67,10 @@ public final class TrainingLoop {
     private var lastEvaluatedStep = -1
     private var lastSavedStep = -1
     private var stopsEarly = false
+    /// Updates in a row that were left out because nothing useful was there.
     var skippedUpdates = 0
+    /// Where the rate follows evaluations.
+    private var follower: MetricSchedule?
 
     /// - Parameter work: learning from the cross-entropy of the labels when there is none.
     public init(
@@ -75,7 +78,8 @@ public final class TrainingLoop {
         batches: any BatchSource, settings: TrainingSettings, state: TrainerState, control: JobControl
     ) throws(TrainingError) {
         self.model = model
-        self.work = work ?? .losses(CrossEntropyObjective(model: model, labelSmoothing: settings.labelSmoothing))
+        self.work = work ?? .losses(CrossEntropyObjective(
+            model: model, labelSmoothing: settings.labelSmoothing, weighting: settings.weighting))
         self.work.remember(state.objective)
         self.optimizer = optimizer
         self.schedule = schedule
@@ -89,21 +93,21 @@ public final class TrainingLoop {
         evaluation = try settings.evaluation(totalSteps: steps.totalSteps)
         saving = try settings.saving(totalSteps: steps.totalSteps)
         lastSavedStep = state.globalStep > 0 ? state.globalStep : -1
+        follower = schedule.follower
+        if !state.schedule.keys.isEmpty { follower?.memory = state.schedule }
+        if settings.scalesLoss, state.scaler == nil { self.state.scaler = LossScaler() }
     }
 
     /// Trains until the last step, an early end, or a request to stop.
     public func run() throws -> Ending {
         do {
-            if settings.evaluatesOnStart, state.globalStep == 0 { try evaluate() }
-            while state.globalStep < steps.totalSteps, !stopsEarly {
-                let finishesPass = state.globalStep % steps.stepsPerEpoch == steps.stepsPerEpoch - 1
-                let measured = try takeStageStep()
-                var isBetter = try followStep(measured)
-                let endsPass = finishesPass || isOver
-                if endsPass { isBetter = try followPass(measured) || isBetter }
-                let isWanted = control.takeSave()
-                if isWanted || saveIsDue(endsPass: endsPass, isBetter: isBetter) { try save() }
+            if settings.evaluatesOnStart, state.globalStep == 0 { try evaluate(isAtStart: true) }
+            if let unfinished = state.unfinishedStep {
+                // Somebody stopped while this step was being evaluated: its checkpoint is made whole first.
+                lastSavedStep = -1
+                try follow(unfinished, isAgain: true)
             }
+            while state.globalStep < steps.totalSteps, !stopsEarly { try follow(try takeStageStep()) }
             return stopsEarly ? .stoppedEarly : .finished
         } catch Interruption.stopped {
             optimizer.dropGradients()
@@ -113,15 +117,32 @@ public final class TrainingLoop {
         }
     }
 
+    /// What is due after a step: log, evaluations, a checkpoint.
+    /// - Parameter isAgain: an earlier session was stopped in the midst of it.
+    private func follow(_ measured: StepMeasurement, isAgain: Bool = false) throws {
+        state.unfinishedStep = measured
+        var isBetter = try followStep(measured, isAgain: isAgain)
+        let endsPass = state.globalStep % steps.stepsPerEpoch == 0 || isOver
+        if endsPass { isBetter = try followPass(measured) || isBetter }
+        state.unfinishedStep = nil
+        let isWanted = control.takeSave()
+        if isWanted || saveIsDue(endsPass: endsPass, isBetter: isBetter) { try save() }
+    }
+
+    /// The rate of the next update. Updates that loss scaling skips do not move the schedule on, as in the Trainer.
+    var learningRate: Double {
+        follower?.rate ?? schedule.rate(afterSteps: max(0, state.globalStep - (state.scaler?.skippedSteps ?? 0)))
+    }
+
     private var isOver: Bool { state.globalStep >= steps.totalSteps || stopsEarly }
 
     /// Logs and measures what is due after an optimiser step.
     /// - Returns: whether the model is better than ever.
-    private func followStep(_ measured: StepMeasurement) throws -> Bool {
+    private func followStep(_ measured: StepMeasurement, isAgain: Bool) throws -> Bool {
         let step = state.globalStep
         if logging.isDue(afterStep: step) || (step == 1 && settings.logsFirstStep) {
             try log(measured)
-        } else {
+        } else if !isAgain {
             hooks.stepped(metrics(measured, loss: measured.loss, extra: measured.metrics, isLogged: false))
         }
         guard case .steps = evaluation, evaluation.isDue(afterStep: step) || step >= steps.totalSteps,
@@ -149,7 +170,7 @@ public final class TrainingLoop {
 
     /// - Returns: whether the metric of `metric_for_best_model` is better than ever.
     @discardableResult
-    private func evaluate() throws -> Bool {
+    private func evaluate(isAtStart: Bool = false) throws -> Bool {
         guard let evaluate = hooks.evaluate, state.globalStep != lastEvaluatedStep else { return false }
         lastEvaluatedStep = state.globalStep
         var metrics = try evaluate()
@@ -161,6 +182,7 @@ public final class TrainingLoop {
         guard let value = metrics[key]?.doubleValue else {
             throw TrainingError.missingMetric(name: key, available: metrics.keys.filter { $0.hasPrefix("eval_") })
         }
+        if !isAtStart { follow(metric: value) }
         let isBetter = state.bestMetric.map { settings.greaterIsBetter ? value > $0 : value < $0 } ?? value.isFinite
         state.evaluationsWithoutGain = isBetter || state.bestMetric == nil ? 0 : state.evaluationsWithoutGain + 1
         if let patience = settings.earlyStoppingPatience, state.evaluationsWithoutGain >= patience {
@@ -172,6 +194,13 @@ public final class TrainingLoop {
             state.bestGlobalStep = state.globalStep
         }
         return isBetter
+    }
+
+    private func follow(metric: Double) {
+        guard let before = follower?.rate else { return }
+        follower?.follow(metric)
+        guard let rate = follower?.rate, rate != before else { return }
+        hooks.note(.info, "The learning rate is \(NumberText.pythonFloat(rate)) from now on (\(schedule.name)).")
     }
 
     private func save() throws {
@@ -188,6 +217,7 @@ public final class TrainingLoop {
             if best == state.globalStep || FileSystem.exists(bestPath) { state.bestCheckpoint = bestPath }
         }
         state.objective = work.memory
+        state.schedule = follower?.memory ?? [:]
         return state
     }
 

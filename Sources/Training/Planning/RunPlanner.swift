@@ -15,6 +15,7 @@ struct RunPlanner {
     let steps: StepPlan
     /// Where the run takes up again.
     let resumed: CheckpointFolder?
+    var availableBytes = SystemInfo.availableMemoryBytes
 
     func plan() throws -> RunPlan {
         let model = try TrainableModel.planned(configuration, settings: settings)
@@ -33,7 +34,7 @@ struct RunPlanner {
             truncatedSamples: report.truncated, droppedSamples: report.dropped, fullyMaskedSamples: report.fullyMasked,
             longestSample: report.longest, stepsPerEpoch: steps.stepsPerEpoch, totalSteps: steps.totalSteps,
             effectiveBatch: settings.batchSize * steps.accumulation, memory: memory.parts, peakBytes: memory.peakBytes,
-            availableBytes: SystemInfo.availableMemoryBytes, checkpointBytes: checkpointBytes(weights: checkpointWeights, optimizer),
+            availableBytes: availableBytes, checkpointBytes: checkpointBytes(weights: checkpointWeights, optimizer),
             freeDiskBytes: FileSystem.freeBytes(at: existingPart(of: settings.outputDirectory)))
         plan.warnings = warnings(plan, model)
         return plan

@@ -8,11 +8,13 @@ public struct LearningRateSchedule: Sendable, Equatable {
     public let baseRate: Double
     public let warmupSteps: Int
     public let totalSteps: Int
+    /// Where the rate follows evaluations: how it stands before the first one.
+    public let follower: MetricSchedule?
 
     /// The names that `lr_scheduler_type` may have.
     public static let names = [
         "linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup", "inverse_sqrt",
-        "cosine_with_min_lr", "cosine_warmup_with_min_lr", "warmup_stable_decay",
+        "cosine_with_min_lr", "cosine_warmup_with_min_lr", "warmup_stable_decay", "reduce_lr_on_plateau", "greedy",
     ]
 
     /// - Parameters:
@@ -25,11 +27,17 @@ public struct LearningRateSchedule: Sendable, Equatable {
         self.baseRate = baseRate
         self.warmupSteps = warmupSteps
         self.totalSteps = totalSteps
-        shape = try Self.shape(
-            name, ScheduleKeywords(schedule: name, values: keywords), baseRate, warmupSteps: warmupSteps, totalSteps: totalSteps)
+        let options = ScheduleKeywords(schedule: name, values: keywords)
+        if let kind = MetricSchedule.Kind(rawValue: name) {
+            follower = MetricSchedule(kind: kind, settings: try options.metricSettings(kind), baseRate: baseRate)
+            shape = .constant
+        } else {
+            follower = nil
+            shape = try Self.shape(name, options, baseRate, warmupSteps: warmupSteps, totalSteps: totalSteps)
+        }
     }
 
-    /// The rate of the optimiser step that follows `step` finished ones.
+    /// The rate of the optimiser step that follows `step` finished ones, where no evaluation has a say in it.
     public func rate(afterSteps step: Int) -> Double {
         baseRate * shape.factor(step: step, warmup: warmupSteps, total: totalSteps, baseRate: baseRate)
     }
@@ -86,57 +94,6 @@ public struct LearningRateSchedule: Sendable, Equatable {
                 cycles: try options.number("num_cycles") ?? 0.5)
         default:
             throw .unknownSchedule(name: name, known: names)
-        }
-    }
-}
-
-/// `lr_scheduler_kwargs`, read with the schedule's name at hand for the error.
-private struct ScheduleKeywords {
-    let schedule: String
-    let values: JSONObject
-
-    func allow(_ known: [String]) throws(TrainingError) {
-        for key in values.keys where !known.contains(key) {
-            throw .unknownScheduleKeyword(schedule: schedule, keyword: key, known: known)
-        }
-    }
-
-    func number(_ key: String) throws(TrainingError) -> Double? {
-        guard let value = values[key], value != .null else { return nil }
-        if let number = value.doubleValue { return number }
-        if let text = value.stringValue, let number = Double(text) { return number }
-        throw .badScheduleKeyword(schedule: schedule, keyword: key, expected: "a number", found: value.text(style: .compact))
-    }
-
-    func integer(_ key: String) throws(TrainingError) -> Int? {
-        guard let number = try number(key) else { return nil }
-        guard let whole = Int(exactly: number), whole >= 0 else {
-            throw .badScheduleKeyword(schedule: schedule, keyword: key, expected: "a whole number of at least 0", found: "\(number)")
-        }
-        return whole
-    }
-
-    func curve(_ key: String) throws(TrainingError) -> ScheduleShape.Curve? {
-        guard let value = values[key], value != .null else { return nil }
-        guard let name = value.stringValue, let curve = ScheduleShape.Curve(rawValue: name) else {
-            let names = ScheduleShape.Curve.allCases.map(\.rawValue).joined(separator: ", ")
-            throw .badScheduleKeyword(
-                schedule: schedule, keyword: key, expected: "one of \(names)", found: value.text(style: .compact))
-        }
-        return curve
-    }
-
-    /// `min_lr` as a part of the base rate, or `min_lr_rate`; exactly one of them.
-    func floor(_ baseRate: Double) throws(TrainingError) -> Double {
-        let absolute = try number("min_lr")
-        let relative = try number("min_lr_rate")
-        switch (absolute, relative) {
-        case (nil, nil): throw .missingScheduleKeyword(schedule: schedule, keyword: "min_lr_rate")
-        case (let rate?, nil): return rate / baseRate
-        case (nil, let part?): return part
-        case (_?, _?):
-            throw .badScheduleKeyword(
-                schedule: schedule, keyword: "min_lr", expected: "left out when min_lr_rate is given", found: "both")
         }
     }
 }

@@ -3,6 +3,7 @@
 
 import Configuration
 import Formats
+import Tensors
 
 public struct TrainingSettings: Sendable {
     public enum Stage: String, Sendable, CaseIterable {
@@ -51,7 +52,9 @@ public struct TrainingSettings: Sendable {
     /// nil: not asked for. Empty: the last checkpoint of the output directory.
     public let resumePath: String?
 
-    public let batchSize: Int
+    /// `per_device_train_batch_size`, or what `auto_find_batch_size` has made of it.
+    public internal(set) var batchSize: Int
+    public let findsBatchSize: Bool
     public let evaluationBatchSize: Int
     public let accumulation: Int
     public let epochs: Double
@@ -65,6 +68,10 @@ public struct TrainingSettings: Sendable {
     public let optimizer: OptimizerSettings
     public let maximumGradientNorm: Double
     public let labelSmoothing: Double
+    /// What each token's loss counts: `use_dft_loss`, `use_eaft_loss`.
+    public let weighting: TokenWeighting
+    /// `fp16`: losses are scaled, and steps whose gradients overflow skipped.
+    public let scalesLoss: Bool
     public let recomputesBlocks: Bool
 
     public let seed: UInt64
@@ -127,6 +134,7 @@ public struct TrainingSettings: Sendable {
         resumePath = Self.resumePath(configuration)
 
         batchSize = try Self.atLeastOne(configuration[.perDeviceTrainBatchSize], "per_device_train_batch_size")
+        findsBatchSize = configuration[.autoFindBatchSize]
         evaluationBatchSize = try Self.atLeastOne(configuration[.perDeviceEvalBatchSize], "per_device_eval_batch_size")
         accumulation = try Self.atLeastOne(configuration[.gradientAccumulationSteps], "gradient_accumulation_steps")
         epochs = configuration[.numTrainEpochs]
@@ -143,6 +151,8 @@ public struct TrainingSettings: Sendable {
         optimizer = try OptimizerSettings(configuration)
         maximumGradientNorm = configuration[.maxGradNorm]
         labelSmoothing = configuration[.labelSmoothingFactor]
+        weighting = try Self.weighting(configuration, stage)
+        scalesLoss = configuration[.fp16]
         recomputesBlocks = configuration[.gradientCheckpointing] && !configuration[.disableGradientCheckpointing]
 
         seed = UInt64(bitPattern: Int64(configuration[.seed]))
@@ -163,7 +173,7 @@ public struct TrainingSettings: Sendable {
         loadsBestAtEnd = configuration[.loadBestModelAtEnd]
         earlyStoppingPatience = configuration[.earlyStoppingSteps]
         let metric = configuration[.metricForBestModel].flatMap { $0.isEmpty ? nil : $0 }
-        bestMetric = metric ?? (loadsBestAtEnd || earlyStoppingPatience != nil || saveStrategy == "best" ? "loss" : nil)
+        bestMetric = metric ?? (loadsBestAtEnd || earlyStoppingPatience != nil || saveStrategy == "best" || MetricSchedule.Kind(rawValue: scheduleName) != nil ? "loss" : nil)
         greaterIsBetter = configuration[.greaterIsBetter] ?? !(bestMetric ?? "loss").hasSuffix("loss")
         plotsLoss = configuration[.plotLoss]
         reportsToTensorBoard = configuration[.reportTo].contains { $0 == "tensorboard" || $0 == "all" }
@@ -178,6 +188,20 @@ public struct TrainingSettings: Sendable {
         if configuration[.pureBf16], !method.makesAdapter { return .pureBFloat16 }
         if configuration[.bf16] || configuration[.pureBf16] { return .float32(saved: .bfloat16) }
         return .float32(saved: configuration[.fp16] ? .float16 : .float32)
+    }
+
+    private static func weighting(_ configuration: Configuration, _ stage: Stage) throws(TrainingError) -> TokenWeighting {
+        let weighting: TokenWeighting = configuration[.useDftLoss] ? .probability
+            : configuration[.useEaftLoss] ? .entropy(alpha: Float(configuration[.eaftAlpha])) : .equal
+        guard weighting != .equal else { return .equal }
+        let argument = configuration[.useDftLoss] ? "use_dft_loss" : "use_eaft_loss"
+        if stage != .supervised {
+            throw .unsuitable(argument: argument, value: "true", reason: "it weighs the tokens of stage sft, not of \(stage.rawValue).")
+        }
+        if configuration[.labelSmoothingFactor] > 0 {
+            throw .unsuitable(argument: argument, value: "true", reason: "smoothed labels have no weights; set label_smoothing_factor: 0.")
+        }
+        return weighting
     }
 
     private static func resumePath(_ configuration: Configuration) -> String? {
@@ -206,6 +230,11 @@ public struct TrainingSettings: Sendable {
             throw .unsuitable(
                 argument: "early_stopping_steps", value: "\(earlyStoppingPatience ?? 0)",
                 reason: "it needs eval_strategy: steps or epoch.")
+        }
+        if MetricSchedule.Kind(rawValue: scheduleName) != nil, !evaluates {
+            throw .unsuitable(
+                argument: "lr_scheduler_type", value: scheduleName,
+                reason: "its rate follows evaluations and needs eval_strategy: steps or epoch.")
         }
         if saveStrategy == "best", !evaluates {
             throw .unsuitable(argument: "save_strategy", value: "best", reason: "it needs eval_strategy: steps or epoch.")

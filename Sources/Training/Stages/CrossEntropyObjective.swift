@@ -1,4 +1,5 @@
-/// The stages pt and sft: the mean cross-entropy of the labels, divided once by the labels of the whole step.
+/// The stages pt and sft: the mean cross-entropy of the labels, divided once by the labels of the whole step; with dynamic or
+/// entropy-adaptive fine-tuning each token's part counts by its weight.
 
 import Datasets
 import Models
@@ -7,10 +8,12 @@ import Tensors
 public final class CrossEntropyObjective: Objective {
     private let model: Transformer
     private let labelSmoothing: Float
+    private let weighting: TokenWeighting
 
-    public init(model: Transformer, labelSmoothing: Double = 0) {
+    public init(model: Transformer, labelSmoothing: Double = 0, weighting: TokenWeighting = .equal) {
         self.model = model
         self.labelSmoothing = Float(labelSmoothing)
+        self.weighting = weighting
     }
 
     public func weight(of batch: Batch) -> Int { batch.labelCount }
@@ -24,19 +27,23 @@ public final class CrossEntropyObjective: Objective {
             return ObjectiveResult(loss: output.lossSum / Double(divisor))
         }
         let balanceValue = Double(tape.tensor(balance).floats()[0])
-        tape.backward(tape.add(output.loss, balance))
+        // The head's gradients carry the tape's scale already.
+        tape.backward(tape.add(output.loss, tape.lossScale == 1 ? balance : tape.scaled(balance, by: tape.lossScale)))
         return ObjectiveResult(loss: output.lossSum / Double(divisor) + balanceValue)
     }
 
     public func measure(_ batch: Batch) -> ObjectiveResult {
-        let output = output(batch, Tape(backend: model.backend, isRecording: false), normalizer: 1)
-        return ObjectiveResult(loss: output.lossSum / Double(max(1, output.tokenCount)))
+        let tape = Tape(backend: model.backend, isRecording: false)
+        let routers = model.routerRecord()
+        let output = output(batch, tape, normalizer: 1, routers: routers)
+        let balance = model.balanceLoss(tape, routers).map { Double(tape.tensor($0).floats()[0]) } ?? 0
+        return ObjectiveResult(loss: output.lossSum / Double(max(1, output.tokenCount)) + balance)
     }
 
     private func output(_ batch: Batch, _ tape: Tape, normalizer: Float, routers: RouterRecord? = nil) -> LossOutput {
         let hidden = model.hidden(tape, tokens: batch.tokens, layout: SequenceLayout(batch), routers: routers)
         return tape.linearCrossEntropy(
-            hidden, head: model.head, targets: batch.targets, normalizer: normalizer, labelSmoothing: labelSmoothing)
+            hidden, head: model.head, targets: batch.targets, normalizer: normalizer, labelSmoothing: labelSmoothing, weighting: weighting)
     }
 }
 

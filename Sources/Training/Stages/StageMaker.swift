@@ -20,7 +20,7 @@ enum StageMaker {
     ) throws -> StageWork {
         switch settings.stage {
         case .pretraining, .supervised:
-            return .losses(CrossEntropyObjective(model: model, labelSmoothing: settings.labelSmoothing))
+            return .losses(CrossEntropyObjective(model: model, labelSmoothing: settings.labelSmoothing, weighting: settings.weighting))
         case .preference:
             let preference = settings.stageSettings.preference
             let reference = preference.kind.usesReference ? try reference(configuration, settings, model: model) : nil

@@ -28,6 +28,12 @@ public struct TrainerState: Sendable, Equatable {
     public var metrics = MetricSums()
     /// What the stage itself has to remember.
     public var objective: JSONObject = [:]
+    /// Where a schedule that follows evaluations stands.
+    public var schedule: JSONObject = [:]
+    /// Loss scaling, where the run is in half precision.
+    public var scaler: LossScaler?
+    /// A step whose evaluation was interrupted; a resumed run does first what is left of it.
+    public var unfinishedStep: StepMeasurement?
     public var earlyStoppingPatience: Int?
 
     public init() {}
@@ -54,6 +60,9 @@ public struct TrainerState: Sendable, Equatable {
         callbacks.set("TuneboardRunningLoss", .object(running.json()))
         if !metrics.isEmpty { callbacks.set("TuneboardRunningMetrics", .object(metrics.json())) }
         if !objective.keys.isEmpty { callbacks.set("TuneboardStage", .object(objective)) }
+        if !schedule.keys.isEmpty { callbacks.set("TuneboardSchedule", .object(schedule)) }
+        if let scaler { callbacks.set("TuneboardLossScaler", .object(scaler.json)) }
+        if let unfinishedStep { callbacks.set("TuneboardUnfinishedStep", .object(unfinishedStep.json)) }
         return JSONObject([
             ("best_global_step", bestGlobalStep.map { .integer($0) } ?? .null),
             ("best_metric", bestMetric.map { .number($0) } ?? .null),
@@ -106,6 +115,9 @@ public struct TrainerState: Sendable, Equatable {
         if let running = callbacks?["TuneboardRunningLoss"]?.objectValue { state.running = RunningLoss(running) }
         if let metrics = callbacks?["TuneboardRunningMetrics"]?.objectValue { state.metrics = MetricSums(metrics) }
         if let objective = callbacks?["TuneboardStage"]?.objectValue { state.objective = objective }
+        if let schedule = callbacks?["TuneboardSchedule"]?.objectValue { state.schedule = schedule }
+        state.scaler = callbacks?["TuneboardLossScaler"]?.objectValue.map { LossScaler($0) }
+        state.unfinishedStep = callbacks?["TuneboardUnfinishedStep"]?.objectValue.map { StepMeasurement($0) }
         return state
     }
 }

@@ -79,19 +79,24 @@ public final class PolicyOptimisation {
     }
 
     /// Forward and backward of a mini-batch; gradients are added to the parameters'.
-    /// - Parameter share: what part of an update it is.
-    func accumulate(_ trajectories: [Trajectory], share: Double) -> PolicyMath.Loss {
+    /// - Parameters:
+    ///   - share: what part of an update it is.
+    ///   - lossScale: multiplies the gradients.
+    func accumulate(_ trajectories: [Trajectory], share: Double, lossScale: Float = 1) -> PolicyMath.Loss {
         let batch = Batch(trajectories: trajectories)
         let tape = Tape(backend: model.backend, isRecording: true)
         tape.isTraining = false
-        let now = pass(batch, tape)
+        tape.lossScale = lossScale
+        var entropies: [Float] = []
+        let now = pass(batch, tape) { entropies += $0 }
         let rows = batch.targets.indices.filter { batch.targets[$0] != ignoredLabel }
-        let loss = PolicyMath.loss(trajectories, logs: rows.map { now.logs[$0] }, values: rows.map { now.values[$0] }, settings)
+        var loss = PolicyMath.loss(trajectories, logs: rows.map { now.logs[$0] }, values: rows.map { now.values[$0] }, settings)
         var byLogs = [Float](repeating: 0, count: batch.tokens.count), byValues = byLogs
         for (index, row) in rows.enumerated() {
             byLogs[row] = Float(loss.byLogs[index] * share)
             byValues[row] = Float(loss.byValues[index] * share)
         }
+        loss.metrics.add("ppo/policy/entropy", sum: entropies.reduce(0) { $0 + Double($1) } / Double(max(1, entropies.count)), weight: 1)
         tape.backward(from: [
             (now.logValue, Tensor(byLogs, shape: [byLogs.count])), (now.valueValue, Tensor(byValues, shape: [byValues.count, 1])),
         ])
@@ -104,9 +109,11 @@ public final class PolicyOptimisation {
         control.update(divergence: mean, samples: buffer.count)
     }
 
-    private func pass(_ batch: Batch, _ tape: Tape) -> (logValue: Value, valueValue: Value, logs: [Double], values: [Double]) {
+    private func pass(
+        _ batch: Batch, _ tape: Tape, entropies: (([Float]) -> Void)? = nil
+    ) -> (logValue: Value, valueValue: Value, logs: [Double], values: [Double]) {
         let hidden = model.hidden(tape, tokens: batch.tokens, layout: SequenceLayout(batch))
-        let logs = tape.tokenLogProbabilities(hidden, head: model.head, targets: batch.targets)
+        let logs = tape.tokenLogProbabilities(hidden, head: model.head, targets: batch.targets, entropies: entropies)
         let values = head.values(tape, hidden)
         return (logs, values, tape.tensor(logs).floats().map { Double($0) }, tape.tensor(values).floats().map { Double($0) })
     }
