@@ -3,33 +3,89 @@
 
 #pragma clang diagnostic ignored "-Wc23-extensions"  // #embed
 
-#define FILE_ENTRY(array, name) {name, array, (long)sizeof(array) - 1}
-
-static const char machine[] = {
-#embed "text/machine.cuh" suffix(, 0)
-};
-static const char common[] = {
-#embed "text/common.cuh" suffix(, 0)
-};
-static const char parameters[] = {
+static const char parameters_header[] = {
 #embed "include/parameters.h" suffix(, 0)
 };
-static const char elementwise[] = {
-#embed "text/elementwise.cu" suffix(, 0)
+static const char machine_header[] = {
+#embed "text/machine.cuh" suffix(, 0)
 };
-static const char casts[] = {
+static const char common_header[] = {
+#embed "text/common.cuh" suffix(, 0)
+};
+static const char activations_text[] = {
+#embed "text/activations.cu" suffix(, 0)
+};
+static const char attention_text[] = {
+#embed "text/attention.cu" suffix(, 0)
+};
+static const char attention_backward_text[] = {
+#embed "text/attention_backward.cu" suffix(, 0)
+};
+static const char attention_delta_text[] = {
+#embed "text/attention_delta.cu" suffix(, 0)
+};
+static const char attention_plain_text[] = {
+#embed "text/attention_plain.cu" suffix(, 0)
+};
+static const char casts_text[] = {
 #embed "text/casts.cu" suffix(, 0)
 };
-static const char activations[] = {
-#embed "text/activations.cu" suffix(, 0)
+static const char columns_text[] = {
+#embed "text/columns.cu" suffix(, 0)
+};
+static const char elementwise_text[] = {
+#embed "text/elementwise.cu" suffix(, 0)
+};
+static const char losses_text[] = {
+#embed "text/losses.cu" suffix(, 0)
+};
+static const char norms_text[] = {
+#embed "text/norms.cu" suffix(, 0)
+};
+static const char optimizers_text[] = {
+#embed "text/optimizers.cu" suffix(, 0)
+};
+static const char rotary_text[] = {
+#embed "text/rotary.cu" suffix(, 0)
+};
+static const char rows_text[] = {
+#embed "text/rows.cu" suffix(, 0)
+};
+static const char sequences_header[] = {
+#embed "text/sequences.cuh" suffix(, 0)
+};
+static const char sums_text[] = {
+#embed "text/sums.cu" suffix(, 0)
+};
+static const char tiles_header[] = {
+#embed "text/tiles.cuh" suffix(, 0)
 };
 static const char table[] = {
 #embed "kernels.tsv" suffix(, 0)
 };
 
+#define ENTRY(array, name) {name, array, (long)sizeof(array) - 1}
+
 static const tb_cuda_file files[] = {
-    FILE_ENTRY(machine, "machine.cuh"), FILE_ENTRY(common, "common.cuh"), FILE_ENTRY(parameters, "parameters.h"),
-    FILE_ENTRY(elementwise, "elementwise.cu"), FILE_ENTRY(casts, "casts.cu"), FILE_ENTRY(activations, "activations.cu"),
+    ENTRY(parameters_header, "parameters.h"),
+    ENTRY(machine_header, "machine.cuh"),
+    ENTRY(common_header, "common.cuh"),
+    ENTRY(activations_text, "activations.cu"),
+    ENTRY(attention_text, "attention.cu"),
+    ENTRY(attention_backward_text, "attention_backward.cu"),
+    ENTRY(attention_delta_text, "attention_delta.cu"),
+    ENTRY(attention_plain_text, "attention_plain.cu"),
+    ENTRY(casts_text, "casts.cu"),
+    ENTRY(columns_text, "columns.cu"),
+    ENTRY(elementwise_text, "elementwise.cu"),
+    ENTRY(losses_text, "losses.cu"),
+    ENTRY(norms_text, "norms.cu"),
+    ENTRY(optimizers_text, "optimizers.cu"),
+    ENTRY(rotary_text, "rotary.cu"),
+    ENTRY(rows_text, "rows.cu"),
+    ENTRY(sequences_header, "sequences.cuh"),
+    ENTRY(sums_text, "sums.cu"),
+    ENTRY(tiles_header, "tiles.cuh"),
 };
 
 const tb_cuda_file *tb_cuda_files(int *count) {

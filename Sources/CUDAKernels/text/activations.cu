@@ -48,13 +48,6 @@ KERNEL(activation_backward)(const E *gradient, const E *x, E *dx, i64 count, i32
     }
 }
 
-// Eighths of rows: thread numbers run over rows * ceil(width / 8).
-#define FOR_ROW_EIGHTS(row, i, rows, width)                                                                         \
-    i64 eighths = ((width) + 7) / 8;                                                                                \
-    for (i64 place = (i64)blockIdx.x * blockDim.x + threadIdx.x, row = place / eighths, i = (place - row * eighths) * 8; \
-         place < (rows) * eighths;                                                                                  \
-         place += (i64)gridDim.x * blockDim.x, row = place / eighths, i = (place - row * eighths) * 8)
-
 KERNEL(gated_activation)(const E *gate, const E *up, E *y, i64 rows, i64 width, i64 gateStride, i64 upStride, i32 kind) {
     bool isVector = is_aligned(gate) && is_aligned(up) && is_aligned(y) && is_whole(width) && is_whole(gateStride) && is_whole(upStride);
     FOR_ROW_EIGHTS(row, i, rows, width) {

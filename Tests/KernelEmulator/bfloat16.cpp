@@ -1,0 +1,2 @@
+#define ELEMENT 1
+#include "instance.h"

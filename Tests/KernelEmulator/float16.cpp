@@ -1,0 +1,2 @@
+#define ELEMENT 2
+#include "instance.h"

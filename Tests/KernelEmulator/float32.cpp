@@ -1,0 +1,2 @@
+#define ELEMENT 0
+#include "instance.h"
