@@ -69,33 +69,46 @@ extension Transformer {
             }
             // A mapped file cannot be written to.
             let owned = options.trainsBase && value.storage.isBorrowed ? value.converted(to: value.dtype) : value
+            // What was copied is not to stand in memory twice.
+            if !owned.storage.isBorrowed { location.mapping?.forget(location.bytes) }
             return Parameter(name: weight.name, value: owned, requiresGradient: options.trainsBase)
         }
     }
 
     /// A model with fresh weights: matrices and embedding normal with the configuration's `initializer_range`, norms one, biases
-    /// zero, as transformers initialises these families. All of it is trainable.
+    /// zero, as transformers initialises these families. All of it is trainable, but for what a quantizer makes of it.
     public static func initialized(
-        folder: ModelFolder, backend: any Backend, random: inout RandomGenerator, dtype: DType = .float32
+        folder: ModelFolder, backend: any Backend, random: inout RandomGenerator, dtype: DType = .float32, quantizer: WeightQuantizer? = nil
     ) throws(ModelError) -> Transformer {
         var generator = random
-        let deviation = folder.spec.initializerRange
         let offset = folder.spec.norm.weightOffset
         let made = try Transformer(folder: folder, backend: backend) { weight throws(ModelError) in
             let value = Tensor.zeros(weight.shape, dtype)
             switch weight.kind {
             case .embedding, .matrix:
-                value.write((0..<weight.count).map { _ in Float(generator.normal() * deviation) })
+                draw(into: value, deviation: folder.spec.initializerRange, from: &generator)
                 if weight.role == .embedding, let pad = folder.spec.padToken, pad >= 0, Int(pad) < weight.shape[0] {
                     value.slice(rows: Int(pad)..<Int(pad) + 1).write([Float](repeating: 0, count: weight.shape[1]))
                 }
             case .norm: value.write([Float](repeating: 1 - offset, count: weight.count))
             case .bias: break
             }
+            if let quantizer, weight.isQuantizable {
+                return Parameter(name: weight.name, quantized: quantizer.quantize(value, backend: backend))
+            }
             return Parameter(name: weight.name, value: value, requiresGradient: true)
         }
         random = generator
         return made
+    }
+
+    /// A few rows at a time: a large table is not to stand in memory twice.
+    private static func draw(into value: Tensor, deviation: Double, from generator: inout RandomGenerator) {
+        let rows = value.rowCount, atOnce = max(1, (1 << 20) / max(1, value.columnCount))
+        for start in stride(from: 0, to: rows, by: atOnce) {
+            let part = value.slice(rows: start..<min(start + atOnce, rows))
+            part.write((0..<part.count).map { _ in Float(generator.normal() * deviation) })
+        }
     }
 
     /// Decides which tensor the embedding is read from, as transformers does: a tied head that is also stored is used when the

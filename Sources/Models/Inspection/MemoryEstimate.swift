@@ -58,25 +58,46 @@ public struct MemoryEstimate: Sendable, Equatable {
 }
 
 extension Transformer {
-    /// Peak of a forward and backward pass, gradients of the parameters included. Meant for a planning backend.
-    public func plannedStepPeak(tokens: [Int32], layout: SequenceLayout, targets: [Int32], labelSmoothing: Float = 0) -> Int64 {
-        backend.resetPeakMemory()
-        let tape = Tape(backend: backend, isRecording: true)
-        let routers = routerRecord()
+    /// The cross-entropy of a pass over some tokens and, where routers are recorded, what balances a mixture's load beside it.
+    public func crossEntropy(
+        _ tape: Tape, tokens: [Int32], layout: SequenceLayout, targets: [Int32], normalizer: Float, labelSmoothing: Float = 0,
+        weighting: TokenWeighting = .equal, routers: RouterRecord? = nil
+    ) -> (output: LossOutput, balance: Value?) {
         let hidden = hidden(tape, tokens: tokens, layout: layout, routers: routers)
-        let output = tape.linearCrossEntropy(hidden, head: head, targets: targets, normalizer: 1, labelSmoothing: labelSmoothing)
-        tape.backward(balanceLoss(tape, routers).map { tape.add(output.loss, $0) } ?? output.loss)
-        tape.reset()
-        let peak = Int64(backend.memory.peakBytes)
-        for parameter in trainableParameters { parameter.gradient = nil }
-        return peak
+        let output = tape.linearCrossEntropy(
+            hidden, head: head, targets: targets, normalizer: normalizer, labelSmoothing: labelSmoothing, weighting: weighting)
+        return (output, balanceLoss(tape, routers))
+    }
+
+    /// The most memory that a backend of steps holds, gradients of the parameters included: living tensors and what its pool keeps
+    /// between them. Meant for a planning backend.
+    /// - Parameter steps: run in order, each twice over, as a run does them again and again.
+    public func plannedPeak(of steps: [() -> Void]) -> Int64 {
+        backend.trimMemory()
+        backend.resetPeakMemory()
+        for _ in 0..<2 {
+            for step in steps {
+                step()
+                for parameter in trainableParameters { parameter.gradient = nil }
+            }
+        }
+        return Int64(backend.memory.peakHeldBytes)
+    }
+
+    /// `plannedPeak` of supervised training on one batch.
+    func plannedStepPeak(tokens: [Int32], layout: SequenceLayout, targets: [Int32]) -> Int64 {
+        plannedPeak(of: [{ [self] in
+            let tape = Tape(backend: backend, isRecording: true)
+            let (output, balance) = crossEntropy(tape, tokens: tokens, layout: layout, targets: targets, normalizer: 1, routers: routerRecord())
+            tape.backward(balance.map { tape.add(output.loss, $0) } ?? output.loss)
+        }])
     }
 
     /// Peak of computing a prompt and the logits after its last token.
     func plannedForwardPeak(tokens: [Int32], layout: SequenceLayout) -> Int64 {
-        backend.resetPeakMemory()
-        let tape = Tape(backend: backend, isRecording: false)
-        _ = logits(tape, hidden(tape, tokens: tokens, layout: layout), rows: [Int32(tokens.count - 1)])
-        return Int64(backend.memory.peakBytes)
+        plannedPeak(of: [{ [self] in
+            let tape = Tape(backend: backend, isRecording: false)
+            _ = logits(tape, hidden(tape, tokens: tokens, layout: layout), rows: [Int32(tokens.count - 1)])
+        }])
     }
 }

@@ -22,11 +22,10 @@ public final class PlanningBackend: Backend {
     public var isPlanning: Bool { true }
     public var memory: MemoryStatistics { ledger.current }
     public func resetPeakMemory() { ledger.resetPeak() }
-    public func trimMemory() {}
+    public func trimMemory() { ledger.trim() }
 
     public func empty(_ shape: [Int], _ dtype: DType) -> Tensor {
         let bytes = shape.reduce(1, *) * dtype.byteCount
-        ledger.take(bytes)
         return Tensor(storage: Storage(plannedBytes: bytes, ledger: ledger), shape: shape, dtype: dtype)
     }
 

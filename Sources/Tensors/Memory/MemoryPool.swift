@@ -1,25 +1,11 @@
 import Glibc
 import Platform
 
-/// Blocks of memory that one step gives back and the next step takes again.
-///
-/// A request is rounded up to a size class: eight classes to each power of two, so that at most an eighth of a block is slack,
-/// and slack is never touched. A class that has no free block borrows one from a larger class, up to twice the size, before
-/// new memory is asked for. When new memory would bring lent and free blocks together past the most that was ever lent, and a
-/// quarter more, the free ones are returned to the system first.
+/// Blocks of memory that one step gives back and the next step takes again, by the rules of `BlockCache`.
 final class MemoryPool: @unchecked Sendable {
-    private struct State {
-        var free: [Int: [UnsafeMutableRawPointer]] = [:]
-        var statistics = MemoryStatistics()
-    }
+    private let cache = Mutex(BlockCache<UnsafeMutableRawPointer>())
 
-    private let state = Mutex(State())
-
-    deinit {
-        state.withLock { state in
-            for (size, blocks) in state.free { for block in blocks { MemoryPool.release(block, byteCount: size) } }
-        }
-    }
+    deinit { cache.withLock { $0.releaseFree { MemoryPool.release($0, byteCount: $1) } } }
 
     /// Large blocks are mapped, so that giving them back really gives them back, in huge pages where the system has them.
     private static let smallestMapping = 1 << 20
@@ -46,60 +32,25 @@ final class MemoryPool: @unchecked Sendable {
     }
 
     /// The size class that holds `byteCount`.
-    static func blockBytes(_ byteCount: Int) -> Int {
-        let needed = max(byteCount, 64)
-        let step = max(64, 1 << max(0, Int.bitWidth - needed.leadingZeroBitCount - 4))
-        return (needed + step - 1) / step * step
-    }
+    static func blockBytes(_ byteCount: Int) -> Int { BlockCache<UnsafeMutableRawPointer>.blockBytes(byteCount) }
 
     func storage(byteCount: Int) -> Storage {
-        let wanted = MemoryPool.blockBytes(byteCount)
-        let (address, blockBytes) = state.withLock { state -> (UnsafeMutableRawPointer, Int) in
-            state.statistics.requestCount += 1
-            var size = wanted
-            while size <= 2 * wanted {
-                if let block = state.free[size]?.popLast() {
-                    state.statistics.cachedBytes -= size
-                    return (block, size)
-                }
-                size = MemoryPool.blockBytes(size + 1)
-            }
-            state.statistics.missCount += 1
-            if exceedsAllowance(state.statistics, adding: wanted) { releaseFree(&state) }
-            return (MemoryPool.allocate(wanted), wanted)
-        }
-        state.withLock {
-            $0.statistics.liveBytes += blockBytes
-            $0.statistics.peakBytes = max($0.statistics.peakBytes, $0.statistics.liveBytes)
+        let (address, blockBytes) = cache.withLock {
+            $0.take(byteCount, make: { MemoryPool.allocate($0) }, release: { MemoryPool.release($0, byteCount: $1) })
         }
         return Storage(pool: self, address: address, byteCount: byteCount, blockBytes: blockBytes)
     }
 
     func giveBack(_ address: UnsafeMutableRawPointer, blockBytes: Int) {
-        state.withLock {
-            $0.free[blockBytes, default: []].append(address)
-            $0.statistics.cachedBytes += blockBytes
-            $0.statistics.liveBytes -= blockBytes
-        }
+        cache.withLock { $0.giveBack(address, bytes: blockBytes) }
     }
 
     /// Returns every free block to the system.
-    func trim() { state.withLock { releaseFree(&$0) } }
+    func trim() { cache.withLock { $0.releaseFree { MemoryPool.release($0, byteCount: $1) } } }
 
-    func resetPeak() { state.withLock { $0.statistics.peakBytes = $0.statistics.liveBytes } }
+    func resetPeak() { cache.withLock { $0.statistics.peakBytes = $0.statistics.liveBytes } }
 
-    var statistics: MemoryStatistics { state.withLock { $0.statistics } }
-
-    private func exceedsAllowance(_ statistics: MemoryStatistics, adding wanted: Int) -> Bool {
-        let held = statistics.liveBytes + statistics.cachedBytes + wanted
-        return held > (1 << 24) + statistics.peakBytes + statistics.peakBytes / 4
-    }
-
-    private func releaseFree(_ state: inout State) {
-        for (size, blocks) in state.free { for block in blocks { MemoryPool.release(block, byteCount: size) } }
-        state.free.removeAll(keepingCapacity: true)
-        state.statistics.cachedBytes = 0
-    }
+    var statistics: MemoryStatistics { cache.withLock { $0.statistics } }
 }
 
 /// There is no way on when the system refuses memory in the middle of a step; what is left is to say so.

@@ -12,7 +12,7 @@ public final class Storage: @unchecked Sendable {
         case allocated(Int)
         case pooled(MemoryPool, blockBytes: Int)
         case borrowed(AnyObject)
-        case planned(MemoryLedger, bytes: Int)
+        case planned(MemoryLedger, PlannedBlock)
     }
 
     /// Zeroed memory of its own, outside any pool: for what lives as long as a model. Large runs are mapped, so that pages that
@@ -34,7 +34,7 @@ public final class Storage: @unchecked Sendable {
     init(plannedBytes: Int, ledger: MemoryLedger) {
         self.address = UnsafeMutableRawPointer(bitPattern: 64)!
         self.byteCount = plannedBytes
-        self.origin = .planned(ledger, bytes: plannedBytes)
+        self.origin = .planned(ledger, ledger.take(plannedBytes))
     }
 
     /// Bytes that belong to `owner`, which stays alive as long as this does. They must not be written when they are mapped read-only.
@@ -49,12 +49,18 @@ public final class Storage: @unchecked Sendable {
         return false
     }
 
+    /// Whether there are no bytes behind it: a plan's.
+    public var isPlanned: Bool {
+        if case .planned = origin { return true }
+        return false
+    }
+
     deinit {
         switch origin {
         case .allocated(let bytes): MemoryPool.release(address, byteCount: bytes)
         case .pooled(let pool, let blockBytes): pool.giveBack(address, blockBytes: blockBytes)
         case .borrowed: break
-        case .planned(let ledger, let bytes): ledger.release(bytes)
+        case .planned(let ledger, let block): ledger.release(block)
         }
     }
 }

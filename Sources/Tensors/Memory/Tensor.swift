@@ -71,7 +71,8 @@ public struct Tensor: @unchecked Sendable {
 
     /// A host tensor's elements, widened to f32.
     public func floats() -> [Float] {
-        [Float](unsafeUninitializedCapacity: count) { buffer, used in
+        if storage.isPlanned { return [Float](repeating: 0, count: count) }
+        return [Float](unsafeUninitializedCapacity: count) { buffer, used in
             used = count
             guard let to = buffer.baseAddress else { return }
             switch dtype {

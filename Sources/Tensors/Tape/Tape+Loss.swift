@@ -169,7 +169,7 @@ private struct CrossEntropyOperation: Operation {
 
     func backward(on tape: Tape) {
         guard let seed = tape.takeGradient(of: result) else { return }
-        let factor = tape.backend.isPlanning ? 1 : seed.floats()[0]
+        let factor = seed.storage.isPlanned ? 1 : seed.floats()[0]
         precondition(factor == 1 || !isHeadTrained, "scale a loss with a trained head by its normalizer")
         guard let gradient else { return }
         if factor != 1 { tape.backend.scale(gradient, by: factor, into: gradient) }

@@ -59,14 +59,15 @@ struct TrainingData {
         }
     }
 
-    /// The micro-batch of the first pass that holds the most tokens.
-    func largestBatch() throws -> Batch {
-        var largest = try training.batch(epoch: 0, index: 0)
-        for index in 1..<max(1, training.batchesPerEpoch) {
+    /// Micro-batches that memory is planned with: the first few of the first pass, and the one that holds the most tokens.
+    func plannedBatches() throws -> [Batch] {
+        var first: [Batch] = [], largest: Batch?
+        for index in 0..<max(1, training.batchesPerEpoch) {
             let batch = try training.batch(epoch: 0, index: index)
-            if batch.tokens.count > largest.tokens.count { largest = batch }
+            if first.count < 8 { first.append(batch) }
+            if batch.tokens.count > largest?.tokens.count ?? -1 { largest = batch }
         }
-        return largest
+        return first + (largest.map { [$0] } ?? [])
     }
 }
 

@@ -19,13 +19,13 @@ struct RunPlanner {
 
     func plan() throws -> RunPlan {
         let model = try TrainableModel.planned(configuration, settings: settings)
-        let largest = try largestStep(model)
+        let batches = try plannedBatches(model)
         let trainable = model.trainableParameters.reduce(0) { $0 + $1.count }
         let checkpointWeights = model.trainableParameters.reduce(0) { $0 + $1.byteCount }
         let optimizer = try settings.optimizer.optimizer(for: model.trainableParameters, of: model)
         let memory = MemoryPlan(
-            model: model, optimizer: optimizer, largest: largest, labelSmoothing: settings.labelSmoothing, stage: settings.stage,
-            otherModels: otherModelBytes(model))
+            model: model, optimizer: optimizer, batches: batches, labelSmoothing: settings.labelSmoothing, stage: settings.stage,
+            stageSettings: settings.stageSettings, otherModels: otherModelBytes(model))
         let report = data.report
         var plan = RunPlan(
             modelName: Path.name(settings.modelDirectory), architecture: model.spec.modelType,
@@ -40,12 +40,14 @@ struct RunPlanner {
         return plan
     }
 
-    /// The most that a micro-batch can hold: with its longest answers, where the model answers itself.
-    private func largestStep(_ model: Transformer) throws -> Batch {
-        let largest = try data.largestBatch()
-        guard settings.stage == .policyOptimisation else { return largest }
-        let asked = configuration[.maxNewTokens] > 0 ? configuration[.maxNewTokens] : configuration[.maxLength]
-        return largest.extended(by: max(1, min(asked, (model.spec.positionLimit ?? .max) - largest.longestSequence)))
+    /// Micro-batches of the run, with their longest answers where the model answers itself.
+    private func plannedBatches(_ model: Transformer) throws -> [Batch] {
+        let batches = try data.plannedBatches()
+        guard settings.stage == .policyOptimisation else { return batches }
+        return batches.map { batch in
+            let asked = configuration[.maxNewTokens] > 0 ? configuration[.maxNewTokens] : configuration[.maxLength]
+            return batch.extended(by: max(1, min(asked, (model.spec.positionLimit ?? .max) - batch.longestSequence)))
+        }
     }
 
     /// Weights of models beside the trained one.

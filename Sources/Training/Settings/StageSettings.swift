@@ -13,6 +13,8 @@ public struct StageSettings: Sendable {
     public var referenceAdapters: [String] = []
     public var policy = PolicySettings()
 
+    public init() {}
+
     /// Refuses what LLaMA-Factory's parser refuses, and what could only fail later.
     public init(
         _ configuration: Configuration, stage: TrainingSettings.Stage, method: TrainingSettings.Method

@@ -20,9 +20,8 @@ public final class CrossEntropyObjective: Objective {
 
     /// A mixture of experts' load-balancing loss is added to each micro-batch's, as transformers adds it.
     public func accumulate(_ batch: Batch, tape: Tape, divisor: Int) -> ObjectiveResult {
-        let routers = model.routerRecord()
-        let output = output(batch, tape, normalizer: Float(divisor), routers: routers)
-        guard let balance = model.balanceLoss(tape, routers) else {
+        let (output, balance) = losses(batch, tape, normalizer: Float(divisor), routers: model.routerRecord())
+        guard let balance else {
             tape.backward(output.loss)
             return ObjectiveResult(loss: output.lossSum / Double(divisor))
         }
@@ -34,16 +33,17 @@ public final class CrossEntropyObjective: Objective {
 
     public func measure(_ batch: Batch) -> ObjectiveResult {
         let tape = Tape(backend: model.backend, isRecording: false)
-        let routers = model.routerRecord()
-        let output = output(batch, tape, normalizer: 1, routers: routers)
-        let balance = model.balanceLoss(tape, routers).map { Double(tape.tensor($0).floats()[0]) } ?? 0
-        return ObjectiveResult(loss: output.lossSum / Double(max(1, output.tokenCount)) + balance)
+        let (output, balance) = losses(batch, tape, normalizer: 1, routers: model.routerRecord())
+        let balanceValue = balance.map { Double(tape.tensor($0).floats()[0]) } ?? 0
+        return ObjectiveResult(loss: output.lossSum / Double(max(1, output.tokenCount)) + balanceValue)
     }
 
-    private func output(_ batch: Batch, _ tape: Tape, normalizer: Float, routers: RouterRecord? = nil) -> LossOutput {
-        let hidden = model.hidden(tape, tokens: batch.tokens, layout: SequenceLayout(batch), routers: routers)
-        return tape.linearCrossEntropy(
-            hidden, head: model.head, targets: batch.targets, normalizer: normalizer, labelSmoothing: labelSmoothing, weighting: weighting)
+    private func losses(
+        _ batch: Batch, _ tape: Tape, normalizer: Float, routers: RouterRecord?
+    ) -> (output: LossOutput, balance: Value?) {
+        model.crossEntropy(
+            tape, tokens: batch.tokens, layout: SequenceLayout(batch), targets: batch.targets, normalizer: normalizer,
+            labelSmoothing: labelSmoothing, weighting: weighting, routers: routers)
     }
 }
 

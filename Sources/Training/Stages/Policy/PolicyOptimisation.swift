@@ -34,9 +34,14 @@ public final class PolicyOptimisation {
     func roll(_ batch: Batch, seeds: [UInt64]) throws -> [Trajectory] {
         let prompts = batch.sequences.map { Array(batch.tokens[$0]) }
         var trajectories = zip(prompts, writer.answers(prompts, seeds: seeds)).map { Trajectory(prompt: $0, answer: $1) }
+        try review(&trajectories)
+        return trajectories
+    }
+
+    /// Scores, and what policy, reference and value head make of answers that are there.
+    func review(_ trajectories: inout [Trajectory]) throws {
         for (index, score) in try scorer.scores(trajectories).enumerated() { trajectories[index].score = score }
         evaluate(&trajectories)
-        return trajectories
     }
 
     /// log p of policy and reference and the values, of answers that are there.
