@@ -20,12 +20,13 @@ bool sees(const Case &c, int query, int key, int count) {
     return key < count && (!c.isCausal || key <= query) && (!c.window || key > query - c.window);
 }
 
-Result plain(const Case &c, const Array &q, const Array &k, const Array &v, const Array *d, const Array &slopes, float scale) {
+Result plain(const Case &c, const Array &queries, const Array &keyRows, const Array &valueRows, const Array *gradient, const Array &slopes, float scale) {
+    std::vector<float> q = queries.values(), k = keyRows.values(), v = valueRows.values(), d = gradient ? gradient->values() : q;
     int T = 0, D = c.dimension, group = c.heads / c.keyHeads;
     for (int length : c.lengths) T += length;
     Result r;
-    r.output.resize((size_t)q.count), r.lse.resize((size_t)(c.heads * T));
-    std::vector<double> dq((size_t)q.count), dk((size_t)k.count), dv((size_t)v.count);
+    r.output.resize(q.size()), r.lse.resize((size_t)(c.heads * T));
+    std::vector<double> dq(q.size()), dk(k.size()), dv(v.size());
     int start = 0, keyStart = 0;
     for (int length : c.lengths) {
         int keys = length + c.extraKeys;
@@ -39,7 +40,7 @@ Result plain(const Case &c, const Array &q, const Array &k, const Array &v, cons
                 for (int j = 0; j < keys; j++) {
                     long at = ((long)(keyStart + j) * c.keyHeads + kh) * D;
                     double x = 0;
-                    for (int e = 0; e < D; e++) x += (double)q.get(row + e) * k.get(at + e);
+                    for (int e = 0; e < D; e++) x += (double)q[(size_t)(row + e)] * k[(size_t)(at + e)];
                     x = x * scale + (c.hasSlopes ? slopes.get(h) * (float)(j - place) : 0);
                     if (c.softCap != 0) {
                         double t = std::tanh(x / c.softCap);
@@ -51,19 +52,19 @@ Result plain(const Case &c, const Array &q, const Array &k, const Array &v, cons
                 for (auto &x : s) sum += x = std::exp(x - best);
                 for (int e = 0; e < D; e++) {
                     double o = 0;
-                    for (int j = 0; j < keys; j++) o += s[(size_t)j] / sum * v.get(((long)(keyStart + j) * c.keyHeads + kh) * D + e);
+                    for (int j = 0; j < keys; j++) o += s[(size_t)j] / sum * v[(size_t)(((long)(keyStart + j) * c.keyHeads + kh) * D + e)];
                     r.output[(size_t)(row + e)] = (float)o;
-                    if (d) delta += o * d->get(row + e);
+                    if (gradient) delta += o * d[(size_t)(row + e)];
                 }
                 r.lse[(size_t)(h * T + start + i)] = (float)(best + std::log(sum));
-                if (!d) continue;
+                if (!gradient) continue;
                 for (int j = 0; j < keys; j++) {
                     if (s[(size_t)j] == 0) continue;
                     long at = ((long)(keyStart + j) * c.keyHeads + kh) * D;
                     double p = s[(size_t)j] / sum, dp = 0;
-                    for (int e = 0; e < D; e++) dp += (double)d->get(row + e) * v.get(at + e), dv[(size_t)(at + e)] += p * d->get(row + e);
+                    for (int e = 0; e < D; e++) dp += (double)d[(size_t)(row + e)] * v[(size_t)(at + e)], dv[(size_t)(at + e)] += p * d[(size_t)(row + e)];
                     double ds = p * (dp - delta) * slope[(size_t)j] * scale;
-                    for (int e = 0; e < D; e++) dq[(size_t)(row + e)] += ds * k.get(at + e), dk[(size_t)(at + e)] += ds * q.get(row + e);
+                    for (int e = 0; e < D; e++) dq[(size_t)(row + e)] += ds * k[(size_t)(at + e)], dk[(size_t)(at + e)] += ds * q[(size_t)(row + e)];
                 }
             }
         }
@@ -136,6 +137,10 @@ std::vector<Case> cases(int dimension) {
 CHECK(attention64, "attention on tensor cores, 64 columns a head") {
     for (auto &c : cases(64)) run(c, bf16, false);
     run(cases(64)[0], f16, false);
+}
+CHECK(attention16, "attention on tensor cores, 16 and 32 columns a head") {
+    run(cases(16)[3], bf16, false);
+    run(cases(32)[0], bf16, false);
 }
 CHECK(attention80, "attention on tensor cores, 80 columns a head") {
     run(cases(80)[0], bf16, false);

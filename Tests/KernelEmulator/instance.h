@@ -92,14 +92,66 @@ namespace plainAttention {
 ENTER(plainAttention, plain_attention_forward, 0)
 ENTER(plainAttention, plain_attention_backward_queries, 0)
 ENTER(plainAttention, plain_attention_backward_keys, 0)
+// f16 differs from bf16 in the product alone: two of the dimensions say enough.
 #if ELEMENT != 0
 #include "tiles.cuh"
 #define HEAD_DIMENSION 64
 #include "attention_instance.h"
 #define HEAD_DIMENSION 80
 #include "attention_instance.h"
+#endif
+#if ELEMENT == 1
+#define HEAD_DIMENSION 16
+#include "attention_instance.h"
+#define HEAD_DIMENSION 32
+#include "attention_instance.h"
 #define HEAD_DIMENSION 128
 #include "attention_instance.h"
 #define HEAD_DIMENSION 256
 #include "attention_instance.h"
 #endif
+#include "gemv.cuh"
+#include "paging.cuh"
+#include "quantized.cuh"
+#include "sequences.cuh"
+namespace dequantization {
+#include "dequantize.cu"
+}
+ENTER(dequantization, dequantize, 0)
+ENTER(dequantization, quantized_embedding, 0)
+namespace caching {
+#include "cache.cu"
+}
+ENTER(caching, cache_append, 0)
+ENTER(caching, cache_gather, 0)
+namespace decoding {
+#include "decode.cu"
+}
+ENTER(decoding, attention_decode, 0)
+ENTER(decoding, attention_decode_combine, 0)
+namespace experts {
+#include "experts.cu"
+}
+ENTER(experts, expert_route, 0)
+ENTER(experts, expert_group, 0)
+ENTER(experts, expert_combine, 0)
+namespace sampling {
+#include "sampling.cu"
+}
+ENTER(sampling, sample, 0)
+ENTER(sampling, penalise, 0)
+namespace orthogonal {
+#include "rotations.cu"
+}
+ENTER(orthogonal, cayley_rotations, 0)
+ENTER(orthogonal, cayley_rotations_backward, 0)
+ENTER(orthogonal, rotate_blocks, 0)
+ENTER(orthogonal, rotation_gradient, 0)
+#define ROWS 1
+#include "rows_instance.h"
+#define ROWS 2
+#include "rows_instance.h"
+#define ROWS 4
+#include "rows_instance.h"
+#define ROWS 8
+#include "rows_instance.h"

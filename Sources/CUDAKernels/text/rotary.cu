@@ -10,8 +10,8 @@ KERNEL(rotary)(const E *x, E *y, const f32 *cosines, const f32 *sines, const i32
     bool isTableVector = is_aligned(cosines) && is_aligned(sines) && is_whole(half);
     i64 work = rows * heads * pieces;
     for (i64 place = (i64)blockIdx.x * blockDim.x + threadIdx.x; place < work; place += (i64)gridDim.x * blockDim.x) {
-        int piece = (int)(place % pieces), head = (int)(place / pieces % heads);
-        i64 row = place / pieces / heads;
+        i64 rowAndHead = quotient(place, pieces), row = quotient(rowAndHead, heads);
+        int piece = (int)(place - rowAndHead * pieces), head = (int)(rowAndHead - row * heads);
         int i = piece * 8, count = half - i;
         const E *from = x + row * xStride + head * headDimension;
         E *to = y + row * yStride + head * headDimension;
