@@ -33,7 +33,7 @@ let package = Package(
 
         // The engine.
         .target(name: "Tensors", dependencies: ["CKernels", "COpenBLAS", "Platform"]),
-        .target(name: "Tokenizers", dependencies: ["Formats", "Platform"]),
+        .target(name: "Tokenizers", dependencies: ["Formats", "Platform", "CPlatform"]),
         .target(name: "Models", dependencies: ["Tensors", "Tokenizers", "Formats", "Platform"]),
         .target(name: "Datasets", dependencies: ["Tokenizers", "Configuration", "Formats", "Platform"]),
         .target(name: "Generation", dependencies: ["Models", "Tokenizers", "Tensors", "Configuration", "Formats", "Platform"]),

@@ -42,5 +42,8 @@ void platform_install_signal_stack(void);
 /// Takes that stack back; for threads that end.
 void platform_remove_signal_stack(void);
 
+/// Asks for the memory at an address ahead of its use. Any address will do.
+static inline void platform_prefetch(const void *address) { __builtin_prefetch(address, 0, 3); }
+
 /// Swaps two names in one instant, renameat2(RENAME_EXCHANGE). 0 when it worked; not every file system can.
 int platform_exchange(const char *first, const char *second);

@@ -18,7 +18,6 @@ final class ChainEncoder {
         var shorter: Int32
         /// Bytes of the token; 0 for an id that is not in use.
         var length: UInt16
-        var state: State
     }
     private enum State: UInt8 { case unknown, reachable, unreachable, irregular }
 
@@ -26,10 +25,14 @@ final class ChainEncoder {
     private let trie: ByteTrie
     private let work = MergeWork()
     private let trees: UnsafeMutablePointer<Tree>
+    /// Apart from the trees, for they are asked about far more often.
+    private let states: UnsafeMutablePointer<State>
     private let treeCount: Int
     /// Direct-mapped: `(left << 24 | right) << 1 | holds`, plus 2.
     private let pairs: UnsafeMutablePointer<UInt64>
     private static let pairBits: UInt64 = 16
+    /// Bytes of text whose memory is asked for ahead.
+    private static let lookahead = 12
     /// Places in the word from which no token leads on; all 0 between words.
     private var dead: UnsafeMutablePointer<UInt8>
     private var deadCapacity = 256
@@ -39,8 +42,10 @@ final class ChainEncoder {
         self.model = model
         self.trie = trie
         treeCount = model.vocabulary.limit
-        trees = .allocate(capacity: max(treeCount, 1))
-        trees.initialize(repeating: Tree(left: -1, right: -1, formation: 0, shorter: -2, length: 0, state: .unknown), count: max(treeCount, 1))
+        trees = SearchTable.allocate(count: treeCount)
+        trees.initialize(repeating: Tree(left: -1, right: -1, formation: 0, shorter: -2, length: 0), count: treeCount)
+        states = .allocate(capacity: max(treeCount, 1))
+        states.initialize(repeating: .unknown, count: treeCount)
         for id in 0..<treeCount { trees[id].length = UInt16(clamping: model.vocabulary.span(of: Int32(id))?.length ?? 0) }
         dead = .allocate(capacity: deadCapacity)
         dead.initialize(repeating: 0, count: deadCapacity)
@@ -50,6 +55,7 @@ final class ChainEncoder {
 
     deinit {
         trees.deallocate()
+        states.deallocate()
         dead.deallocate()
         pairs.deallocate()
     }
@@ -66,7 +72,12 @@ final class ChainEncoder {
         var candidate = trie.longest(text, count)
         var followsUnknown = false
         var hasDead = false
+        // Where the memory for the next characters has been asked for.
+        var fetched = 0
         while position < count {
+            while fetched < min(position + ChainEncoder.lookahead, count) {
+                fetched += trie.prefetch(text + fetched, count - fetched)
+            }
             if candidate.token < 0 {
                 if output.count > floor, hasSymbol(text, position, count) {
                     // Every continuation failed: the token before was wrong.
@@ -153,7 +164,7 @@ final class ChainEncoder {
 
     @inline(__always)
     private func isReachable(_ token: Int32) -> Bool {
-        let state = trees[Int(token)].state
+        let state = states[Int(token)]
         return state == .unknown ? resolve(token) != .unreachable : state != .unreachable
     }
 
@@ -161,33 +172,34 @@ final class ChainEncoder {
     @discardableResult
     private func resolve(_ token: Int32) -> State {
         let place = trees + Int(token)
-        if place.pointee.state != .unknown { return place.pointee.state }
+        let state = states + Int(token)
+        if state.pointee != .unknown { return state.pointee }
         var merged: [Int32] = []
         guard let text = model.vocabulary.bytes(of: token), text.count < UInt16.max, model.addSymbols(text, to: work) else {
-            place.pointee.state = .unreachable
+            state.pointee = .unreachable
             return .unreachable
         }
         let symbolCount = work.symbolCount
         work.finish(model.merges, into: &merged)
         guard merged == [token] else {
-            place.pointee.state = .unreachable
+            state.pointee = .unreachable
             return .unreachable
         }
         let last = work.lastMerge
         if symbolCount == 1 {
-            place.pointee.state = .reachable
+            state.pointee = .reachable
         } else if last.rank == .max {
             // A token too long for the short way of merging: its pairs are tried out, not derived.
-            place.pointee.state = .irregular
+            state.pointee = .irregular
         } else {
             (place.pointee.left, place.pointee.right, place.pointee.formation) = (last.left, last.right, last.rank + 1)
             let halves = [last.left, last.right]
             let isOrdered = halves.allSatisfy {
                 resolve($0) == .reachable && trees[Int($0)].formation < last.rank + 1
             }
-            place.pointee.state = isOrdered ? .reachable : .irregular
+            state.pointee = isOrdered ? .reachable : .irregular
         }
-        return place.pointee.state
+        return state.pointee
     }
 
     /// Whether merging the joint text of two tokens gives these two.
@@ -209,7 +221,7 @@ final class ChainEncoder {
         var limitLeft = UInt32.max
         var limitRight = UInt32.max
         while true {
-            if trees[Int(left)].state != .reachable || trees[Int(right)].state != .reachable {
+            if states[Int(left)] != .reachable || states[Int(right)] != .reachable {
                 if resolve(left) != .reachable || resolve(right) != .reachable { return tryOut(first, second) }
             }
             let rank = model.merges.merge(left, right).rank

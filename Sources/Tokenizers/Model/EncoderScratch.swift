@@ -70,7 +70,7 @@ final class EncoderScratch {
     /// Where continuing pieces of a WordPiece vocabulary begin in its trie.
     func continuingNode(_ prefix: [UInt8], _ trie: ByteTrie) -> UInt32? {
         if let known = continuing { return known }
-        let node = prefix.isEmpty ? 0 : trie.node(after: prefix)
+        let node = prefix.isEmpty ? ByteTrie.root : trie.node(after: prefix)
         continuing = .some(node)
         return node
     }

@@ -18,22 +18,33 @@ final class MergeTable: @unchecked Sendable {
 
     private let concatenation: Concatenation?
     private let slots: UnsafeMutablePointer<Slot>
+    /// A bit for each hash of a pair that merges: most pairs that do not are known by it without touching the large table.
+    private let filter: UnsafeMutablePointer<UInt64>
+    private let filterShift: UInt64
     private let mask: Int
     private let shift: UInt64
     /// Number of merges.
     private(set) var count = 0
 
     private static let free = UInt64.max
+    private static let factor: UInt64 = 0x9E37_79B9_7F4A_7C15
 
     /// `capacity` is the most merges that will be added.
     init(capacity: Int) {
         concatenation = nil
         var bits: UInt64 = 4
         while (1 << bits) < capacity * 2 + 2 { bits += 1 }
-        slots = .allocate(capacity: 1 << bits)
+        slots = SearchTable.allocate(count: 1 << bits)
         slots.initialize(repeating: Slot(key: MergeTable.free, rank: .max, result: -1), count: 1 << bits)
         mask = 1 << bits - 1
         shift = 64 - bits
+        (filter, filterShift) = MergeTable.makeFilter(bits: bits + 2)
+    }
+
+    private static func makeFilter(bits: UInt64) -> (UnsafeMutablePointer<UInt64>, shift: UInt64) {
+        let filter = UnsafeMutablePointer<UInt64>.allocate(capacity: 1 << (bits - 6))
+        filter.initialize(repeating: 0, count: 1 << (bits - 6))
+        return (filter, 64 - bits)
     }
 
     init(_ concatenation: Concatenation) {
@@ -43,13 +54,19 @@ final class MergeTable: @unchecked Sendable {
         slots.initialize(repeating: Slot(key: MergeTable.free, rank: .max, result: -1), count: 1)
         mask = 0
         shift = 63
+        (filter, filterShift) = MergeTable.makeFilter(bits: 6)
     }
 
-    deinit { slots.deallocate() }
+    deinit {
+        slots.deallocate()
+        filter.deallocate()
+    }
 
     /// Adds a merge; a pair that is there already takes the later rank, as the reference implementation's map does.
     func insert(left: Int32, right: Int32, rank: UInt32, result: Int32) {
         let key = UInt64(UInt32(bitPattern: left)) << 32 | UInt64(UInt32(bitPattern: right))
+        let bit = (key &* MergeTable.factor) >> filterShift
+        filter[Int(bit >> 6)] |= 1 << (bit & 63)
         var slot = home(key)
         while slots[slot].key != MergeTable.free, slots[slot].key != key { slot = (slot + 1) & mask }
         if slots[slot].key == MergeTable.free { count += 1 }
@@ -71,6 +88,8 @@ final class MergeTable: @unchecked Sendable {
     func merge(_ left: Int32, _ right: Int32) -> (rank: UInt32, result: Int32) {
         if let concatenation { return concatenation.merge(left, right) }
         let key = UInt64(UInt32(bitPattern: left)) << 32 | UInt64(UInt32(bitPattern: right))
+        let bit = (key &* MergeTable.factor) >> filterShift
+        if filter[Int(bit >> 6)] >> (bit & 63) & 1 == 0 { return (.max, -1) }
         var slot = home(key)
         while true {
             let entry = slots[slot]
@@ -81,7 +100,7 @@ final class MergeTable: @unchecked Sendable {
     }
 
     @inline(__always)
-    private func home(_ key: UInt64) -> Int { Int(truncatingIfNeeded: (key &* 0x9E37_79B9_7F4A_7C15) >> shift) & mask }
+    private func home(_ key: UInt64) -> Int { Int(truncatingIfNeeded: (key &* MergeTable.factor) >> shift) & mask }
 }
 
 extension MergeTable.Concatenation {
