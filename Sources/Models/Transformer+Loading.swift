@@ -43,7 +43,10 @@ extension Transformer {
             notes.append("The checkpoint is quantised already; quantization_bit changes nothing.")
         }
         let storedShape = [folder.spec.vocabularySize, folder.spec.hiddenSize]
-        if let growth = options.growth { folder.setVocabulary(growth.rows(stored: storedShape[0])) }
+        if let growth = options.growth {
+            try refuseGrowth(growth, of: folder, isQuantized: quantised != nil || options.quantizer != nil)
+            folder.setVocabulary(growth.rows(stored: storedShape[0]))
+        }
         return try Transformer(folder: folder, backend: backend, notes: notes) { weight throws(ModelError) in
             if let matrix = try quantised?.matrix(weight, reader) { return Parameter(name: weight.name, quantized: matrix) }
             let isTable = options.growth != nil && (weight.role == .embedding || weight.role == .head) && weight.kind != .bias
@@ -100,6 +103,16 @@ extension Transformer {
         }
         random = generator
         return made
+    }
+
+    /// New rows are learnt with the whole table and head, beside a base that cannot be written back as one checkpoint with them:
+    /// refused as LLaMA-Factory and transformers refuse it.
+    static func refuseGrowth(_ growth: VocabularyGrowth, of folder: ModelFolder, isQuantized: Bool) throws(ModelError) {
+        let stored = folder.spec.vocabularySize
+        guard isQuantized, growth.rows(stored: stored) > stored else { return }
+        throw .unsupported(
+            file: folder.directory, what: "more tokens (\(growth.tokenCount)) than the \(stored) of a quantised base",
+            whatToDo: "Add the tokens to the unquantised model, export it, and quantise that; or leave out quantization_bit, resize_vocab and new tokens.")
     }
 
     /// A few rows at a time: a large table is not to stand in memory twice.

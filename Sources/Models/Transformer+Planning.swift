@@ -5,10 +5,17 @@ extension Transformer {
     /// - Parameters:
     ///   - dtype: how the weights would be stored.
     ///   - quantizer: what would be made of the linear layers of a checkpoint that is not quantised itself.
+    ///   - growth: rows that embedding and head would get.
     public static func planned(
-        folder: ModelFolder, backend: PlanningBackend, dtype: DType, trainsBase: Bool, quantizer: WeightQuantizer? = nil
+        folder: ModelFolder, backend: PlanningBackend, dtype: DType, trainsBase: Bool, quantizer: WeightQuantizer? = nil,
+        growth: VocabularyGrowth? = nil
     ) throws(ModelError) -> Transformer {
         let stored = try StoredFormats(folder: folder)
+        var folder = folder
+        if let growth {
+            try refuseGrowth(growth, of: folder, isQuantized: stored.isQuantized || quantizer != nil)
+            folder.setVocabulary(growth.rows(stored: folder.spec.vocabularySize))
+        }
         return try Transformer(folder: folder, backend: backend) { weight throws(ModelError) in
             if let format = stored.format(weight) ?? (weight.isQuantizable && !stored.isQuantized ? quantizer?.format : nil) {
                 return Parameter(name: weight.name, quantized: .placeholder(format, shape: weight.shape))

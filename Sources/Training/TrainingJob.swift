@@ -33,7 +33,7 @@ public struct TrainingJob {
         let reporter = JobReporter(sink)
         let output = try OutputDirectory(settings)
         try output.prepare()
-        let backend = try EngineSetup.backend(configuration)
+        let backend = try EngineSetup.backend(configuration, products: settings.products)
         reporter.log(.info, "Computing on \(backend.summary).")
 
         reporter.phase("tokenising")

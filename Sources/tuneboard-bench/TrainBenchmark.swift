@@ -30,9 +30,10 @@ struct TrainBenchmark {
     private let dtype: DType
     private let quantizer: WeightQuantizer?
     private let recomputes: Bool
+    private let products: CPUBackend.ProductKernels
 
     static let argumentNames = BenchModel.argumentNames + [
-        "batch", "length", "lengths", "masked", "rank", "method", "threads", "steps", "warmup", "dtype", "quantization", "checkpointing",
+        "batch", "length", "lengths", "masked", "rank", "method", "threads", "steps", "warmup", "dtype", "quantization", "checkpointing", "products",
     ]
 
     init(_ arguments: BenchArguments) throws {
@@ -49,6 +50,7 @@ struct TrainBenchmark {
         dtype = arguments.text("dtype", "float32") == "bfloat16" ? .bfloat16 : .float32
         quantizer = try Self.quantizer(arguments.text("quantization", "none"))
         recomputes = arguments.integer("checkpointing", 0) != 0
+        products = arguments.text("products", "float32") == "bfloat16" ? .bfloat16 : .best
         if quantizer != nil, !isLora { throw BenchError.unsuitable("--quantization goes with --method lora: a quantised weight cannot be trained") }
     }
 
@@ -72,7 +74,7 @@ struct TrainBenchmark {
     }
 
     func run() throws -> JSONObject {
-        let backend = CPUBackend(threadCount: threads)
+        let backend = CPUBackend(threadCount: threads, products: products)
         let limit = ProductLimit.measure(threads: backend.threadCount)
         let model = try shape.make(backend: backend, dtype: dtype, quantizer: quantizer)
         try prepare(model)
@@ -94,7 +96,7 @@ struct TrainBenchmark {
         let rate = operations / total / 1e9
         return JSONObject([
             ("case", "train"), ("method", isLora ? "lora" : "full"), ("device", .string(backend.summary)),
-            ("base", .string(quantizer?.format.name ?? "\(dtype)")), ("batch", .integer(batch)), ("tokens", .integer(tokens)),
+            ("base", .string(quantizer?.format.name ?? "\(dtype)")), ("products", .string("\(products)")), ("batch", .integer(batch)), ("tokens", .integer(tokens)),
             ("tokens_per_second", .number(Double(tokens) / total)), ("step_seconds", .array(seconds.map { .number($0) })),
             ("peak_rss_bytes", .integer(Int(SystemInfo.peakResidentBytes()))), ("planned_bytes", .integer(Int(try plannedBytes()))),
             ("flops", .number(operations)), ("gflops", .number(rate)), ("sgemm_gflops", .number(limit)),
@@ -113,7 +115,7 @@ struct TrainBenchmark {
     /// What the estimate before a run would say.
     private func plannedBytes() throws -> Int64 {
         let model = try Transformer.planned(
-            folder: ModelFolder(configuration: shape.configuration), backend: PlanningBackend(), dtype: dtype, trainsBase: !isLora,
+            folder: ModelFolder(configuration: shape.configuration), backend: PlanningBackend(savedType: products == .bfloat16 ? .bfloat16 : .float32), dtype: dtype, trainsBase: !isLora,
             quantizer: quantizer)
         try prepare(model)
         var random = RandomGenerator(seed: 3)

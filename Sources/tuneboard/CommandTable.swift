@@ -158,22 +158,26 @@ enum CommandTable {
                 OptionRow("hidden_states", nil, "forward: write the stream before each layer and after the last norm"),
             ], run: InspectCommand.run),
         CommandEntry(
-            "prepare", "make a model ready for a method: block expansion, PiSSA",
+            "prepare", "make a model ready for a method: block expansion, PiSSA, LoftQ",
             usage: [
                 "blocks --model_name_or_path DIR --output_dir DIR --num_expand N",
                 "pissa --model_name_or_path DIR --output_dir DIR [--lora_rank N] [--lora_alpha N] [--lora_target NAMES] [--pissa_iter N]",
+                "loftq --model_name_or_path DIR --output_dir DIR [--lora_rank N] [--lora_alpha N] [--lora_target NAMES] [--loftq_iter N]",
             ],
             details: """
                 `blocks` writes the model with N more layers that change nothing until they are trained (LLaMA-Pro, use_llama_pro).
                 `pissa` splits each weight into an adapter of its principal components and a base of the rest, which may be quantised.
+                `loftq` finds the 4-bit base and the adapter that together are nearest to each weight.
                 """,
             options: [
                 OptionRow("model_name_or_path", "DIR", "the model folder"), OptionRow("output_dir", "DIR", "where the new model goes"),
                 OptionRow("num_expand", "N", "blocks: how many layers are added; a divisor of their number"),
-                OptionRow("lora_rank", "N", "pissa: rank of the adapter, 16 when missing"),
-                OptionRow("lora_alpha", "N", "pissa: twice the rank when missing"),
-                OptionRow("lora_target", "NAMES", "pissa: the layers, all when missing"),
+                OptionRow("lora_rank", "N", "pissa, loftq: rank of the adapter, 16 when missing"),
+                OptionRow("lora_alpha", "N", "pissa, loftq: twice the rank when missing"),
+                OptionRow("lora_target", "NAMES", "pissa, loftq: the layers, all when missing"),
                 OptionRow("pissa_iter", "N", "pissa: rounds of the fast decomposition, 16 when missing; -1 for the exact one"),
+                OptionRow("loftq_bits", "4", "loftq: bits of the base"),
+                OptionRow("loftq_iter", "N", "loftq: rounds of quantisation and decomposition, 4 when missing"),
             ], run: PrepareCommand.run),
         CommandEntry(
             "runs", "list, show and steer runs",

@@ -106,7 +106,8 @@ class Runner:
             attention="sdpa", warmup=2, steps=5, **more):
         steps = self.options.steps or steps
         if who == "ours":
-            command = [self.options.program, "train", "--shape", shape, "--method", method, "--batch", batch, "--masked", masked,
+            # A bf16 base is trained as `bf16: true` trains it.
+            command = [self.options.program, "train", "--products", dtype, "--shape", shape, "--method", method, "--batch", batch, "--masked", masked,
                        "--lengths", ",".join(map(str, lengths)), "--dtype", dtype, "--quantization", quantization,
                        "--threads", self.options.threads, "--warmup", warmup, "--steps", steps]
         else:

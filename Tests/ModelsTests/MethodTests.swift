@@ -72,7 +72,7 @@ import Testing
         let batch = try Fixtures.batch()
         let before = logits(model, batch)
         try Fixtures.withTemporaryDirectory { directory in
-            try SplitModel.write(model, to: directory)
+            try SplitModel.write(model, to: directory, adapterFolder: "pissa_init")
             let rest = try Transformer.load(directory: directory, backend: backend)
             #expect(largestDifference(logits(rest, batch), before) > 0.1)
             try AdapterFile.load(Path.join(directory, "pissa_init"), into: rest)

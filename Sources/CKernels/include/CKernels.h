@@ -136,6 +136,19 @@ typedef struct {
 void tb_gemm_block(long m, long n, long k, const float *a, long a_stride, const float *b, float *c, long c_stride, int accumulate,
                    tb_gemm_ahead ahead);
 
+// gemm_bf16.c: the same products with pairs of bf16 numbers, neighbours in k, in the place of one f32; sums are f32. k is even.
+// Whether this machine has them.
+int tb_gemm_has_bf16(void);
+// As tb_gemm_pack_rows, not transposed; the numbers are rounded to bf16.
+void tb_gemm_pack_rows_bf16(const float *from, long stride, long count, long k, long tile_stride, float *to);
+// As tb_gemm_pack_columns; when not transposed, stride is even.
+void tb_gemm_pack_columns_bf16(const uint16_t *from, long stride, int is_transposed, long count, long k, long panel_stride, float *to);
+// The same of f32 numbers, which are lost: they are rounded in place.
+void tb_gemm_pack_widened_bf16(float *from, long stride, int is_transposed, long count, long k, long panel_stride, float *to);
+// b's panels are a tile's columns times `pairs` apart.
+void tb_gemm_block_bf16(long m, long n, long pairs, const float *a, long a_stride, const float *b, float *c, long c_stride,
+                        int accumulate, tb_gemm_ahead ahead);
+
 // dequantize.c: weights of 2 to 8 bits. A kind below 100 is a GGUF block type's number.
 enum {
     TB_Q4_0 = 2, TB_Q4_1 = 3, TB_Q5_0 = 6, TB_Q5_1 = 7, TB_Q8_0 = 8, TB_Q2_K = 10, TB_Q3_K = 11, TB_Q4_K = 12, TB_Q5_K = 13, TB_Q6_K = 14,

@@ -8,12 +8,15 @@ import Tensors
 
 public enum EngineSetup {
     /// The device that `device` and `threads` ask for.
-    public static func backend(_ configuration: Configuration) throws(EvaluationError) -> any Backend {
+    /// - Parameter products: how it multiplies.
+    public static func backend(
+        _ configuration: Configuration, products: CPUBackend.ProductKernels = .best
+    ) throws(EvaluationError) -> any Backend {
         let device = configuration[.device]
         guard device == "auto" || device == "cpu" || device.isEmpty else {
             throw .unsuitable(argument: "device", value: device, reason: "this version computes on the CPU; use auto or cpu.")
         }
-        return CPUBackend(threadCount: configuration[.threads])
+        return CPUBackend(threadCount: configuration[.threads], products: products)
     }
 
     /// The model with its adapters: all but the last merged into the base, the last left on it.

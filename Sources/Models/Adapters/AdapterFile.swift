@@ -90,9 +90,13 @@ public enum AdapterFile {
         return FileSystem.exists(path) || !FileSystem.exists(pickled) ? path : pickled
     }
 
-    /// Every tensor of an adapter's file, in f32 and memory of its own.
+    /// Every tensor of an adapter's file, as stored and in memory of its own.
     static func tensors(_ path: String) throws(ModelError) -> [(name: String, tensor: Tensor)] {
-        guard path.hasSuffix(".bin") else { return try TensorFile.read(path, as: .float32) }
+        guard path.hasSuffix(".bin") else {
+            let found = try TensorFile.read(path)
+            guard let strange = found.first(where: { !$0.tensor.dtype.isFloatingPoint }) else { return found }
+            throw .unsupportedType(file: path, tensor: strange.name, found: "\(strange.tensor.dtype)")
+        }
         var found: [(name: String, tensor: Tensor)] = []
         for location in try CheckpointFiles.pickle.locations(path) {
             guard let type = DType(location.entry.dtype), type.isFloatingPoint else {
@@ -100,7 +104,7 @@ public enum AdapterFile {
             }
             let copy = Tensor.zeros(location.entry.shape, type)
             if let from = location.bytes.baseAddress { copy.address.copyMemory(from: from, byteCount: min(copy.byteCount, location.bytes.count)) }
-            found.append((location.entry.name, type == .float32 ? copy : copy.converted(to: .float32)))
+            found.append((location.entry.name, copy))
         }
         return found
     }

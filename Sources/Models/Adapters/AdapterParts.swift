@@ -82,6 +82,7 @@ struct AdapterParts {
 
     private mutating func take(_ parts: [AdapterNames.Part: Tensor], _ linear: Linear) throws(ModelError) {
         if let generators = parts[.generators] { return try take(generators, linear) }
+        try refuseLowRank(linear.name)
         guard parts[.embeddingA] == nil, parts[.embeddingB] == nil, parts[.tokens] == nil else {
             throw .adapterMismatch(file: file, module: linear.name, reason: "is a linear layer in the base, but an embedding in the adapter")
         }
@@ -95,6 +96,11 @@ struct AdapterParts {
                 reason: "is [\(linear.outputCount), \(linear.inputCount)] in the base, but the adapter has A \(a.shape) and B \(b.shape)")
         }
         lowRank.append(LowRank(linear: linear, a: a, b: b, magnitude: magnitude))
+    }
+
+    private func refuseLowRank(_ module: String) throws(ModelError) {
+        guard case .rotation = configuration.method else { return }
+        throw .adapterMismatch(file: file, module: module, reason: "has LoRA tensors, but adapter_config.json speaks of OFT")
     }
 
     private mutating func take(_ generators: Tensor, _ linear: Linear) throws(ModelError) {

@@ -9,24 +9,27 @@ extension Transformer {
         for parameter in parameters { parameter.requiresGradient = false }
         for part in parts.lowRank {
             part.linear.adapter = makeAdapter(
-                on: part.linear, a: part.a, b: part.b, magnitude: part.magnitude,
+                on: part.linear, a: part.a.asFloat32, b: part.b.asFloat32, magnitude: part.magnitude?.asFloat32,
                 scale: configuration.scale(module: part.linear.name, rank: part.a.shape[0]), dropout: configuration.dropout)
         }
         for part in parts.tables {
             embeddingAdapters.append(
                 makeAdapter(
-                    on: part.table, part.module, a: part.a, b: part.b, magnitude: part.magnitude,
+                    on: part.table, part.module, a: part.a.asFloat32, b: part.b.asFloat32, magnitude: part.magnitude?.asFloat32,
                     scale: configuration.scale(module: part.module, rank: part.b.shape[1])))
         }
         if case .rotation(let settings) = configuration.method {
             for part in parts.rotations {
-                part.linear.rotation = makeRotation(on: part.linear, generators: part.generators, blockSize: part.blockSize, settings)
+                part.linear.rotation = makeRotation(on: part.linear, generators: part.generators.asFloat32, blockSize: part.blockSize, settings)
             }
         }
         for parameter in adapterParameters { parameter.requiresGradient = isTrainable }
         for part in parts.values {
             guard let parameter = baseParameter(part.name) else { continue }
-            overlay(parameter, value: part.tensor, savedName: part.savedName, isTrainable: isTrainable && !part.isBase)
+            let isTrained = isTrainable && !part.isBase
+            // What is computed with is f32 where it is trained or small; a whole embedding stays as it is stored.
+            let value = isTrained || part.tensor.shape.count < 2 ? part.tensor.asFloat32 : part.tensor
+            overlay(parameter, value: value, savedName: part.savedName, isTrainable: isTrained)
         }
         for part in parts.rows {
             let table = own(part.table.value)
@@ -159,4 +162,9 @@ extension Transformer {
     public var adapterBytes: Int64 {
         adapterParameters.reduce(Int64(0)) { $0 + Int64($1.byteCount) } + overlays.reduce(Int64(0)) { $0 + Int64($1.own.byteCount) }
     }
+}
+
+extension Tensor {
+    /// Itself, or a copy in f32.
+    var asFloat32: Tensor { dtype == .float32 ? self : converted(to: .float32) }
 }

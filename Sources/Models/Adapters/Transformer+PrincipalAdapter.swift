@@ -80,6 +80,7 @@ extension AdapterFile {
     /// The A and B of a saved adapter, under their names.
     public static func matrices(_ directory: String) throws(ModelError) -> [(name: String, tensor: Tensor)] {
         try tensors(weightsPath(directory)).filter { $0.name.hasSuffix(AdapterNames.a) || $0.name.hasSuffix(AdapterNames.b) }
+            .map { ($0.name, $0.tensor.asFloat32) }
     }
 
     /// Writes an adapter as it began, for the rest of the base (LLaMA-Factory's `pissa_init`).

@@ -31,7 +31,7 @@ struct GroupedReader {
             let base = packed.address.assumingMemoryBound(to: UInt32.self)
             return code(at: column) { Int(base[$0 * outputs + lane]) }
         }
-        let zeros = Tensor.zeros([outputs, groups], .float16)
+        let zeros = Tensor.zeros([outputs, groups, MemoryLayout<UInt16>.size], .uint8)
         let zeroWords = packedZeros.address.assumingMemoryBound(to: UInt32.self), mask = (1 << bits) - 1
         write(zeros) { group, output in
             (code(at: output) { Int(zeroWords[group * words(outputs) + $0]) } + zeroOffset) & mask
@@ -51,7 +51,7 @@ struct GroupedReader {
         let base = packed.address.assumingMemoryBound(to: UInt32.self), width = outputs / 8
         let codes = Tensor.zeros([outputs, rowBytes], .uint8)
         pack(into: codes) { column, lane in Int(base[column * width + lane / 8] >> UInt32(4 * place[lane % 8])) & 15 }
-        let zeros = Tensor.zeros([outputs, groups], .float16)
+        let zeros = Tensor.zeros([outputs, groups, MemoryLayout<UInt16>.size], .uint8)
         let zeroWords = packedZeros.address.assumingMemoryBound(to: UInt32.self)
         write(zeros) { group, output in Int(zeroWords[group * width + output / 8] >> UInt32(4 * place[output % 8])) & 15 }
         return .grouped(

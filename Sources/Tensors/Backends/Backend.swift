@@ -10,6 +10,8 @@ public protocol Backend: OptimizerBackend, FamilyBackend, AdapterBackend {
     var summary: String { get }
     /// True when no values exist: shapes and bytes only.
     var isPlanning: Bool { get }
+    /// The type in which large activations wait for the way back. f32, unless the backend says otherwise.
+    var savedType: DType { get }
     var memory: MemoryStatistics { get }
     func resetPeakMemory()
     /// Gives free pooled memory back to the system.
@@ -177,4 +179,24 @@ public struct CrossEntropySums: Sendable {
     public var loss = 0.0
     public var correctCount = 0
     public init() {}
+}
+
+extension Backend {
+    public var savedType: DType { .float32 }
+
+    /// An f32 tensor as it waits for the way back: itself, or a copy in `savedType`.
+    func kept(_ tensor: Tensor) -> Tensor {
+        guard savedType != .float32 else { return tensor }
+        let copy = empty(tensor.shape, savedType)
+        convert(tensor, into: copy)
+        return copy
+    }
+
+    /// What `kept` made, in f32 again.
+    func widened(_ tensor: Tensor) -> Tensor {
+        guard tensor.dtype != .float32 else { return tensor }
+        let copy = empty(tensor.shape, .float32)
+        convert(tensor, into: copy)
+        return copy
+    }
 }

@@ -9,7 +9,9 @@
 public final class PlanningBackend: Backend {
     private let ledger = MemoryLedger()
 
-    public init() {}
+    public let savedType: DType
+
+    public init(savedType: DType = .float32) { self.savedType = savedType }
 
     /// A tensor with a shape and no bytes, for the parameters of a model that is only planned. It counts nothing.
     public static func placeholder(_ shape: [Int], _ dtype: DType) -> Tensor {

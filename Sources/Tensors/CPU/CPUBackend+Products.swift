@@ -22,7 +22,9 @@ extension CPUBackend {
         if isThin, case .quantized(let matrix) = weight { return thinProduct(x, matrix, bias: bias, low: low, up: up, into: result) }
         if !isThin, usesOwnProducts {
             var parts = [
-                PackedProduct.Part(depth: inputs, a: from, aStride: inputs, aIsTransposed: false, b: weight, bIsTransposed: false)
+                PackedProduct.Part(
+                    depth: inputs, a: from, aStride: inputs, aIsTransposed: false, b: weight, bIsTransposed: false,
+                    isRounded: roundsProducts && PackedProduct.Part.canRound(weight, depth: inputs))
             ]
             if let low, let up {
                 parts.append(
@@ -143,7 +145,9 @@ extension CPUBackend {
         let beta: Float = result.isAccumulating ? 1 : 0
         if usesOwnProducts {
             var parts = [
-                PackedProduct.Part(depth: outputs, a: from, aStride: outputs, aIsTransposed: false, b: weight, bIsTransposed: true)
+                PackedProduct.Part(
+                    depth: outputs, a: from, aStride: outputs, aIsTransposed: false, b: weight, bIsTransposed: true,
+                    isRounded: roundsProducts && PackedProduct.Part.canRound(weight, depth: outputs))
             ]
             if let lowGradient, let down {
                 parts.append(

@@ -6,24 +6,31 @@ import Platform
 /// and the kernels of CKernels for the rest. Results do not depend on the number of threads.
 public final class CPUBackend: Backend {
     let threads: ThreadPool
-    let scratch = ScratchBuffers()
+    let scratch: ScratchBuffers
     /// For packed factors: one buffer, far larger than the others.
-    let packing = ScratchBuffers()
+    let packing = ScratchBuffers(count: 1)
     private let pool = MemoryPool()
 
-    let usesOwnProducts: Bool
+    let usesOwnProducts, roundsProducts: Bool
+    public let savedType: DType
 
     /// Who multiplies matrices.
     public enum ProductKernels: Sendable {
         /// The kernels of CKernels where this machine has them, else OpenBLAS.
         case best
         case blas
+        /// As `best`, but what meets a bf16 or quantised weight in a product is rounded to bf16, as autocast does, where this machine
+        /// multiplies such pairs faster; and what waits for the way back in the feed-forward part waits in bf16. Sums stay f32.
+        case bfloat16
     }
 
     /// - Parameter threadCount: 0 for all processors that this process may use
     public init(threadCount: Int = 0, products: ProductKernels = .best) {
         threads = ThreadPool(threadCount: threadCount > 0 ? threadCount : SystemInfo.cpuCount)
-        usesOwnProducts = products == .best && PackedProduct.isAvailable
+        scratch = ScratchBuffers(count: threads.threadCount)
+        usesOwnProducts = products != .blas && PackedProduct.isAvailable
+        roundsProducts = products == .bfloat16 && usesOwnProducts && tb_gemm_has_bf16() != 0
+        savedType = products == .bfloat16 ? .bfloat16 : .float32
         openblas_set_num_threads(1)
     }
 
@@ -34,7 +41,11 @@ public final class CPUBackend: Backend {
     }
 
     public var isPlanning: Bool { false }
-    public var memory: MemoryStatistics { pool.statistics }
+    public var memory: MemoryStatistics {
+        var statistics = pool.statistics
+        statistics.missCount += scratch.missCount + packing.missCount
+        return statistics
+    }
     public func resetPeakMemory() { pool.resetPeak() }
     public func trimMemory() { pool.trim() }
 

@@ -15,6 +15,20 @@ struct PackedProduct {
         /// b's element (p, j) is in row j and column p of this, or in row p and column j when transposed.
         let b: StoredMatrix
         let bIsTransposed: Bool
+        /// Both factors are rounded to bf16 and go through the kernels in pairs. Only where `canRound` says so, with a not transposed.
+        var isRounded = false
+
+        /// Whether b is kept in so few bits that rounding it to bf16 loses little or nothing, and pairs come out even.
+        static func canRound(_ b: StoredMatrix, depth: Int) -> Bool {
+            guard depth % 2 == 0 else { return false }
+            switch b {
+            case .dense(let tensor): return tensor.dtype == .bfloat16 && tensor.columnCount % 2 == 0
+            case .quantized: return true
+            }
+        }
+
+        /// Numbers of f32's size that a stretch of depth takes when it is packed.
+        fileprivate func units(_ depth: Int) -> Int { isRounded ? depth / 2 : depth }
 
         fileprivate func a(row: Int, depth: Int) -> UnsafePointer<Float> {
             aIsTransposed ? a + depth * aStride + row : a + row * aStride + depth
@@ -26,6 +40,11 @@ struct PackedProduct {
             strip: UnsafeMutablePointer<Float>
         ) {
             switch b {
+            case .dense(let tensor) where isRounded:
+                let stride = tensor.columnCount
+                let first = bIsTransposed ? depth.lowerBound * stride + columns.lowerBound : columns.lowerBound * stride + depth.lowerBound
+                tb_gemm_pack_columns_bf16(
+                    tensor.halfPointer + first, stride, bIsTransposed ? 1 : 0, columns.count, depth.count, panelStride, to)
             case .dense(let tensor):
                 let stride = tensor.columnCount
                 let first = bIsTransposed ? depth.lowerBound * stride + columns.lowerBound : columns.lowerBound * stride + depth.lowerBound
@@ -34,20 +53,28 @@ struct PackedProduct {
                     depth.count, panelStride, to)
             case .quantized where bIsTransposed:
                 // A few rows of the weight at a time, so that the strip stays in the first-level cache.
-                let rows = max(1, PackedProduct.stripElements / columns.count)
+                let rows = max(2, PackedProduct.stripElements / columns.count / 2 * 2)
                 for start in stride(from: depth.lowerBound, to: depth.upperBound, by: rows) {
                     let count = min(rows, depth.upperBound - start)
                     b.widen(rows: start..<start + count, columns: columns, into: strip)
-                    tb_gemm_pack_columns(
-                        strip, DType.float32.kernelType, columns.count, 1, columns.count, count, panelStride,
-                        to + (start - depth.lowerBound) * tileColumns)
+                    let place = to + units(start - depth.lowerBound) * tileColumns
+                    if isRounded {
+                        tb_gemm_pack_widened_bf16(strip, columns.count, 1, columns.count, count, panelStride, place)
+                    } else {
+                        tb_gemm_pack_columns(
+                            strip, DType.float32.kernelType, columns.count, 1, columns.count, count, panelStride, place)
+                    }
                 }
             case .quantized:
                 for (panel, start) in stride(from: columns.lowerBound, to: columns.upperBound, by: tileColumns).enumerated() {
                     let count = min(tileColumns, columns.upperBound - start)
                     b.widen(rows: start..<start + count, columns: depth, into: strip)
-                    tb_gemm_pack_columns(
-                        strip, DType.float32.kernelType, depth.count, 0, count, depth.count, panelStride, to + panel * panelStride)
+                    if isRounded {
+                        tb_gemm_pack_widened_bf16(strip, depth.count, 0, count, depth.count, panelStride, to + panel * panelStride)
+                    } else {
+                        tb_gemm_pack_columns(
+                            strip, DType.float32.kernelType, depth.count, 0, count, depth.count, panelStride, to + panel * panelStride)
+                    }
                 }
             }
         }
@@ -67,10 +94,11 @@ struct PackedProduct {
         return tb_gemm_tile(&rows, &columns) != 0
     }()
 
-    /// Terms of a sum that are added in registers before they go to c: a tile's share of a and b then fits the first-level cache.
-    private static let depthPerBlock = 256
-    /// Numbers of a quantised weight that are made f32 at a time; no fewer than a tile's columns times `depthPerBlock`.
-    private static let stripElements = 1 << 13
+    /// Units of depth (terms of a sum, or pairs of them) that are added in registers before they go to c: a tile's share of a and b
+    /// then fits the first-level cache.
+    private static let unitsPerBlock = 256
+    /// Numbers of a quantised weight that are made f32 at a time, and room for a tile's columns times a block of pairs.
+    private static let stripElements = 1 << 13, stripCapacity = 1 << 14
     /// Rows of a packed at a time.
     private static let rowsPerRound = 1024
     /// Elements of a packed at a time: 16 MiB.
@@ -78,19 +106,23 @@ struct PackedProduct {
 
     /// A stretch of k inside one part.
     private struct Stretch {
-        let part, start, count: Int
+        let part, start, count, units: Int
     }
 
     /// Blocks of k: stretches that go through the registers together. A short second part joins the last block of the first.
     private func blocks() -> [[Stretch]] {
         var result: [[Stretch]] = []
         for (index, part) in parts.enumerated() {
-            if index > 0, part.depth <= 64, !result.isEmpty {
-                result[result.count - 1].append(Stretch(part: index, start: 0, count: part.depth))
+            func stretch(_ start: Int, _ count: Int) -> Stretch {
+                Stretch(part: index, start: start, count: count, units: part.units(count))
+            }
+            if index > 0, part.depth <= 64, !result.isEmpty, parts[index - 1].isRounded == part.isRounded {
+                result[result.count - 1].append(stretch(0, part.depth))
                 continue
             }
-            for start in stride(from: 0, to: part.depth, by: PackedProduct.depthPerBlock) {
-                result.append([Stretch(part: index, start: start, count: min(PackedProduct.depthPerBlock, part.depth - start))])
+            let most = part.isRounded ? 2 * PackedProduct.unitsPerBlock : PackedProduct.unitsPerBlock
+            for start in stride(from: 0, to: part.depth, by: most) {
+                result.append([stretch(start, min(most, part.depth - start))])
             }
         }
         return result
@@ -105,7 +137,7 @@ struct PackedProduct {
                 // As many blocks as fit the packing buffer.
                 var last = first, depth = 0
                 while last < blocks.count {
-                    let more = blocks[last].reduce(0) { $0 + $1.count }
+                    let more = blocks[last].reduce(0) { $0 + $1.units }
                     if last > first, (depth + more) * rows > PackedProduct.elementsPerRound { break }
                     depth += more
                     last += 1
@@ -132,10 +164,13 @@ struct PackedProduct {
                 let count = min(tilesPerChunk * tileRows, rows.upperBound - row)
                 var to = packed + first * tileStride
                 for stretch in blocks.joined() {
-                    let part = parts[stretch.part]
-                    tb_gemm_pack_rows(
-                        part.a(row: row, depth: stretch.start), part.aStride, part.aIsTransposed ? 1 : 0, count, stretch.count, tileStride, to)
-                    to += stretch.count * tileRows
+                    let part = parts[stretch.part], from = part.a(row: row, depth: stretch.start)
+                    if part.isRounded {
+                        tb_gemm_pack_rows_bf16(from, part.aStride, count, stretch.count, tileStride, to)
+                    } else {
+                        tb_gemm_pack_rows(from, part.aStride, part.aIsTransposed ? 1 : 0, count, stretch.count, tileStride, to)
+                    }
+                    to += stretch.units * tileRows
                 }
             }
             let grid = Grid(rows: tiles, columns: columnCount, tileRows: tileRows, tileColumns: tileColumns, threads: threads.threadCount)
@@ -170,13 +205,13 @@ struct PackedProduct {
             isAdding = true
         }
         let panels = (columns.count + tileColumns - 1) / tileColumns
-        let longest = PackedProduct.depthPerBlock + 64
-        let strip = parts.contains { if case .quantized = $0.b { true } else { false } } ? PackedProduct.stripElements + columns.count : 0
+        let longest = PackedProduct.unitsPerBlock + 64
+        let strip = parts.contains { if case .quantized = $0.b { true } else { false } } ? PackedProduct.stripCapacity + 2 * columns.count : 0
         scratch.withFloats(panels * tileColumns * longest + strip) { memory in
             let buffer = memory + strip
             var a = packed
             for (index, block) in zip(blocks.indices, blocks) {
-                let depth = block.reduce(0) { $0 + $1.count }
+                let depth = block.reduce(0) { $0 + $1.units }
                 let ahead = index + 1 < blocks.endIndex ? ahead(blocks[index + 1], columns) : ahead(blocks[blocks.startIndex], nextColumns)
                 var to = buffer
                 for stretch in block {
@@ -184,9 +219,13 @@ struct PackedProduct {
                     part.packB(
                         columns: columns, depth: stretch.start..<stretch.start + stretch.count, panelStride: depth * tileColumns,
                         tileColumns: tileColumns, into: to, strip: memory)
-                    to += stretch.count * tileColumns
+                    to += stretch.units * tileColumns
                 }
-                tb_gemm_block(rowCount, columns.count, depth, a, tileStride, buffer, corner, cStride, isAdding ? 1 : 0, ahead)
+                if parts[block[0].part].isRounded {
+                    tb_gemm_block_bf16(rowCount, columns.count, depth, a, tileStride, buffer, corner, cStride, isAdding ? 1 : 0, ahead)
+                } else {
+                    tb_gemm_block(rowCount, columns.count, depth, a, tileStride, buffer, corner, cStride, isAdding ? 1 : 0, ahead)
+                }
                 isAdding = true
                 a += depth * tileRows
             }

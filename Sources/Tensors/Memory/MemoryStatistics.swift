@@ -10,7 +10,7 @@ public struct MemoryStatistics: Sendable, Equatable {
     public var cachedBytes = 0
     /// The most that lent and free blocks together have had of touched memory since the last `resetPeak`; counted in plans only.
     public var peakHeldBytes = 0
-    /// Requests that the pool could not serve from what it had. A steady run of equal steps adds none.
+    /// Requests, those of scratch memory included, that could not be served from what there was. A steady run of equal steps adds none.
     public var missCount = 0
     public var requestCount = 0
 

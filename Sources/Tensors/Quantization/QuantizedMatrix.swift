@@ -140,20 +140,20 @@ public final class QuantizedMatrix: @unchecked Sendable {
     /// - Parameters:
     ///   - codes: uint8 [out, bytes of a row], low bits first
     ///   - scales: f32 [out, groups]
-    ///   - zeros: uint16, in the bytes of a float16 tensor [out, groups]
+    ///   - zeros: uint8 [out, groups, 2], the bytes of 16-bit numbers
     ///   - groupOf: int32 [in] where the columns of a group do not lie together
     public static func grouped(
         shape: [Int], bits: Int, groupSize: Int, codes: Tensor, scales: Tensor, zeros: Tensor, groupOf: Tensor?
     ) -> QuantizedMatrix {
         let rowBytes = (shape[1] * bits + 7) / 8
-        precondition(codes.byteCount == shape[0] * rowBytes && scales.count == zeros.count && groupSize > 0, "grouped codes of \(shape)")
+        precondition(codes.byteCount == shape[0] * rowBytes && zeros.byteCount == 2 * scales.count && groupSize > 0, "grouped codes of \(shape)")
         var kernel = Self.kernel(TB_GROUPED, shape, codes)
         kernel.row_bytes = rowBytes
         kernel.bits = Int32(bits)
         kernel.block = groupSize
         kernel.groups = scales.columnCount
         kernel.scales = UnsafePointer(scales.floatPointer)
-        kernel.zeros = UnsafePointer(zeros.halfPointer)
+        kernel.zeros = UnsafePointer(zeros.address.assumingMemoryBound(to: UInt16.self))
         if let groupOf { kernel.group_of = UnsafePointer(groupOf.integerPointer) }
         return QuantizedMatrix(
             format: .grouped(bits: bits, groupSize: groupSize), shape: shape, kernel: kernel,

@@ -7,23 +7,25 @@ extension Tape {
         let result = backend.empty(gateTensor.shape, .float32)
         backend.gatedActivation(gate: gateTensor, up: upTensor, kind: kind, into: result)
         let flows = requiresGradient(gate) || requiresGradient(up)
+        let isKept = isRecording && flows
+        let keptGate = isKept ? backend.kept(gateTensor) : gateTensor, keptUp = isKept ? backend.kept(upTensor) : upTensor
         // Cheap to make again from gate and up, which the backward keeps.
         let again = {
-            let tensor = backend.empty(gateTensor.shape, .float32)
-            backend.gatedActivation(gate: gateTensor, up: upTensor, kind: kind, into: tensor)
+            let tensor = backend.empty(keptGate.shape, .float32)
+            backend.gatedActivation(gate: backend.widened(keptGate), up: backend.widened(keptUp), kind: kind, into: tensor)
             return tensor
         }
         let value = newValue(result, requiresGradient: flows, again: isRecording ? again : nil)
         if requiresGradient(value) {
             record(
                 GatedActivationOperation(
-                    ids: (gate.id, up.id), gate: gateTensor, up: upTensor, kind: kind, result: value.id))
+                    ids: (gate.id, up.id), gate: keptGate, up: keptUp, kind: kind, result: value.id))
         }
         return value
     }
 }
 
-/// Saves gate and up.
+/// Saves gate and up, in the backend's `savedType`.
 private struct GatedActivationOperation: Operation {
     static let name = "gatedActivation"
     let ids: (gate: Int32, up: Int32)
@@ -36,7 +38,7 @@ private struct GatedActivationOperation: Operation {
         let gateGradient = tape.backend.empty(gate.shape, .float32)
         let upGradient = tape.backend.empty(up.shape, .float32)
         tape.backend.gatedActivationBackward(
-            gradient: gradient, gate: gate, up: up, kind: kind, gateGradient: gateGradient, upGradient: upGradient)
+            gradient: gradient, gate: tape.backend.widened(gate), up: tape.backend.widened(up), kind: kind, gateGradient: gateGradient, upGradient: upGradient)
         tape.addGradient(gateGradient, to: ids.gate)
         tape.addGradient(upGradient, to: ids.up)
     }

@@ -59,10 +59,11 @@ struct TrainingData {
         }
     }
 
-    /// Micro-batches that memory is planned with: the first few of the first pass, and the one that holds the most tokens.
-    func plannedBatches() throws -> [Batch] {
+    /// Micro-batches that memory is planned with: the first few, and the one that holds the most tokens.
+    /// - Parameter count: micro-batches of the whole run; those of the first pass stand for all passes.
+    func plannedBatches(of count: Int) throws -> [Batch] {
         var first: [Batch] = [], largest: Batch?
-        for index in 0..<max(1, training.batchesPerEpoch) {
+        for index in 0..<max(1, min(count, training.batchesPerEpoch)) {
             let batch = try training.batch(epoch: 0, index: index)
             if first.count < 8 { first.append(batch) }
             if batch.tokens.count > largest?.tokens.count ?? -1 { largest = batch }

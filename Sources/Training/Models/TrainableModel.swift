@@ -35,13 +35,10 @@ public enum TrainableModel {
     static func planned(_ configuration: Configuration, settings: TrainingSettings) throws -> Transformer {
         let summary = try ModelSummary(directory: settings.modelDirectory)
         let isFull = settings.method == .full
-        var folder = try ModelFolder(directory: settings.modelDirectory)
-        if let growth = try VocabularyChange.growth(configuration, directory: settings.modelDirectory) {
-            folder.setVocabulary(growth.rows(stored: folder.spec.vocabularySize))
-        }
         let model = try Transformer.planned(
-            folder: folder, backend: PlanningBackend(),
-            dtype: isFull ? settings.storedType : summary.dtype, trainsBase: isFull, quantizer: WeightQuantizer(configuration))
+            folder: ModelFolder(directory: settings.modelDirectory), backend: PlanningBackend(savedType: settings.products == .bfloat16 ? .bfloat16 : .float32),
+            dtype: isFull ? settings.storedType : summary.dtype, trainsBase: isFull, quantizer: WeightQuantizer(configuration),
+            growth: VocabularyChange.growth(configuration, directory: settings.modelDirectory))
         if settings.method == .freeze { try model.freeze(FreezeSelection(configuration), trainedType: settings.storedType) }
         if settings.method.makesAdapter { try addFreshAdapter(to: model, configuration, settings) }
         try setForward(model, configuration, settings)
@@ -168,6 +165,14 @@ extension TrainingSettings {
         switch precision {
         case .float32: .float32
         case .pureBFloat16: .bfloat16
+        }
+    }
+
+    /// `bf16` rounds what meets a bf16 or quantised weight, as autocast does.
+    var products: CPUBackend.ProductKernels {
+        switch precision {
+        case .float32(saved: .bfloat16): .bfloat16
+        case .float32, .pureBFloat16: .best
         }
     }
 

@@ -42,7 +42,7 @@ struct RunPlanner {
 
     /// Micro-batches of the run, with their longest answers where the model answers itself.
     private func plannedBatches(_ model: Transformer) throws -> [Batch] {
-        let batches = try data.plannedBatches()
+        let batches = try data.plannedBatches(of: steps.totalSteps * steps.accumulation)
         guard settings.stage == .policyOptimisation else { return batches }
         return batches.map { batch in
             let asked = configuration[.maxNewTokens] > 0 ? configuration[.maxNewTokens] : configuration[.maxLength]
@@ -52,7 +52,13 @@ struct RunPlanner {
 
     /// Weights of models beside the trained one.
     private func otherModelBytes(_ model: Transformer) -> Int64 {
-        func bytes(_ directory: String) -> Int64 { (try? ModelSummary(directory: directory).weightBytes) ?? 0 }
+        func bytes(_ directory: String, _ quantizer: WeightQuantizer?) -> Int64 {
+            guard let summary = try? ModelSummary(directory: directory) else { return 0 }
+            guard let quantizer, let folder = try? ModelFolder(directory: directory) else { return summary.weightBytes }
+            let model = try? Transformer.planned(
+                folder: folder, backend: PlanningBackend(), dtype: summary.dtype, trainsBase: false, quantizer: quantizer)
+            return model?.baseBytes ?? summary.weightBytes
+        }
         let stage = settings.stageSettings
         var sum: Int64 = 0
         switch settings.stage {
@@ -60,12 +66,12 @@ struct RunPlanner {
         case .preference where !stage.preference.kind.usesReference: return 0
         case .preference, .feedback, .policyOptimisation:
             if let reference = stage.referenceModel {
-                sum += bytes(reference)
+                sum += bytes(reference, stage.referenceQuantizer)
             } else if !model.hasAdapter {
                 sum += Int64(model.parameters.reduce(0) { $0 + $1.byteCount })
             }
         }
-        if settings.stage == .policyOptimisation, case .model(let directory, _) = stage.policy.scorer { sum += bytes(directory) }
+        if settings.stage == .policyOptimisation, case .model(let directory, _) = stage.policy.scorer { sum += bytes(directory, stage.policy.rewardQuantizer) }
         return sum
     }
 

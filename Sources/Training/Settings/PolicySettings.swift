@@ -3,6 +3,7 @@
 import Configuration
 import Models
 import Platform
+import Tensors
 
 public struct PolicySettings: Sendable, Equatable {
     /// Where scores come from.
@@ -16,6 +17,8 @@ public struct PolicySettings: Sendable, Equatable {
     }
 
     public var scorer = Scorer.adapter("")
+    /// `reward_model_quantization_bit`
+    public var rewardQuantizer: WeightQuantizer?
     /// `ppo_epochs`: passes over each buffer of answers.
     public var passes = 4
     /// `ppo_buffer_size`: batches of answers before each update.
@@ -54,11 +57,15 @@ public struct PolicySettings: Sendable, Equatable {
                 argument: configuration[.evalDataset].isEmpty ? "val_size" : "eval_dataset", value: "set",
                 reason: "stage ppo learns from its own answers and has nothing to evaluate on. Leave it out.")
         }
-        if let bits = configuration[.rewardModelQuantizationBit] {
-            throw .unsuitable(
-                argument: "reward_model_quantization_bit", value: "\(bits)", reason: "the reward model is read as it is stored.")
-        }
         scorer = try Self.scorer(model, configuration, method)
+        rewardQuantizer = try StageSettings.quantizer(configuration, .rewardModelQuantizationBit, "reward_model_quantization_bit")
+        guard rewardQuantizer != nil else { return }
+        guard case .model(_, let adapters) = scorer else {
+            throw .unsuitable(
+                argument: "reward_model_quantization_bit", value: "set",
+                reason: "only reward_model_type: full has weights of its own; an adapter scores on the base as that is.")
+        }
+        try StageSettings.checkMerging(adapters, rewardQuantizer, argument: "reward_model_adapters")
     }
 
     private static func scorer(

@@ -1,8 +1,10 @@
 /// What the stages beyond pt and sft read from the configuration, and which combinations of it cannot work.
 
 import Configuration
+import Generation
 import Models
 import Platform
+import Tensors
 import Tokenizers
 
 public struct StageSettings: Sendable {
@@ -11,6 +13,8 @@ public struct StageSettings: Sendable {
     /// `ref_model` and `ref_model_adapters`; nil for the base without its adapter.
     public var referenceModel: String?
     public var referenceAdapters: [String] = []
+    /// `ref_model_quantization_bit`
+    public var referenceQuantizer: WeightQuantizer?
     public var policy = PolicySettings()
 
     public init() {}
@@ -77,12 +81,7 @@ public struct StageSettings: Sendable {
 
     private mutating func readReference(_ configuration: Configuration, _ stage: TrainingSettings.Stage) throws(TrainingError) {
         if stage == .preference, !preference.kind.usesReference { return }
-        if let bits = configuration[.refModelQuantizationBit] {
-            throw .unsuitable(
-                argument: "ref_model_quantization_bit", value: "\(bits)",
-                reason: "a reference of its own is read as it is stored. Leave ref_model out: the base under the switched-off adapter, "
-                    + "quantised or not, is the reference at no memory.")
-        }
+        referenceQuantizer = try Self.quantizer(configuration, .refModelQuantizationBit, "ref_model_quantization_bit")
         referenceAdapters = configuration[.refModelAdapters]
         guard let model = configuration[.refModel], !model.isEmpty else {
             if !referenceAdapters.isEmpty {
@@ -90,11 +89,33 @@ public struct StageSettings: Sendable {
                     argument: "ref_model_adapters", value: referenceAdapters.joined(separator: ","),
                     reason: "they belong to a reference model; name it with ref_model.")
             }
+            if referenceQuantizer != nil {
+                throw .unsuitable(
+                    argument: "ref_model_quantization_bit", value: "set",
+                    reason: "it belongs to a reference model; name it with ref_model. Without one the base under the switched-off adapter, "
+                        + "quantised or not, is the reference at no memory.")
+            }
             return
         }
         referenceModel = model
         try Self.checkVocabulary(of: model, argument: "ref_model", configuration)
         for adapter in referenceAdapters { try Self.checkAdapter(adapter, argument: "ref_model_adapters") }
+        try Self.checkMerging(referenceAdapters, referenceQuantizer, argument: "ref_model_adapters")
+    }
+
+    static func quantizer(_ configuration: Configuration, _ key: ArgumentKey<Int?>, _ name: String) throws(TrainingError) -> WeightQuantizer? {
+        guard let bits = configuration[key] else { return nil }
+        guard let quantizer = WeightQuantizer(configuration, bits: bits) else {
+            throw .unsuitable(argument: name, value: "\(bits)", reason: "models are quantised to 4 or 8 bits while they are loaded.")
+        }
+        return quantizer
+    }
+
+    /// One adapter works beside a quantised base; several would have to be merged into it.
+    static func checkMerging(_ adapters: [String], _ quantizer: WeightQuantizer?, argument: String) throws(TrainingError) {
+        guard quantizer != nil, adapters.count > 1 else { return }
+        throw .unsuitable(
+            argument: argument, value: adapters.joined(separator: ","), reason: "a quantised model takes one adapter, nothing can be merged into it.")
     }
 
     private static func checkCommon(_ configuration: Configuration, _ stage: TrainingSettings.Stage) throws(TrainingError) {

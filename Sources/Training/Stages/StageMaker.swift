@@ -49,8 +49,9 @@ enum StageMaker {
         switch settings.stageSettings.policy.scorer {
         case .server(let address): return .server(RewardServer(address), tokenizer)
         case .model(let directory, let adapters):
-            let reward = try Transformer.load(directory: directory, backend: model.backend)
-            try AdapterFile.load(adapters, into: reward, mergesAll: true)
+            let quantizer = settings.stageSettings.policy.rewardQuantizer
+            let reward = try Transformer.load(directory: directory, backend: model.backend, options: LoadOptions(quantizer: quantizer))
+            try AdapterFile.load(adapters, into: reward, mergesAll: !reward.isQuantized)
             return .model(reward, try ValueHead(directory: adapters.last ?? directory, hiddenSize: reward.head.inputCount))
         case .adapter(let directory):
             let reward = try Transformer.load(directory: settings.modelDirectory, backend: model.backend)
@@ -74,17 +75,18 @@ enum StageMaker {
         let reference = try Transformer.load(
             directory: stage.referenceModel ?? settings.modelDirectory, backend: model.backend,
             options: LoadOptions(
-                dtype: model.hasAdapter ? nil : settings.storedType,
+                dtype: model.hasAdapter || stage.referenceQuantizer != nil ? nil : settings.storedType, quantizer: stage.referenceQuantizer,
                 growth: stage.referenceModel == nil ? try VocabularyChange.growth(configuration, directory: settings.modelDirectory) : nil))
-        try AdapterFile.load(stage.referenceAdapters, into: reference, mergesAll: true)
+        try AdapterFile.load(stage.referenceAdapters, into: reference, mergesAll: !reference.isQuantized)
         return ReferenceModel(.separate(reference))
     }
 
     /// The same without training: a model without an adapter and without `ref_model` is its own reference.
     static func evaluationReference(_ stage: StageSettings, model: Transformer) throws -> ReferenceModel {
         guard let directory = stage.referenceModel else { return ReferenceModel(model.hasAdapter ? .adapterOff(model) : .separate(model)) }
-        let reference = try Transformer.load(directory: directory, backend: model.backend)
-        try AdapterFile.load(stage.referenceAdapters, into: reference, mergesAll: true)
+        let reference = try Transformer.load(
+            directory: directory, backend: model.backend, options: LoadOptions(quantizer: stage.referenceQuantizer))
+        try AdapterFile.load(stage.referenceAdapters, into: reference, mergesAll: !reference.isQuantized)
         return ReferenceModel(.separate(reference))
     }
 

@@ -10,7 +10,8 @@ enum PrepareCommand {
         switch invocation.words.first {
         case "blocks": return try blocks(invocation)
         case "pissa": return try pissa(invocation)
-        case nil, _?: throw UsageError("which one? tuneboard prepare blocks|pissa")
+        case "loftq": return try loftq(invocation)
+        case nil, _?: throw UsageError("which one? tuneboard prepare blocks|pissa|loftq")
         }
     }
 
@@ -30,20 +31,48 @@ enum PrepareCommand {
     /// LLaMA-Factory's scripts/pissa_init.py.
     private static func pissa(_ invocation: Invocation) throws -> Int32 {
         let (directory, output) = try folders(invocation)
-        let rank = try number(invocation, "lora_rank", from: 1, default: 16), rounds = try number(invocation, "pissa_iter", from: -1, default: 16)
-        let targets = (invocation.value("lora_target") ?? "all").split(separator: ",").map(String.init)
-        var settings = AdapterSettings(
-            targets: targets, rank: rank, alpha: Double(try number(invocation, "lora_alpha", from: 1, default: 2 * rank)))
-        settings.start = .principal(iterations: rounds < 0 ? nil : rounds)
-        let model = try Transformer.load(directory: directory, backend: CPUBackend())
-        var random = RandomGenerator(seed: 42)
-        try model.addLowRankAdapters(settings, random: &random)
-        try SplitModel.write(model, to: output)
+        let rounds = try number(invocation, "pissa_iter", from: -1, default: 16)
+        let model = try adapted(directory, invocation, start: .principal(iterations: rounds < 0 ? nil : rounds))
+        try SplitModel.write(model, to: output, adapterFolder: "pissa_init")
         Output.print("The base's rest is in \(output), its principal components are an adapter in \(output)/pissa_init. Train it with:")
         for line in [
             "model_name_or_path: \(output)", "adapter_name_or_path: \(output)/pissa_init", "finetuning_type: lora", "pissa_convert: true",
         ] { Output.print(line) }
         return ExitCode.done
+    }
+
+    /// LLaMA-Factory's scripts/loftq_init.py.
+    private static func loftq(_ invocation: Invocation) throws -> Int32 {
+        let (directory, output) = try folders(invocation)
+        let rounds = try number(invocation, "loftq_iter", from: 1, default: 4)
+        guard try number(invocation, "loftq_bits", from: 2, default: 4) == 4 else {
+            throw UsageError("--loftq_bits must be 4: NF4 is the format that quantization_bit makes again when the model is loaded")
+        }
+        let model = try adapted(directory, invocation, start: .plain)
+        guard !model.isQuantized else { throw UsageError("\(directory) is quantised already; LoftQ starts from the full weights") }
+        try model.startBesideQuantization(WeightQuantizer(.table(.nf4, doubleQuantized: false)), rounds: rounds)
+        try SplitModel.write(model, to: output, adapterFolder: "loftq_init")
+        Output.print("The quantised weights are in \(output), what they lack is an adapter in \(output)/loftq_init. Train it with:")
+        for line in [
+            "model_name_or_path: \(output)", "adapter_name_or_path: \(output)/loftq_init", "finetuning_type: lora", "quantization_bit: 4",
+            "double_quantization: false",
+        ] { Output.print(line) }
+        return ExitCode.done
+    }
+
+    /// The model with a fresh adapter as the options want it.
+    private static func adapted(
+        _ directory: String, _ invocation: Invocation, start: AdapterConfiguration.Start
+    ) throws -> Transformer {
+        let rank = try number(invocation, "lora_rank", from: 1, default: 16)
+        let targets = (invocation.value("lora_target") ?? "all").split(separator: ",").map(String.init)
+        var settings = AdapterSettings(
+            targets: targets, rank: rank, alpha: Double(try number(invocation, "lora_alpha", from: 1, default: 2 * rank)))
+        settings.start = start
+        let model = try Transformer.load(directory: directory, backend: CPUBackend())
+        var random = RandomGenerator(seed: 42)
+        try model.addLowRankAdapters(settings, random: &random)
+        return model
     }
 
     private static func folders(_ invocation: Invocation) throws -> (model: String, output: String) {

@@ -17,6 +17,8 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig, LlamaConfig, LlamaForCausalLM
 
+import quantised_layers
+
 ROOT = Path(__file__).resolve().parent.parent / "quantised"
 SEQUENCES = [[0, 5, 17, 9, 33, 21, 8, 46, 12, 3, 40, 27, 19], [0, 31, 4, 4, 25, 38, 11]]
 LABELS = [[-100, -100, -100, -100, 33, 21, 8, 46, 12, 3, 40, 27, 1], [-100, 31, 4, -100, 25, 38, 11]]
@@ -253,6 +255,7 @@ def main():
     adapter(folder)
     bitsandbytes_models(folder, expected)
     grouped_models(folder, expected)
+    quantised_layers.main()
     for path in ROOT.rglob("generation_config.json"):
         path.unlink()
     (ROOT / "expected.json").write_text(json.dumps(expected))
