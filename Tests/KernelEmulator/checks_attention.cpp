@@ -129,6 +129,7 @@ std::vector<Case> cases(int dimension) {
         {"slopes and cap", {90}, 4, 1, dimension, true, 64, 5.0f, true},
         {"both ways", {130, 64}, 2, 2, dimension, false},
         {"keys before the queries", {3, 65}, 2, 1, dimension, true, 0, 0, false, 100},
+        {"long enough for all warps of several tiles", {250}, 1, 1, dimension},
         {"window over keys before", {40}, 2, 1, dimension, true, 50, 0, false, 77},
     };
 }
@@ -150,6 +151,7 @@ CHECK(attention128, "attention on tensor cores, 128 columns a head") {
     run(cases(128)[0], bf16, false);
     run(cases(128)[3], bf16, false);
     run(cases(128)[6], bf16, false);
+    run(cases(128)[7], bf16, false);
 }
 CHECK(attention256, "attention on tensor cores, 256 columns a head") {
     run(cases(256)[0], bf16, false);

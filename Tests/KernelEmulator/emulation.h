@@ -1,6 +1,7 @@
 // The CPU's version of machine.cuh and of what NVRTC knows by itself. A thread is a fiber; it gives way where it must wait for
 // others: barriers and the collective operations of a warp, whose lanes exchange what they were given and compute their own share.
-// Copies ahead happen as late as their wait allows, so that a missing wait shows.
+// Copies ahead happen as late as their wait allows, so that a missing wait shows, or (EMULATED_BACKWARD) at once, so that a missing
+// barrier before them does.
 #pragma once
 #define EMULATED
 #include <cmath>

@@ -90,7 +90,8 @@ static unsigned current, liveThreads, barrierArrived, barrierRound;
 static int barrierVotes, barrierResult;
 static Call kernelCall;
 static void **kernelParameters;
-static bool moved;  // whether anything happened in this round of the scheduler
+static bool moved;         // whether anything happened in this round of the scheduler
+static bool copiesAtOnce;  // or as late as their wait allows
 
 static void giveWay() {
     switchTo(threads[current].context, scheduler);
@@ -129,7 +130,14 @@ const Given *exchange(const Given &mine) {
     return warp.given[side];
 }
 
-void queueCopy(void *to, const void *from, bool isThere) { threads[current].open.push_back({to, from, isThere}); }
+static void perform(const Copy &copy) {
+    if (copy.isThere) memcpy(copy.to, copy.from, 16);
+    else memset(copy.to, 0, 16);
+}
+void queueCopy(void *to, const void *from, bool isThere) {
+    if (copiesAtOnce) return perform({to, from, isThere});
+    threads[current].open.push_back({to, from, isThere});
+}
 void closeCopies() {
     Thread &thread = threads[current];
     thread.groups.push_back(std::move(thread.open));
@@ -138,10 +146,7 @@ void closeCopies() {
 void finishCopies(int pending) {
     auto &groups = threads[current].groups;
     while ((int)groups.size() > pending) {
-        for (const Copy &copy : groups.front()) {
-            if (copy.isThere) memcpy(copy.to, copy.from, 16);
-            else memset(copy.to, 0, 16);
-        }
+        for (const Copy &copy : groups.front()) perform(copy);
         groups.erase(groups.begin());
     }
 }
@@ -173,7 +178,7 @@ static const Entry *find(const char *name, int element, int variant) {
 }
 
 // False when all threads wait.
-static bool runBlock(unsigned count, const std::vector<unsigned> &turns) {
+static bool runBlock(unsigned count, const std::vector<unsigned> &turns, bool isHasty) {
     threads.resize(count);
     while (stacks.size() < count)
         stacks.push_back((unsigned char *)mmap(nullptr, stackBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
@@ -191,26 +196,40 @@ static bool runBlock(unsigned count, const std::vector<unsigned> &turns) {
         prepare(thread.context, stacks[i], stackBytes, runThread);
     }
     while (liveThreads > 0) {
-        moved = false;
-        for (unsigned turn : turns) {
-            if (threads[turn].isDone) continue;
-            current = turn;
-            threadPlace = {turn, 0, 0};
-            switchTo(scheduler, threads[turn].context);
+        bool anyMoved = false;
+        for (unsigned start = 0; start < count; start += 32) {
+            // A hasty warp runs until it must wait for others; otherwise all go step by step.
+            do {
+                moved = false;
+                for (unsigned i = start; i < std::min(start + 32, count); i++) {
+                    if (threads[turns[i]].isDone) continue;
+                    current = turns[i];
+                    threadPlace = {turns[i], 0, 0};
+                    switchTo(scheduler, threads[turns[i]].context);
+                }
+                anyMoved |= moved;
+            } while (moved && isHasty);
         }
-        if (!moved) return false;
+        if (!anyMoved) return false;
     }
     return true;
 }
 
-static std::vector<unsigned> sequence(unsigned count, int order) {
-    std::vector<unsigned> turns(count);
-    for (unsigned i = 0; i < count; i++) turns[i] = order == EMULATED_BACKWARD ? count - 1 - i : i;
-    if (order == EMULATED_SHUFFLED) {
-        std::mt19937 random(count);
-        std::shuffle(turns.begin(), turns.end(), random);
+// Numbers below `count` in the order's sequence; those of one group (a warp) stay together.
+static std::vector<unsigned> sequence(unsigned count, unsigned group, int order) {
+    unsigned groups = (count + group - 1) / group;
+    std::vector<unsigned> chosen(groups), all;
+    for (unsigned i = 0; i < groups; i++) chosen[i] = order == EMULATED_BACKWARD ? groups - 1 - i : i;
+    std::mt19937 random(count);
+    if (order == EMULATED_SHUFFLED) std::shuffle(chosen.begin(), chosen.end(), random);
+    for (unsigned number : chosen) {
+        unsigned first = number * group, end = std::min(first + group, count);
+        std::vector<unsigned> members;
+        for (unsigned i = first; i < end; i++) members.push_back(order == EMULATED_BACKWARD ? first + end - 1 - i : i);
+        if (order == EMULATED_SHUFFLED) std::shuffle(members.begin(), members.end(), random);
+        all.insert(all.end(), members.begin(), members.end());
     }
-    return turns;
+    return all;
 }
 }  // namespace emulation
 
@@ -228,16 +247,17 @@ extern "C" int emulated_launch(const char *kernel, int element, int variant, con
     kernelParameters = parameters;
     gridExtent = {grid[0], grid[1], grid[2]};
     blockExtent = {count, 1, 1};
-    std::vector<unsigned> turns = sequence(count, order), blocks = sequence(grid[0] * grid[1] * grid[2], order);
+    std::vector<unsigned> turns = sequence(count, 32, order), blocks = sequence(grid[0] * grid[1] * grid[2], 1, order);
     // Exactly what was asked for, so that an address sanitiser sees what lies beyond.
     unsigned char *memory = (unsigned char *)aligned_alloc(128, (shared_bytes + 127) / 128 * 128 + 128);
     dynamicShared = memory + ((shared_bytes + 127) / 128 * 128 + 128 - shared_bytes) / 128 * 128;
+    copiesAtOnce = order == EMULATED_BACKWARD;
     int result = 0;
     for (unsigned block : blocks) {
         memset(__start_emulated_shared, 0xFF, __stop_emulated_shared - __start_emulated_shared);
         memset(dynamicShared, 0xFF, shared_bytes);
         blockPlace = {block % grid[0], block / grid[0] % grid[1], block / grid[0] / grid[1]};
-        if (!runBlock(count, turns)) {
+        if (!runBlock(count, turns, order != EMULATED_FORWARD)) {
             result = 2;
             break;
         }

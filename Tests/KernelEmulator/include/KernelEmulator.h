@@ -5,7 +5,8 @@
 extern "C" {
 #endif
 
-// How the threads of a block take turns. Results must not depend on it: where they do, threads race.
+// How the threads of a block take turns. Results must not depend on it: where they do, threads race. Forward all warps go step by
+// step; in the other two a warp runs until it must wait for the others, beginning with the last or with any.
 enum { EMULATED_FORWARD = 0, EMULATED_BACKWARD = 1, EMULATED_SHUFFLED = 2 };
 
 // As cuLaunchKernel: `parameters` holds an address for each. `variant` is HEAD_DIMENSION or ROWS, 0 where a file wants neither.
