@@ -12,27 +12,27 @@ DEVICE void load_eight(const float *from, float (&to)[8]) {
 template <class T> DEVICE void load_eight(const T *from, float (&to)[8]) { widen8(from, load_once(from), to); }
 
 template <class T> DEVICE void add_row(float (&sums)[ROWS], const T *weight, i64 inputs, const E *x, i64 xStride, i32 count) {
-    bool isVector = is_aligned(x) && is_whole(xStride);
     i64 i = threadIdx.x % 32 * 8;
-    if (is_aligned(weight) && is_whole(inputs)) {
+    if (is_aligned(weight) && is_whole(inputs) && is_aligned(x) && is_whole(xStride)) {
         for (; i + 3 * 256 < inputs; i += 4 * 256) {
             float w[4][8];
 #pragma unroll
             for (int j = 0; j < 4; j++) load_eight(weight + i + j * 256, w[j]);
 #pragma unroll
-            for (int j = 0; j < 4; j++) add_eight(sums, w[j], x, xStride, count, i + j * 256, 8, isVector);
+            for (int j = 0; j < 4; j++) add_eight<true>(sums, w[j], x, xStride, count, i + j * 256, 8);
         }
         for (; i < inputs; i += 256) {
             float w[8];
             load_eight(weight + i, w);
-            add_eight(sums, w, x, xStride, count, i, 8, isVector);
+            add_eight<true>(sums, w, x, xStride, count, i, 8);
         }
         return;
     }
+#pragma unroll 1
     for (; i < inputs; i += 256) {
         float w[8];
         load(weight + i, inputs - i, false, w);
-        add_eight(sums, w, x, xStride, count, i, inputs - i, false);
+        add_eight<false>(sums, w, x, xStride, count, i, inputs - i);
     }
 }
 

@@ -18,13 +18,14 @@ template <int most> DEVICE void finish_output(float (&sums)[most], i32 count, i6
     }
 }
 
-// sums[m] += eight numbers of a weight's row times those of x's rows.
-template <int most> DEVICE void add_eight(float (&sums)[most], const float (&w)[8], const E *x, i64 xStride, i32 count, i64 i, i64 left, bool isVector) {
+// sums[m] += eight numbers of a weight's row times those of x's rows, which are aligned and whole where isVector says so.
+template <bool isVector, int most> DEVICE void add_eight(float (&sums)[most], const float (&w)[8], const E *x, i64 xStride, i32 count, i64 i, i64 left) {
 #pragma unroll
     for (int m = 0; m < most; m++) {
         if (m < count) {
             float v[8];
-            load(x + m * xStride + i, left, isVector, v);
+            if (isVector) load8(x + m * xStride + i, v);
+            else load(x + m * xStride + i, left, false, v);
 #pragma unroll
             EIGHT sums[m] += w[k] * v[k];
         }
