@@ -56,7 +56,7 @@ public struct TrainingJob {
         try control.heed(sink)
         let work = try StageMaker.work(
             configuration, settings, model: model, tokenizer: text.tokenizer, stopTokens: text.template.stopTokenIDs(text.tokenizer),
-            checkpoint: output.resumed)
+            checkpoint: output.resumed, control: control)
         let session = try TrainingSession(
             configuration: configuration, settings: settings, output: output, data: data, tokenizer: text.tokenizer, model: model, work: work,
             steps: steps, schedule: schedule, reporter: reporter, control: control)

@@ -149,6 +149,32 @@ struct PolicyTests {
         #expect(sentence.contains("cannot be reached"))
     }
 
+    @Test("A server that says nothing is not waited for when the job is to end")
+    func heedsTheEnd() throws {
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(listener) }
+        var place = sockaddr_in()
+        place.sin_family = sa_family_t(AF_INET)
+        place.sin_addr.s_addr = inet_addr("127.0.0.1")
+        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        withUnsafeMutablePointer(to: &place) { place in
+            place.withMemoryRebound(to: sockaddr.self, capacity: 1) { place in
+                _ = bind(listener, place, size)
+                _ = listen(listener, 1)
+                _ = getsockname(listener, place, &size)
+            }
+        }
+        let start = Clock.monotonicSeconds()
+        let address = try RewardServer.Address("http://127.0.0.1:\(UInt16(bigEndian: place.sin_port))")
+        let server = RewardServer(address, isInterrupted: { Clock.monotonicSeconds() - start > 0.3 })
+        #expect(throws: TrainingError.self) { _ = try server.scores(["a"]) }
+        #expect(Clock.monotonicSeconds() - start < 30, "120 s are its patience otherwise")
+        let impatient = RewardServer(address, timeoutSeconds: 1)
+        let error = #expect(throws: TrainingError.self) { _ = try impatient.scores(["a"]) }
+        let sentence = "\(error?.description ?? "")"
+        #expect(sentence.contains("did not answer within 1 s"))
+    }
+
     @Test("A run asks the server for every answer, and learns to write what it likes")
     func trainsWithServer() throws {
         try StageJobTests.withData { directory, configuration in

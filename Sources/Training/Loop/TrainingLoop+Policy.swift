@@ -15,7 +15,13 @@ extension TrainingLoop {
             let batch = try batches.batch(epoch: epoch, index: index)
             try VocabularyCheck.check(batch, spec: model.spec)
             var random = RandomGenerator(seed: settings.seed, stream: UInt64(epoch * steps.batchesPerEpoch + index))
-            buffer += try policy.roll(batch, seeds: batch.sequences.map { _ in random.next() })
+            do {
+                buffer += try policy.roll(batch, seeds: batch.sequences.map { _ in random.next() })
+            } catch {
+                // A reward server that was given up because the job is to end is no failure.
+                try heedControl()
+                throw error
+            }
         }
         try heedControl()
         var measured = policy.prepare(&buffer)

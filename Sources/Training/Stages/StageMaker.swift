@@ -14,9 +14,10 @@ enum StageMaker {
     ///   - model: with its adapter.
     ///   - stopTokens: end an answer, beside the model's own.
     ///   - checkpoint: where a resumed run takes its value head from.
+    ///   - control: says when a server is not to be waited for any longer.
     static func work(
         _ configuration: Configuration, _ settings: TrainingSettings, model: Transformer, tokenizer: Tokenizer, stopTokens: [Int32],
-        checkpoint: CheckpointFolder? = nil
+        checkpoint: CheckpointFolder? = nil, control: JobControl? = nil
     ) throws -> StageWork {
         switch settings.stage {
         case .pretraining, .supervised:
@@ -37,17 +38,18 @@ enum StageMaker {
             return .policy(
                 PolicyOptimisation(
                     model: model, head: try valueHead(configuration, settings, model: model, checkpoint: checkpoint),
-                    reference: try reference(configuration, settings, model: model), scorer: try scorer(configuration, settings, model, tokenizer),
+                    reference: try reference(configuration, settings, model: model), scorer: try scorer(configuration, settings, model, tokenizer, control),
                     writer: AnswerWriter(model: model, options: options, stopTokens: stops), settings: settings.stageSettings.policy))
         }
     }
 
     /// The reward model. One that is an adapter gets a second model over the very same base weights.
     private static func scorer(
-        _ configuration: Configuration, _ settings: TrainingSettings, _ model: Transformer, _ tokenizer: Tokenizer
+        _ configuration: Configuration, _ settings: TrainingSettings, _ model: Transformer, _ tokenizer: Tokenizer, _ control: JobControl?
     ) throws -> AnswerScorer {
         switch settings.stageSettings.policy.scorer {
-        case .server(let address): return .server(RewardServer(address), tokenizer)
+        case .server(let address):
+            return .server(RewardServer(address, isInterrupted: { control?.isStopping ?? false }), tokenizer)
         case .model(let directory, let adapters):
             let quantizer = settings.stageSettings.policy.rewardQuantizer
             let reward = try Transformer.load(directory: directory, backend: model.backend, options: LoadOptions(quantizer: quantizer))

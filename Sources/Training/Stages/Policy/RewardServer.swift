@@ -37,10 +37,15 @@ public final class RewardServer: Sendable {
 
     private let address: Address
     private let timeoutSeconds: Int
+    private let isInterrupted: @Sendable () -> Bool
 
-    public init(_ address: Address, timeoutSeconds: Int = 120) {
+    /// - Parameters:
+    ///   - timeoutSeconds: how long the server may say nothing.
+    ///   - isInterrupted: asked several times a second while the server is waited for; true gives the question up.
+    public init(_ address: Address, timeoutSeconds: Int = 120, isInterrupted: @escaping @Sendable () -> Bool = { false }) {
         self.address = address
         self.timeoutSeconds = timeoutSeconds
+        self.isInterrupted = isInterrupted
     }
 
     /// The scores of some texts, in their order.
@@ -76,10 +81,11 @@ public final class RewardServer: Sendable {
         var answer: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
         while true {
+            guard try wait(for: Int16(POLLIN), of: connection) else { throw failure("did not answer within \(timeoutSeconds) s") }
             let count = recv(connection, &buffer, buffer.count, 0)
             if count < 0 {
-                if errno == EINTR { continue }
-                throw failure(errno == EAGAIN ? "did not answer within \(timeoutSeconds) s" : "broke off: \(String(cString: strerror(errno)))")
+                if errno == EINTR || errno == EAGAIN { continue }
+                throw failure("broke off: \(String(cString: strerror(errno)))")
             }
             if count == 0 { break }
             answer += buffer[..<count]
@@ -102,14 +108,15 @@ public final class RewardServer: Sendable {
         var reason = "no address"
         var next = found
         while let entry = next {
-            let descriptor = socket(entry.pointee.ai_family, entry.pointee.ai_socktype | Int32(SOCK_CLOEXEC.rawValue), entry.pointee.ai_protocol)
+            let kind = entry.pointee.ai_socktype | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
+            let descriptor = socket(entry.pointee.ai_family, kind, entry.pointee.ai_protocol)
             if descriptor >= 0 {
-                var limit = timeval(tv_sec: timeoutSeconds, tv_usec: 0)
-                let size = socklen_t(MemoryLayout<timeval>.size)
-                setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, size)
-                setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, size)
-                if Glibc.connect(descriptor, entry.pointee.ai_addr, entry.pointee.ai_addrlen) == 0 { return descriptor }
-                reason = String(cString: strerror(errno))
+                do {
+                    if let problem = try open(descriptor, to: entry.pointee) { reason = problem } else { return descriptor }
+                } catch {
+                    close(descriptor)
+                    throw error
+                }
                 close(descriptor)
             }
             next = entry.pointee.ai_next
@@ -117,12 +124,35 @@ public final class RewardServer: Sendable {
         throw failure("cannot be reached: \(reason)")
     }
 
+    /// - Returns: why there is no connection, or nil when there is one.
+    private func open(_ descriptor: Int32, to place: addrinfo) throws(TrainingError) -> String? {
+        if Glibc.connect(descriptor, place.ai_addr, place.ai_addrlen) == 0 { return nil }
+        guard errno == EINPROGRESS else { return String(cString: strerror(errno)) }
+        guard try wait(for: Int16(POLLOUT), of: descriptor) else { return "nobody answers within \(timeoutSeconds) s" }
+        var problem: Int32 = 0
+        var size = socklen_t(MemoryLayout<Int32>.size)
+        getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &problem, &size)
+        return problem == 0 ? nil : String(cString: strerror(problem))
+    }
+
+    /// Until the connection can be read or written, with an eye on who wants the job to end; false when the time is over.
+    private func wait(for event: Int16, of connection: Int32) throws(TrainingError) -> Bool {
+        let end = Clock.monotonicSeconds() + Double(timeoutSeconds)
+        while Clock.monotonicSeconds() < end {
+            if isInterrupted() { throw failure("was not waited for: the job is to end") }
+            var entry = pollfd(fd: connection, events: event, revents: 0)
+            if poll(&entry, 1, 200) > 0 { return true }
+        }
+        return false
+    }
+
     private func write(_ bytes: [UInt8], to connection: Int32) throws(TrainingError) {
         var sent = 0
         while sent < bytes.count {
+            guard try wait(for: Int16(POLLOUT), of: connection) else { throw failure("does not take the request within \(timeoutSeconds) s") }
             let count = bytes.withUnsafeBytes { Glibc.send(connection, $0.baseAddress?.advanced(by: sent), bytes.count - sent, Int32(MSG_NOSIGNAL)) }
             if count < 0 {
-                if errno == EINTR { continue }
+                if errno == EINTR || errno == EAGAIN { continue }
                 throw failure("does not take the request: \(String(cString: strerror(errno)))")
             }
             sent += count
