@@ -102,6 +102,40 @@ import Testing
         #expect(handle.runDirectory?.state()?.message == "tensor w is missing")
     }
 
+    @Test func aStartThatFailsOnItsDataLeavesAnEarlierRunAsItWas() throws {
+        struct Broken: Error, CustomStringConvertible { var description: String { "no such data" } }
+        let folder = try TemporaryFolder()
+        let configuration = try configuration(folder)
+        let log = Path.join(folder.path, "run/trainer_log.jsonl")
+        func run(_ body: @escaping JobBody) throws -> RunState? {
+            let handle = try JobRunner(body: body).start(.train, configuration)
+            handle.wait()
+            return handle.runDirectory?.state()
+        }
+        let finished = try run { _, _, sink, _ in
+            sink.emit(.state(.running))
+            try FileSystem.writeAtomically(log, text: "{\"current_steps\": 1, \"total_steps\": 1, \"loss\": 1.0}\n")
+            return JobSummary(text: "done")
+        }
+        #expect(finished?.status == .finished)
+        #expect(try run { _, _, _, _ in throw Broken() } == finished)
+        #expect(try run { _, _, sink, _ in
+            sink.emit(.state(.stopped))
+            return JobSummary()
+        } == finished, "a stop before the first step is none of the earlier run's either")
+        // One that has taken the folder over answers for it.
+        let failed = try run { _, _, sink, _ in
+            sink.emit(.state(.running))
+            throw Broken()
+        }
+        #expect(failed?.status == .failed)
+        let cleared = try run { _, _, _, _ in
+            try FileSystem.remove(log)
+            throw Broken()
+        }
+        #expect(cleared?.status == .failed && cleared?.startTime != failed?.startTime)
+    }
+
     @Test func twoJobsAtOnceAndTwoRunsInOneFolderAreRefused() throws {
         let folder = try TemporaryFolder()
         let body: JobBody = { _, _, _, control in

@@ -14,6 +14,8 @@ final class RunRecorder: EventSink {
         var lastWrite = 0.0
         var hasEnded = false
         var hasWarned = false
+        /// The job is at its work proper: what was in the folder before is its own to replace.
+        var hasBegun = false
         var readers: [any EventSink]
     }
 
@@ -33,6 +35,8 @@ final class RunRecorder: EventSink {
     /// Held while state.json is replaced: the engine's thread and the keeper both write it.
     private let writing = Mutex(())
     private let keeper = Mutex<EngineThread?>(nil)
+    /// What the folder told of an earlier run.
+    private let earlier: EarlierState?
 
     /// - Parameter directory: nil for jobs that leave nothing behind (exports, chats): then events are only handed on.
     init(directory: RunDirectory?, state: RunState, control: JobControl, readers: [any EventSink]) throws(RunError) {
@@ -41,6 +45,7 @@ final class RunRecorder: EventSink {
         contents = Mutex(Contents(state: state, readers: readers))
         guard let directory else {
             statePath = ""
+            earlier = nil
             log = Mutex(nil)
             lockDescriptor = -1
             return
@@ -52,6 +57,7 @@ final class RunRecorder: EventSink {
             throw .cannotPrepare(path: directory.path, reason: String(describing: error))
         }
         lockDescriptor = try Self.lock(directory)
+        earlier = EarlierState(directory, statePath: statePath)
         do {
             log = Mutex(try AppendFile(path: directory.runningLogPath))
         } catch {
@@ -85,6 +91,7 @@ final class RunRecorder: EventSink {
         let (readers, mustWrite) = contents.withLock { contents in
             contents.isStale = true
             var mustWrite = false
+            if case .state(.running) = event { contents.hasBegun = true }
             if case .state(let state) = event {
                 guard contents.state.status != state else { return ([any EventSink](), false) }
                 if state.isFinal { contents.state.endTime = Clock.unixTime() }
@@ -163,14 +170,17 @@ final class RunRecorder: EventSink {
 
     /// Writes beside and renames, without waiting for the disk: state.json is a sign of life, not a result.
     private func writeState(at now: Double) {
-        guard directory != nil else { return }
+        guard let directory else { return }
         let isWritten = writing.withLock { _ in
-            let text = contents.withLock { contents in
+            let (text, hasChangedNothing) = contents.withLock { contents in
                 contents.state.updateTime = Clock.unixTime()
                 contents.isStale = false
                 contents.lastWrite = now
-                return contents.state.text()
+                let status = contents.state.status
+                return (contents.state.text(), !contents.hasBegun && status.isFinal && status != .finished)
             }
+            // A start that failed on its data must not make a failure of the finished run whose folder it was given.
+            if hasChangedNothing, let earlier, earlier.isStillThere(directory) { return earlier.restore(statePath) { Self.replace($0, with: $1) } }
             return Self.replace(statePath, with: text)
         }
         if !isWritten { warnOnce("state.json can no longer be written: \(String(cString: strerror(errno)))") }
@@ -188,5 +198,31 @@ final class RunRecorder: EventSink {
             return false
         }
         return true
+    }
+}
+
+/// How a folder stood before a job was started in it.
+private struct EarlierState: Sendable {
+    /// The state of the earlier run; nil where another program made it, which keeps none.
+    private let text: String?
+    private let files: [String?]
+
+    /// Nil when there was no run in the folder.
+    init?(_ directory: RunDirectory, statePath: String) {
+        text = try? FileSystem.readText(statePath)
+        files = Self.files(of: directory)
+        if text == nil, files.allSatisfy({ $0 == nil }) { return nil }
+    }
+
+    /// What tells whether the run's own records are the same still.
+    private static func files(of directory: RunDirectory) -> [String?] {
+        [directory.trainerLogPath, directory.trainerStatePath, directory.resultsPath].map(FileSystem.identity)
+    }
+
+    func isStillThere(_ directory: RunDirectory) -> Bool { Self.files(of: directory) == files }
+
+    func restore(_ path: String, with replace: (String, String) -> Bool) -> Bool {
+        if let text { return replace(path, text) }
+        return unlink(path) == 0 || errno == ENOENT
     }
 }
