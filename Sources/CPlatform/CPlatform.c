@@ -11,6 +11,8 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -70,6 +72,22 @@ int platform_affinity_count(void) {
     cpu_set_t set;
     CPU_ZERO(&set);
     return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 0;
+}
+
+int platform_set_time_slice(uint64_t nanoseconds, int is_inherited) {
+    // struct sched_attr of <linux/sched/types.h> in its first published form, which glibc does not declare everywhere.
+    struct {
+        uint32_t size, policy;
+        uint64_t flags;
+        int32_t nice;
+        uint32_t priority;
+        uint64_t runtime, deadline, period;
+    } attributes = {.size = sizeof attributes, .policy = SCHED_OTHER, .flags = is_inherited ? 0 : 1 /* SCHED_FLAG_RESET_ON_FORK */};
+    // Whoever started us under another policy knows better.
+    if (sched_getscheduler(0) != SCHED_OTHER) return -1;
+    attributes.nice = getpriority(PRIO_PROCESS, 0);
+    attributes.runtime = nanoseconds;
+    return (int)syscall(SYS_sched_setattr, 0, &attributes, 0);
 }
 
 void platform_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }

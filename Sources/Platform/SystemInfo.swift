@@ -33,7 +33,7 @@ public enum SystemInfo {
     }
 
     /// "Intel(R) Xeon(R) ..." or the architecture's name.
-    public static var cpuModel: String {
+    public static let cpuModel: String = {
         for line in lines("/proc/cpuinfo") {
             for name in ["model name", "Model", "Hardware"] where line.hasPrefix(name) {
                 guard let colon = line.firstIndex(of: ":") else { continue }
@@ -42,7 +42,7 @@ public enum SystemInfo {
             }
         }
         return architecture
-    }
+    }()
 
     /// The processor's feature words of /proc/cpuinfo, such as "avx2" and "avx512f".
     public static var cpuFeatures: Set<String> {

@@ -96,6 +96,20 @@ public enum SignalStack {
     public static func remove() { platform_remove_signal_stack() }
 }
 
+/// How a thread and the others that want its processor take turns. Fair shares stay fair; only the turns differ.
+///
+/// Linux gives the processor to the thread that has waited long enough and whose turn would end first (EEVDF). With turns of the same
+/// length for all, a thread that wakes up for a key waits until the next clock tick, 4 ms, behind one that computes; with a short turn
+/// of its own it goes first at once.
+public enum ThreadTurns {
+    /// Short turns, for a thread that answers people: it gets the processor as soon as it wakes. Threads that it starts have the usual
+    /// ones.
+    public static func short() { _ = platform_set_time_slice(100_000, 0) }
+
+    /// Long turns, for a thread that computes for hours: whatever wakes beside it goes first.
+    public static func long() { _ = platform_set_time_slice(20_000_000, 1) }
+}
+
 /// A thread with a name and a stack of its own size.
 public final class EngineThread: @unchecked Sendable {
     public let name: String

@@ -63,7 +63,12 @@ final class PseudoTerminal: @unchecked Sendable {
     }
 
     /// Reads until all the words have been shown. Escape sequences between a word's letters would hide it.
-    func await(_ words: [String], seconds: Int32) -> Bool {
+    func await(_ words: [String], seconds: Int32) -> Bool { readUntil(seconds: seconds) { text in words.allSatisfy { text.contains($0) } } }
+
+    /// Reads until one of the words has been shown.
+    func await(anyOf words: [String], seconds: Int32) -> Bool { readUntil(seconds: seconds) { text in words.contains { text.contains($0) } } }
+
+    private func readUntil(seconds: Int32, _ isShown: (String) -> Bool) -> Bool {
         var shown: [UInt8] = []
         var hasAnswered = false
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
@@ -80,7 +85,7 @@ final class PseudoTerminal: @unchecked Sendable {
                 hasAnswered = true
                 type("\u{1B}[?62;22c")
             }
-            if words.allSatisfy({ text.contains($0) }) { return true }
+            if isShown(text) { return true }
         }
         return false
     }

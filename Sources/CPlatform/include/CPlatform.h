@@ -27,6 +27,11 @@ int platform_pipe(int ends[2]);
 /// Processors in the calling thread's affinity mask, 0 when unknown.
 int platform_affinity_count(void);
 
+/// sched_setattr(2) with a slice of processor time for the calling thread, 100 microseconds to 100 ms, as the kernel's EEVDF scheduler
+/// (Linux 6.12) understands it; older kernels accept it and change nothing. Threads and processes that the thread starts have it too
+/// if it is inherited. 0 when it worked.
+int platform_set_time_slice(uint64_t nanoseconds, int is_inherited);
+
 /// pthread_setname_np for the calling thread; at most 15 bytes count.
 void platform_name_thread(const char *name);
 

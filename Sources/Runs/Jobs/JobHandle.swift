@@ -91,6 +91,7 @@ public final class JobHandle: Sendable {
     }
 
     private func run(_ body: JobBody) {
+        ThreadTurns.long()
         let outcome = OutcomeFilter(recorder)
         log(.debug, "\(kind.rawValue) started in process \(recorder.state.process.processIdentifier)")
         recorder.emit(.state(.loading))

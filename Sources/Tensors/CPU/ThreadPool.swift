@@ -98,6 +98,7 @@ final class ThreadPool: @unchecked Sendable {
     }
 
     private func serve() {
+        ThreadTurns.long()
         while !isClosing.load(ordering: .relaxed) {
             let seen = ticket.load(ordering: .acquiring)
             if seen & 0xFFFF_FFFF > 0 {
