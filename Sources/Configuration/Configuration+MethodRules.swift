@@ -64,7 +64,7 @@ extension Configuration {
             "lora_rank", "lora_alpha", "lora_dropout", "lora_target", "additional_target", "use_rslora", "use_dora", "pissa_init", "oft_rank",
             "oft_block_size", "oft_target", "module_dropout",
         ]
-        return own.filter { isChanged($0) }.prefix(1).map {
+        return own.filter { isChanged($0) }.map {
             ($0, "\(last) is trained on with the settings that it has; for \($0) to count, set create_new_adapter: true.")
         }
     }

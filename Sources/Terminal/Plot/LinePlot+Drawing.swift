@@ -19,6 +19,10 @@ extension LinePlot {
     @discardableResult
     public func draw(into grid: inout CellGrid, _ rect: Rect, theme: Theme) -> PlotGeometry? {
         guard rect.width >= 12, rect.height >= 4 else { return nil }
+        if isEmpty {
+            grid.put(placeholder, in: rect.row(rect.height / 2), style: theme.style("ui.placeholder"), alignment: .center)
+            return PlotGeometry(area: rect, xRange: dataRange, yRange: 0...1)
+        }
         let xRange = view.visible(data: dataRange)
         let yRange = visibleBounds(xRange)
         let yAxis = PlotAxis(low: yRange.low, high: yRange.high, isLogarithmic: view.isLogarithmic)
@@ -38,7 +42,6 @@ extension LinePlot {
         drawSeries(into: &grid, area, xAxis, yAxis, theme)
         drawGaps(into: &grid, area, xAxis, theme)
         drawReadings(into: &grid, area, theme)
-        if isEmpty { grid.put("no data yet", in: area.row(area.height / 2), style: theme.style("ui.placeholder"), alignment: .center) }
         return PlotGeometry(area: area, xRange: xAxis.range, yRange: yAxis.range)
     }
 
@@ -89,7 +92,9 @@ extension LinePlot {
             let place = Rect(x: axisX - labelWidth, y: area.y + row, width: labelWidth, height: 1)
             grid.put(text, in: place, style: label, alignment: .trailing)
         }
-        let ticks = xAxis.ticks(count: max(1, area.width / 12))
+        var ticks = xAxis.ticks(count: max(1, area.width / 12))
+        // A single point has no scale but its own place.
+        if let only = series.first(where: { !$0.isEmpty })?.xs.first, dataRange == (only - 1)...(only + 1), view.xRange == nil { ticks = [only] }
         let step = ticks.count > 1 ? ticks[1] - ticks[0] : 0
         var free = area.x - 1
         let nameStart = area.endX - TextWidth.width(of: xLabel)

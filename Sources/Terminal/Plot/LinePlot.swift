@@ -66,6 +66,8 @@ public struct LinePlot: Sendable {
     public var xLabel: String
     /// Marks drawn across the plot at some x: checkpoints, epochs.
     public var markers: [Double] = []
+    /// What stands in place of the curves while there are none.
+    public var placeholder = "no data yet"
 
     public init(series: [PlotSeries] = [], view: PlotView = PlotView(), xLabel: String = "step") {
         self.series = series
@@ -81,7 +83,9 @@ public struct LinePlot: Sendable {
             if let first = one.xs.first { low = min(low, first) }
             if let last = one.xs.last { high = max(high, last) }
         }
-        return low <= high ? low...high : 0...1
+        // One point stands in the middle of the whole numbers around it.
+        if low == high { return (low - 1)...(low + 1) }
+        return low < high ? low...high : 0...1
     }
 
     public var isEmpty: Bool { series.allSatisfy(\.isEmpty) }
