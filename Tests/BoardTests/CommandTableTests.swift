@@ -40,14 +40,47 @@ import Testing
         }
     }
 
-    @Test func `the palette and the help hold every command`() {
+    @Test func `the palette holds every command, what can be done here first`() {
         var state = BoardFixture.state(columns: 160, rows: 45)
-        state.press("?")
-        guard case .help(let list) = state.overlays.last else { return }
-        let titles = Set(state.commands(of: list).map(\.title))
+        state.press(":")
+        guard case .palette(let list) = state.overlays.last else { return }
+        let commands = state.commands(of: list)
+        let titles = Set(commands.map(\.title))
         for command in CommandTable.all where !command.contexts.contains(.commandList) && !command.keys.isEmpty {
             #expect(titles.contains(command.title))
         }
+        let beneath = state.beneathList
+        let ranks = commands.map { state.isHere($0, list) ? $0.refusal(beneath) == nil ? 0 : 1 : 2 }
+        #expect(ranks == ranks.sorted())
+    }
+
+    @Test func `the help shows what works here by pane, and finds the rest when one types`() {
+        var state = BoardFixture.state(columns: 160, rows: 45)
+        state.press("5 tab ?")
+        guard case .help(let list) = state.overlays.last else { return }
+        let groups = state.helpGroups(of: list)
+        #expect(groups.map(\.title) == ["Runs", "Lists", "Monitor", "Everywhere"] || groups.first?.title == "Runs")
+        #expect(groups.last?.title == "Everywhere")
+        for group in groups { for command in group.commands { #expect(state.isHere(command, list), "\(command.identifier)") } }
+        #expect(Set(groups.flatMap { $0.commands.map(\.title) }).count == groups.reduce(0) { $0 + $1.commands.count })
+        state.type("logarithmic")
+        guard case .help(let searched) = state.overlays.last else { return }
+        #expect(state.commands(of: searched).first?.identifier == "chart.log")
+    }
+
+    @Test func `the footer follows what one does`() {
+        var state = BoardFixture.state(columns: 80, rows: 24)
+        state.catalog.runs = []
+        state.press("5")
+        #expect(GoldenFrames.lines(state).last?.hasPrefix(" 1 train ") == true)
+        _ = update(&state, .jobStarted(.train, .train, title: "quickstart", directory: "saves/demo-model/lora/quickstart"))
+        _ = update(&state, .jobEvents(BoardFixture.trainingEvents(steps: 20, of: 20)))
+        #expect(GoldenFrames.lines(state).last?.hasPrefix(" x stop  p pause  l log-y ") == true)
+        state.press("i")
+        #expect(GoldenFrames.lines(state).last?.hasPrefix(" ← earlier  → later ") == true)
+        state.press("i")
+        _ = update(&state, .jobEvents([.state(.finished)]))
+        #expect(GoldenFrames.lines(state).last?.hasPrefix(" 2 evaluate  3 chat  4 export ") == true)
     }
 
     @Test func `help finds an entry by its key and runs it`() {

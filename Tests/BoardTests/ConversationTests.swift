@@ -36,16 +36,39 @@ import Testing
         var state = loaded()
         state.press("alt+b")
         state.type("Who are you?")
-        let first = requests(state.press("enter"))
-        #expect(first.first?.usesAdapter == true)
+        #expect(requests(state.press("enter")).count == 1)
         let effects = finish(&state, "Tuneboard")
-        #expect(requests(effects).first?.usesAdapter == false)
         #expect(effects.contains { if case .setAdapter(false) = $0 { true } else { false } })
         let last = finish(&state, "a model")
         #expect(last.contains { if case .setAdapter(true) = $0 { true } else { false } })
         #expect(state.chat.turns.last?.text == "Tuneboard")
         #expect(state.chat.otherTurns?.last?.text == "a model")
         #expect(!state.chat.isStreaming)
+    }
+
+    @Test func `an unsaved conversation is not replaced or cleared by a careless Enter`() throws {
+        var state = loaded()
+        ask(&state, "Who are you?", answer: "Tuneboard")
+        #expect(state.loadConversation("a.json").isEmpty)
+        #expect(!state.press("enter").contains { if case .loadConversation = $0 { true } else { false } }, "the cautious answer is the first")
+        _ = state.askToClearChat()
+        state.press("enter")
+        #expect(state.chat.turns.count == 2)
+        _ = update(&state, .fileWritten(path: "c.json", text: state.conversation.json))
+        #expect(state.loadConversation("a.json").contains { if case .loadConversation("a.json") = $0 { true } else { false } })
+    }
+
+    @Test func `a message is laid out once for a width`() {
+        var state = loaded()
+        ask(&state, "one", answer: String(repeating: "word **strong** ", count: 200))
+        let first = TranscriptLines(of: state.chat, width: 60)
+        let again = TranscriptLines(of: state.chat, width: 60)
+        #expect(first.all == again.all)
+        #expect(first.count == first.all.count)
+        #expect(first[3..<9] == Array(first.all[3..<9]))
+        let place = first.firstLine(ofTurn: 1) ?? 0
+        #expect(first.all[place].text.contains("Assistant") && place == 3)
+        #expect(TranscriptLines(of: state.chat, width: 30).count > first.count)
     }
 
     @Test func `the adapter is on again when the base's answer fails or is dropped`() {
@@ -122,7 +145,7 @@ import Testing
     @Test func `thinking is folded until it is asked for`() {
         var state = loaded()
         ask(&state, "hard", answer: "<think>\nfirst this\nthen that\n</think>\n\nForty-two.")
-        func text() -> String { TranscriptLines.lines(of: state.chat, width: 60).map(\.text).joined(separator: "\n") }
+        func text() -> String { TranscriptLines(of: state.chat, width: 60).all.map(\.text).joined(separator: "\n") }
         #expect(!text().contains("then that"))
         #expect(text().contains("thought for 4 words"))
         #expect(text().contains("Forty-two."))

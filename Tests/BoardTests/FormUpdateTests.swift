@@ -243,4 +243,16 @@ import Testing
         }
         #expect(state.press("r").contains { if case .saveRecipe(.train, "recipes/quickstart.yaml", _, overwrites: true) = $0 { true } else { false } })
     }
+
+    @Test(arguments: [
+        ("lr", "learning_rate"), ("learning rate", "learning_rate"), ("rank", "lora_rank"), ("batch", "per_device_train_batch_size"),
+        ("epochs", "num_train_epochs"), ("seed", "seed"), ("template", "template"), ("output", "output_dir"), ("cutoff", "cutoff_len"),
+        ("dataset", "dataset"), ("alpha", "lora_alpha"), ("warmup", "warmup_ratio"), ("model", "model_name_or_path"), ("bf16", "bf16"),
+    ]) func `the field that is meant comes first`(query: String, name: String) {
+        var state = BoardFixture.state(columns: 80, rows: 24)
+        state.press("/")
+        state.type(query)
+        guard case .field(let first)? = state.forms.train.rows.first else { return #expect(Bool(false), "nothing found") }
+        #expect(first.name == name)
+    }
 }

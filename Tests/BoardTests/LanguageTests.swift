@@ -68,6 +68,49 @@ import Testing
         }
     }
 
+    /// The sentences among the literals of a source of the argument table; literals joined by + are one.
+    static func sentences(in source: String) -> Set<String> {
+        var sentences: Set<String> = []
+        for piece in literals(in: Array(source.utf8)) where piece.contains(" ") && (piece.hasSuffix(".") || piece.hasSuffix("?")) {
+            sentences.insert(piece.trimmingSpaces)
+        }
+        return sentences
+    }
+
+    private static func literals(in bytes: [UInt8]) -> [String] {
+        var found: [String] = []
+        var index = 0
+        var joins = false
+        while index < bytes.count {
+            let byte = bytes[index]
+            if byte == UInt8(ascii: "/"), index + 1 < bytes.count, bytes[index + 1] == byte {
+                while index < bytes.count, bytes[index] != UInt8(ascii: "\n") { index += 1 }
+                continue
+            }
+            index += 1
+            guard byte == UInt8(ascii: "\"") else {
+                let isSpace = byte == 0x20 || byte == 0x0A
+                joins = byte == UInt8(ascii: "+") || joins && isSpace
+                continue
+            }
+            guard let text = literal(bytes, &index) else { break }
+            if joins, let last = found.popLast() {
+                let places = LanguageFile.places(in: last).count
+                found.append(last + renumbered(text, from: places))
+            } else {
+                found.append(text)
+            }
+            joins = false
+        }
+        return found
+    }
+
+    private static func renumbered(_ text: String, from count: Int) -> String {
+        var result = text
+        for place in LanguageFile.places(in: text).sorted(by: >) { result = result.replacing("{\(place)}", with: "{\(place + count)}") }
+        return result
+    }
+
     private static func swiftFiles(_ folder: String) throws -> [String] {
         try FileSystem.list(folder).flatMap { name -> [String] in
             let path = Path.join(folder, name)
@@ -94,7 +137,30 @@ import Testing
         for tab in Tab.allCases {
             for name in FormLayout.layout(for: tab).sections.flatMap(\.arguments) { keys.formUnion(["field:" + name, "help:" + name]) }
         }
+        for name in ["Configuration+Validation", "Configuration+MethodRules", "Configuration+OptimizerRules", "ArgumentError", "Argument+Making", "Table/MethodArguments"] {
+            let source = try FileSystem.readText(Path.join(sources, "Configuration/\(name).swift"))
+            // A broken file as a whole is none of a form's problems, and the table's help texts have keys of their own.
+            let told = Self.sentences(in: source).filter { !$0.hasPrefix("{1}: ") && (!name.hasPrefix("Table") || $0.hasPrefix("Only with")) }
+            keys.formUnion(told.map { "engine:" + $0 })
+        }
+        for argument in ArgumentTable.all where argument.kind != .choice { keys.insert(argument.kind.phrase) }
+        keys.formUnion(["true or false", "true, false or null"])
         return keys.filter { key in key.contains { $0.isLetter } }
+    }
+
+    @Test func `problems of a form and what may be written speak the board's language`() throws {
+        var configuration = BoardFixture.training
+        try configuration.set("save_strategy", text: "best")
+        Wording.$current.withValue(Wording(.chinese)) {
+            let words = configuration.validate(for: .train).map(\.words)
+            #expect(words.contains("save_strategy best 需要评估：请把 eval_strategy 设为 steps 或 epoch。"), "\(words)")
+            let rank = ArgumentTable.argument(named: "lora_rank")
+            #expect(rank?.allowedWords == "整数，至少 1 且至多 65536")
+            #expect(say(engine: "lora_rank is \"0\"; it must be \(rank?.allowed ?? "").", about: rank) == "lora_rank 是 \"0\"；必须是整数，至少 1 且至多 65536。")
+            #expect(say(engine: "stage is \"sfft\"; it must be one of pt, sft. Did you mean sft?") == "stage 是 \"sfft\"；必须是以下之一：pt, sft。 是否指 sft？")
+            #expect(say(engine: "galore_rank has no effect. Only with use_galore.") == "galore_rank 不起作用。仅在设置 use_galore 时。")
+            #expect(say(engine: "A sentence that nobody knows.") == "A sentence that nobody knows.")
+        }
     }
 
     @Test(arguments: spoken) func `no language lacks a sentence`(_ language: Language) throws {

@@ -1,5 +1,7 @@
 import Configuration
 import Events
+import Platform
+import Runs
 import Terminal
 import Testing
 
@@ -105,25 +107,170 @@ import Testing
         #expect(effects.contains { if case .copy(let path, _) = $0 { path.hasSuffix("/saves/demo-model/lora/quickstart") } else { false } })
     }
 
+    @Test func `a run is not extended to what it is already`() throws {
+        var state = state()
+        state.resumesAfterLoading = ResumeRequest(
+            recipe: "saves/demo-model/lora/quickstart/training_args.yaml", checkpoint: "saves/demo-model/lora/quickstart/checkpoint-40",
+            changes: [("num_train_epochs", "3")])
+        let loaded = Action.recipeLoaded(.train, path: "saves/demo-model/lora/quickstart/training_args.yaml", BoardFixture.training, notices: [])
+        #expect(!update(&state, loaded).contains { if case .startJob = $0 { true } else { false } })
+        #expect(state.status?.text.contains("3 epochs already") == true)
+        state.resumesAfterLoading = ResumeRequest(
+            recipe: "saves/demo-model/lora/quickstart/training_args.yaml", checkpoint: "saves/demo-model/lora/quickstart/checkpoint-40",
+            changes: [("num_train_epochs", "4")])
+        #expect(update(&state, loaded).contains { if case .startJob = $0 { true } else { false } })
+    }
+
+    @Test func `a run that could not be renamed or deleted is watched on`() {
+        let effects = RunsEffects(detachment: .none())
+        let queue = ActionQueue(wake: {})
+        effects.attach(queue)
+        effects.perform(.openRun(directory: "saves/none"))
+        effects.perform(.deleteRun(directory: "saves/none"))
+        let run = RunDigest(kind: .train, title: "", directory: "saves/none", origin: .elsewhere)
+        #expect(!effects.isStale(.runOpened(run)))
+        effects.perform(.closeRun)
+        #expect(effects.isStale(.runOpened(run)), "an answer that nobody waits for any more")
+    }
+
     // MARK: Queue
 
     @Test func `jobs wait for each other and start in their order`() throws {
         var state = BoardFixture.state(columns: 80, rows: 24)
-        #expect(state.press("A").contains { if case .startJob = $0 { true } else { false } })
+        let added = state.press("A")
+        #expect(changes(added).map(\.word) == ["add", "take"], "without a job at work it starts at once")
+        let first = try #require(state.queue.first)
+        _ = update(&state, .queueTaken(identifier: first.identifier, first, waiting: []))
+        #expect(starts(update(&state, .planned(.train, generation: state.forms.train.generation, .ready(BoardFixture.plan)))) == ["saves/demo-model/lora/quickstart"])
         _ = update(&state, .jobStarted(.train, .train, title: "one", directory: "saves/demo-model/lora/quickstart"))
+        #expect(changes(update(&state, .jobEvents([.state(.running)]))) == [.remove(first.identifier)], "what has begun waits no longer")
         state.press("1 A")
         #expect(state.queue.isEmpty, "the folder is taken")
+        try state.forms.train.configuration.set("output_dir", text: "./saves/demo-model/lora/quickstart/")
+        state.press("A")
+        #expect(state.queue.isEmpty, "however it is written")
         for name in ["two", "three"] {
             try state.forms.train.configuration.set("output_dir", text: "saves/\(name)")
-            #expect(state.press("A").contains { if case .saveQueue = $0 { true } else { false } })
+            #expect(changes(state.press("A")).map(\.word) == ["add"])
         }
         #expect(state.queue.map(\.folder) == ["saves/two", "saves/three"])
         state.press("B J")
         #expect(state.queue.map(\.folder) == ["saves/three", "saves/two"])
         state.press("esc")
         let effects = update(&state, .jobEvents([.state(.finished)]))
-        #expect(effects.contains { if case .startJob(.train, .train, let next) = $0 { next.text("output_dir") == "saves/three" } else { false } })
-        #expect(state.queue.count == 1)
+        #expect(changes(effects) == [.take(state.queue[0].identifier)])
+        #expect(take(&state) == ["saves/three"])
+        #expect(state.queue.map(\.folder) == ["saves/two"])
+    }
+
+    /// Lets the first job of the queue be claimed and its plan be known.
+    private func take(_ state: inout BoardState, plan: PlanState = .ready(BoardFixture.plan)) -> [String] {
+        guard let first = state.queue.first(where: { $0.problem == nil }) else { return [] }
+        let rest = state.queue.filter { $0.identifier != first.identifier }
+        var effects = update(&state, .queueTaken(identifier: first.identifier, first, waiting: rest))
+        effects += update(&state, .planned(.train, generation: state.forms.train.generation, plan))
+        return starts(effects)
+    }
+
+    private func starts(_ effects: [Effect]) -> [String] {
+        effects.compactMap { if case .startJob(.train, .train, let next) = $0 { next.text("output_dir") } else { nil } }
+    }
+
+    private func changes(_ effects: [Effect]) -> [QueueChange] {
+        effects.compactMap { if case .changeQueue(let change) = $0 { change } else { nil } }
+    }
+
+    /// A board with a job at work and two that wait.
+    private func queued() throws -> BoardState {
+        var state = BoardFixture.state(columns: 80, rows: 24)
+        _ = update(&state, .jobStarted(.train, .train, title: "one", directory: "saves/one"))
+        state.press("1")
+        for name in ["two", "three"] {
+            try state.forms.train.configuration.set("output_dir", text: "saves/\(name)")
+            state.press("A")
+        }
+        return state
+    }
+
+    @Test func `a queued job that would ask somebody waits for them, and the next one goes first`() throws {
+        var state = try queued()
+        _ = update(&state, .jobEvents([.state(.finished)]))
+        var plan = BoardFixture.plan
+        plan.peakBytes = 64 << 30
+        #expect(take(&state, plan: .ready(plan)) == [])
+        #expect(state.queue.first?.problem?.contains("64") == true)
+        #expect(state.queueStart?.identifier == state.queue.last?.identifier)
+        #expect(take(&state) == ["saves/three"])
+        #expect(state.queue.map(\.folder) == ["saves/two"])
+        state.press("1 B")
+        #expect(GoldenFrames.lines(state).joined(separator: "\n").contains("needs you"))
+        state.press("enter")
+        #expect(state.queue.isEmpty && state.forms.train.configuration.text("output_dir") == "saves/two")
+    }
+
+    @Test func `a queued job that fails before it begins stays in the queue`() throws {
+        var state = try queued()
+        _ = update(&state, .jobEvents([.state(.finished)]))
+        let identifier = state.queue[0].identifier
+        #expect(take(&state) == ["saves/two"])
+        _ = update(&state, .jobStarted(.train, .train, title: "two", directory: "saves/two"))
+        let effects = update(&state, .jobEvents([.state(.loading), .failed(JobFailure(what: "No such data.")), .state(.failed)]))
+        #expect(state.queue.first?.identifier == identifier && state.queue.first?.problem == "No such data.")
+        #expect(changes(effects).map(\.word) == ["release", "take"], "the next one is claimed")
+        // One that the engine refuses stays as well.
+        #expect(take(&state) == ["saves/three"])
+        _ = update(&state, .jobRefused(reason: "saves/three is in use."))
+        #expect(state.queue.map(\.problem) == ["saves/three is in use.", "No such data."])
+        #expect(state.queueStart == nil)
+    }
+
+    @Test func `a job that another board has claimed is passed over`() throws {
+        var state = try queued()
+        _ = update(&state, .jobEvents([.state(.finished)]))
+        let effects = update(&state, .queueTaken(identifier: state.queue[0].identifier, nil, waiting: [state.queue[1]]))
+        #expect(changes(effects) == [.take(state.queue[0].identifier)])
+        #expect(take(&state) == ["saves/three"])
+    }
+
+    @Test func `a queue does not keep secrets on disk and asks for them when they are gone`() throws {
+        var state = BoardFixture.state(columns: 120, rows: 24)
+        _ = update(&state, .jobStarted(.train, .train, title: "one", directory: "saves/one"))
+        state.press("1")
+        try state.forms.train.configuration.set("hf_hub_token", text: "hush")
+        state.press("A")
+        let run = try #require(state.queue.first)
+        #expect(run.secretNames == ["hf_hub_token"] && !run.recipe.contains("hush"))
+        #expect(state.status?.text.contains("hf_hub_token") == true)
+        var other = BoardFixture.state(columns: 120, rows: 24)
+        other.queue = [run]
+        _ = other.startNextInQueue()
+        _ = update(&other, .queueTaken(identifier: run.identifier, run, waiting: []))
+        #expect(other.queue.first?.problem?.contains("hf_hub_token") == true)
+        _ = update(&state, .jobEvents([.state(.finished)]))
+        _ = update(&state, .queueTaken(identifier: run.identifier, run, waiting: []))
+        #expect(state.queueStart?.configuration.text("hf_hub_token") == "hush")
+    }
+
+    @Test func `two boards change one queue without losing each other's jobs`() throws {
+        let folder = try FileSystem.createTemporaryDirectory(prefix: "queue-")
+        defer { try? FileSystem.removeTree(folder) }
+        let file = QueueFile(folder: folder)
+        let threads = (0..<4).map { board in
+            EngineThread(name: "board \(board)") {
+                for number in 0..<10 {
+                    _ = try? file.change(.add(QueuedRun(tab: .train, title: "t", recipe: "lora_rank: 4\n", identifier: "\(board)-\(number)")))
+                }
+            }
+        }
+        threads.forEach { $0.join() }
+        #expect(Set(file.load().map(\.identifier)).count == 40)
+        #expect(try file.change(.take("2-3")).taken?.identifier == "2-3")
+        #expect(try file.change(.take("2-3")).taken == nil, "it is claimed already")
+        #expect(file.load().count == 39)
+        let held = QueuedRun(tab: .train, title: "t", recipe: "lora_rank: 4\n", identifier: "2-3")
+        #expect(try file.change(.release(held, problem: "no room")).waiting.first?.problem == "no room")
+        for run in file.load() { _ = try file.change(.remove(run.identifier)) }
+        #expect(!FileSystem.exists(file.path))
     }
 
     @Test func `a stop by the user stops the queue too`() throws {
@@ -132,7 +279,7 @@ import Testing
         state.press("1 A")
         #expect(state.queue.count == 1)
         let effects = update(&state, .jobEvents([.state(.stopped)]))
-        #expect(!effects.contains { if case .startJob = $0 { true } else { false } })
+        #expect(changes(effects).isEmpty)
         #expect(state.queue.count == 1)
     }
 
@@ -148,4 +295,8 @@ import Testing
         #expect(state.forms.train.configuration.text("learning_rate") == "0.5")
         #expect(state.tab == .train)
     }
+}
+
+extension QueueChange {
+    fileprivate var word: String { String(String(describing: self).prefix { $0.isLetter }) }
 }

@@ -122,7 +122,7 @@ step 'the adapter is off' await 'quickstart off'
 # What was said before is in the model's context, so the base model gets a fresh conversation.
 press C-k
 await 'Clear'
-press Enter
+press c
 await 'Write a message below'
 type_text 'Who are you?'
 press Enter

@@ -17,13 +17,16 @@ public struct BoardCommand: Sendable {
     public let isShownOnlyWhenPossible: Bool
     /// Whether its plain letters work although text is being typed.
     public let worksWhileTyping: Bool
+    /// Whether the footer names it now: what one is likely to want next.
+    public let isHinted: @Sendable (BoardState) -> Bool
     /// Why it cannot be done now, or nil.
     public let refusal: @Sendable (BoardState) -> String?
     public let perform: @Sendable (inout BoardState) -> [Effect]
 
     init(
         _ identifier: String, _ title: String, label: String? = nil, keys: [Key], in contexts: [Context], rank: Int = 50,
-        onlyWhenPossible: Bool = false, worksWhileTyping: Bool = false, refusal: @escaping @Sendable (BoardState) -> String? = { _ in nil },
+        onlyWhenPossible: Bool = false, worksWhileTyping: Bool = false, hinted: @escaping @Sendable (BoardState) -> Bool = { _ in true },
+        refusal: @escaping @Sendable (BoardState) -> String? = { _ in nil },
         perform: @escaping @Sendable (inout BoardState) -> [Effect]
     ) {
         self.identifier = identifier
@@ -34,6 +37,7 @@ public struct BoardCommand: Sendable {
         self.footerRank = rank
         isShownOnlyWhenPossible = onlyWhenPossible
         self.worksWhileTyping = worksWhileTyping
+        isHinted = hinted
         self.refusal = refusal
         self.perform = perform
     }

@@ -41,9 +41,9 @@ extension CommandTable {
         BoardCommand("tab.\(tab.title.lowercased())", "Go to \(tab.title)",
             keys: keys("alt+\(tab.number)", "f\(tab.number + 5)"), in: [.anywhere], perform: { $0.select(tab) })
     } + Tab.allCases.map { tab in
-        BoardCommand("tab.\(tab.title.lowercased()).page", "Go to \(tab.title)", keys: keys("\(tab.number)"), in: [.page]) {
-            $0.select(tab)
-        }
+        // The footer names a page where it is the next thing to go to.
+        BoardCommand("tab.\(tab.title.lowercased()).page", "Go to \(tab.title)", label: nextLabels[tab], keys: keys("\(tab.number)"), in: [.page],
+            rank: 0, hinted: { $0.isNext(tab) }, perform: { $0.select(tab) })
     } + [
         BoardCommand("tab.next", "Next page", keys: keys("]"), in: [.page]) { $0.select($0.tab.following(by: 1)) },
         BoardCommand("tab.previous", "Previous page", keys: keys("["), in: [.page]) { $0.select($0.tab.following(by: -1)) },
@@ -52,6 +52,8 @@ extension CommandTable {
         },
         BoardCommand("pane.previous", "Previous pane", keys: keys("shift+tab"), in: [.page, .message]) { $0.moveFocus(by: -1) },
     ]
+
+    private static let nextLabels: [Tab: String] = [.train: "train", .evaluate: "evaluate", .chat: "chat", .export: "export"]
 
     static let lists: [BoardCommand] = [
         BoardCommand("list.up", "Up", keys: keys("up"), in: [.list, .textList]) { $0.move(.up) },
@@ -68,10 +70,10 @@ extension CommandTable {
     static let jobs: [BoardCommand] = [
         BoardCommand("job.start", "Start what the form describes", label: "start", keys: keys("f5", "ctrl+r"), in: [.formPage], rank: 8,
             refusal: { $0.startRefusal() }, perform: { $0.requestStart($0.tab) }),
-        BoardCommand("job.stop", "Stop and save; twice: abort now", label: "stop", keys: keys("x"), in: [.page], rank: 5,
+        BoardCommand("job.stop", "Stop and save; twice: abort now", label: "stop", keys: keys("x"), in: [.page], rank: 2,
             onlyWhenPossible: true,
             refusal: { $0.controlRefusal("stop") }, perform: { $0.requestStop() }),
-        BoardCommand("job.pause", "Pause or resume the job", label: "pause", keys: keys("p"), in: [.page], rank: 6,
+        BoardCommand("job.pause", "Pause or resume the job", label: "pause", keys: keys("p"), in: [.page], rank: 2,
             onlyWhenPossible: true,
             refusal: { $0.controlRefusal("pause") }, perform: { $0.togglePause() }),
         BoardCommand("job.pause.space", "Pause or resume the job", keys: keys("space"), in: [.chart, .log],

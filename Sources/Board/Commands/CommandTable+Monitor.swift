@@ -5,35 +5,39 @@ extension CommandTable {
         state.chartSeries.isEmpty ? say("There are no points to look at yet.") : nil
     }
 
+    private static let reads: @Sendable (BoardState) -> Bool = { $0.chart.view.cursor != nil }
+    private static let readsNot: @Sendable (BoardState) -> Bool = { $0.chart.view.cursor == nil }
+    private static let isZoomed: @Sendable (BoardState) -> Bool = { $0.chart.view.xRange != nil }
+
     static let chart: [BoardCommand] = [
-        BoardCommand("chart.log", "Logarithmic or linear axis", label: "log-y", keys: keys("l"), in: [.chart], rank: 1) {
+        BoardCommand("chart.log", "Logarithmic or linear axis", label: "log-y", keys: keys("l"), in: [.chart], rank: 3, hinted: readsNot) {
             $0.toggleLogarithm()
         },
-        BoardCommand("chart.smooth", "Smoothing: 0, 0.6, 0.9, 0.99; finer by , and .", label: "smooth", keys: keys("s"), in: [.chart], rank: 2) {
+        BoardCommand("chart.smooth", "Smoothing: 0, 0.6, 0.9, 0.99; finer by , and .", label: "smooth", keys: keys("s"), in: [.chart], rank: 3, hinted: readsNot) {
             $0.cycleSmoothing()
         },
         BoardCommand("chart.zoomIn", "Zoom in", label: "zoom", keys: keys("+", "="), in: [.chart], rank: 3, refusal: needsPoints) {
             $0.zoom(by: 0.5)
         },
         BoardCommand("chart.zoomOut", "Zoom out", keys: keys("-", "_"), in: [.chart], refusal: needsPoints) { $0.zoom(by: 2) },
-        BoardCommand("chart.left", "Pan left, or move the cursor", keys: keys("left"), in: [.chart], refusal: needsPoints) {
-            $0.pan(by: -1)
-        },
-        BoardCommand("chart.right", "Pan right, or move the cursor", keys: keys("right"), in: [.chart], refusal: needsPoints) {
-            $0.pan(by: 1)
-        },
-        BoardCommand("chart.first", "Go to the start", keys: keys("home", "g"), in: [.chart], refusal: needsPoints) { $0.panToEnd(false) },
-        BoardCommand("chart.last", "Go to the end", keys: keys("end", "G"), in: [.chart], refusal: needsPoints) { $0.panToEnd(true) },
-        BoardCommand("chart.fit", "Fit the whole run", label: "fit", keys: keys("0"), in: [.chart], rank: 8) { $0.fitChart() },
+        BoardCommand("chart.left", "Pan left, or move the cursor", label: "earlier", keys: keys("left"), in: [.chart], rank: 1,
+            hinted: { reads($0) || isZoomed($0) }, refusal: needsPoints, perform: { $0.pan(by: -1) }),
+        BoardCommand("chart.right", "Pan right, or move the cursor", label: "later", keys: keys("right"), in: [.chart], rank: 1,
+            hinted: { reads($0) || isZoomed($0) }, refusal: needsPoints, perform: { $0.pan(by: 1) }),
+        BoardCommand("chart.first", "Go to the start", label: "first", keys: keys("home", "g"), in: [.chart], rank: 2, hinted: reads,
+            refusal: needsPoints, perform: { $0.panToEnd(false) }),
+        BoardCommand("chart.last", "Go to the end", label: "last", keys: keys("end", "G"), in: [.chart], rank: 2, hinted: reads,
+            refusal: needsPoints, perform: { $0.panToEnd(true) }),
+        BoardCommand("chart.fit", "Fit the whole run", label: "fit", keys: keys("0"), in: [.chart], rank: 4, hinted: isZoomed) { $0.fitChart() },
         BoardCommand("chart.follow", "Follow new steps, or freeze the view", label: "follow", keys: keys("f"), in: [.chart], rank: 11,
             refusal: needsPoints) { $0.toggleFollow() },
-        BoardCommand("chart.inspect", "Cursor that reads values", label: "inspect", keys: keys("i"), in: [.chart], rank: 9,
+        BoardCommand("chart.inspect", "Cursor that reads values", label: "inspect", keys: keys("i"), in: [.chart], rank: 4, hinted: readsNot,
             refusal: needsPoints) { $0.toggleInspect() },
         BoardCommand("chart.metric", "Next metric", label: "metric", keys: keys("m", "down"), in: [.chart], rank: 10) {
             $0.cycleMetric(by: 1)
         },
         BoardCommand("chart.metric.previous", "Previous metric", keys: keys("M", "up"), in: [.chart]) { $0.cycleMetric(by: -1) },
-        BoardCommand("chart.grid", "All charts in a grid, or one large", label: "grid", keys: keys("v"), in: [.chart], rank: 4) {
+        BoardCommand("chart.grid", "All charts in a grid, or one large", label: "grid", keys: keys("v"), in: [.chart], rank: 4, hinted: readsNot) {
             $0.toggleGrid()
         },
         BoardCommand("chart.large", "Make the chosen chart large", keys: keys("enter"), in: [.chart], refusal: { $0.gridRefusal() },
@@ -52,9 +56,8 @@ extension CommandTable {
             rank: 20, onlyWhenPossible: true, refusal: { $0.talkRefusal() }, perform: { $0.talkToTraining() }),
         BoardCommand("chart.overlay.clear", "Draw this run alone again", keys: keys("O"), in: [.chart],
             refusal: { $0.clearOverlaysRefusal() }, perform: { $0.clearOverlayRuns() }),
-        BoardCommand("chart.leave", "Leave the cursor, the zoom, then the opened run", keys: keys("escape"), in: [.chart]) {
-            $0.leaveChart()
-        },
+        BoardCommand("chart.leave", "Leave the cursor, the zoom, then the opened run", label: "leave", keys: keys("escape"), in: [.chart], rank: 2,
+            hinted: { reads($0) || isZoomed($0) || $0.chart.isGrid || $0.openedRun != nil }, perform: { $0.leaveChart() }),
     ]
 
     static let log: [BoardCommand] = [
@@ -77,33 +80,33 @@ extension CommandTable {
 
     static let runs: [BoardCommand] = [
         BoardCommand("runs.show", "Runs under saves/", label: "runs", keys: keys("R"), in: [.page], rank: 22) { $0.openRuns() },
-        BoardCommand("runs.open", "Open the run in the Monitor", label: "open", keys: keys("enter"), in: [.runs], rank: 1,
+        BoardCommand("runs.open", "Open the run in the Monitor", label: "open", keys: keys("enter"), in: [.runs], rank: 1, onlyWhenPossible: true,
             refusal: { $0.runRefusal() }, perform: { $0.openSelectedRun() }),
-        BoardCommand("runs.resume", "Resume the run from its last checkpoint", label: "resume", keys: keys("r"), in: [.runs], rank: 2,
+        BoardCommand("runs.resume", "Resume the run from its last checkpoint", label: "resume", keys: keys("r"), in: [.runs], rank: 5, onlyWhenPossible: true,
             refusal: { $0.resumeRefusal() }, perform: { $0.resumeSelectedRun() }),
-        BoardCommand("runs.load", "Load the run's configuration into the form", label: "load", keys: keys("c"), in: [.runs], rank: 3,
+        BoardCommand("runs.load", "Load the run's configuration into the form", label: "load", keys: keys("c"), in: [.runs], rank: 6, onlyWhenPossible: true,
             refusal: { $0.loadRunRefusal() }, perform: { $0.loadSelectedRun() }),
-        BoardCommand("runs.extend", "Make a finished run longer", label: "extend", keys: keys("e"), in: [.runs], rank: 9,
+        BoardCommand("runs.extend", "Make a finished run longer", label: "extend", keys: keys("e"), in: [.runs], rank: 7,
             onlyWhenPossible: true, refusal: { $0.extendRefusal() }, perform: { $0.promptToExtend() }),
-        BoardCommand("runs.mark", "Mark the run for comparison", label: "mark", keys: keys("space"), in: [.runs], rank: 5,
+        BoardCommand("runs.mark", "Mark the run for comparison", label: "mark", keys: keys("space"), in: [.runs], rank: 2, onlyWhenPossible: true,
             refusal: { $0.runRefusal() }, perform: { $0.markRun() }),
-        BoardCommand("runs.compare", "Show where the marked runs differ", label: "differ", keys: keys("="), in: [.runs], rank: 6,
+        BoardCommand("runs.compare", "Show where the marked runs differ", label: "differ", keys: keys("="), in: [.runs], rank: 3,
             onlyWhenPossible: true, refusal: { $0.runComparisonRefusal() }, perform: { $0.compareRuns() }),
-        BoardCommand("runs.draw", "Draw the marked runs over each other", label: "draw", keys: keys("v"), in: [.runs], rank: 7,
+        BoardCommand("runs.draw", "Draw the marked runs over each other", label: "draw", keys: keys("v"), in: [.runs], rank: 4, onlyWhenPossible: true,
             refusal: { $0.drawMarkedRefusal() }, perform: { $0.drawMarkedRuns() }),
-        BoardCommand("runs.filter", "Find a run", label: "find", keys: keys("/"), in: [.runs], rank: 8,
+        BoardCommand("runs.filter", "Find a run", label: "find", keys: keys("/"), in: [.runs], rank: 8, onlyWhenPossible: true,
             refusal: { $0.catalog.runs.isEmpty ? $0.runRefusal() : nil }, perform: { $0.startRunFilter() }),
-        BoardCommand("runs.sort", "Order the runs otherwise", label: "sort", keys: keys("s"), in: [.runs], rank: 10) { $0.cycleRunOrder() },
-        BoardCommand("runs.rename", "Rename the run", label: "rename", keys: keys("m"), in: [.runs], rank: 11,
+        BoardCommand("runs.sort", "Order the runs otherwise", label: "sort", keys: keys("s"), in: [.runs], rank: 9, hinted: { $0.catalog.runs.count > 1 }) { $0.cycleRunOrder() },
+        BoardCommand("runs.rename", "Rename the run", label: "rename", keys: keys("m"), in: [.runs], rank: 10, onlyWhenPossible: true,
             refusal: { $0.renameRefusal() }, perform: { $0.promptToRename() }),
-        BoardCommand("runs.path", "Copy the path of the run's folder", label: "path", keys: keys("y"), in: [.runs], rank: 12,
+        BoardCommand("runs.path", "Copy the path of the run's folder", label: "path", keys: keys("y"), in: [.runs], rank: 12, onlyWhenPossible: true,
             refusal: { $0.runRefusal() }, perform: { $0.copyRunPath() }),
         BoardCommand("runsFilter.accept", "Keep the filter and go to the runs", label: "keep", keys: keys("enter"), in: [.runsFilter],
             rank: 1) { $0.acceptRunFilter() },
         BoardCommand("runsFilter.cancel", "Show all runs again", label: "clear", keys: keys("escape"), in: [.runsFilter], rank: 2) {
             $0.clearRunFilter()
         },
-        BoardCommand("runs.delete", "Delete the run; asks", label: "delete", keys: keys("delete"), in: [.runs], rank: 4,
+        BoardCommand("runs.delete", "Delete the run; asks", label: "delete", keys: keys("delete"), in: [.runs], rank: 11, onlyWhenPossible: true,
             refusal: { $0.deleteRefusal() }, perform: { $0.askToDeleteRun() }),
         BoardCommand("runs.close", "Back to this program's own run", keys: keys("escape"), in: [.monitor, .runs]) { $0.closeOpenedRun() },
     ]
@@ -112,15 +115,15 @@ extension CommandTable {
         BoardCommand("queue.add", "Add the form to the queue", label: "queue", keys: keys("A"), in: [.formPage], rank: 16,
             refusal: { $0.enqueueRefusal() }, perform: { $0.enqueue() }),
         BoardCommand("queue.show", "Jobs that wait in the queue", keys: keys("B"), in: [.page]) { $0.openQueue() },
-        BoardCommand("queue.start", "Start the queue", label: "start", keys: keys("f5", "ctrl+r"), in: [.queue], rank: 1,
+        BoardCommand("queue.start", "Start the queue", label: "start", keys: keys("f5", "ctrl+r"), in: [.queue], rank: 1, onlyWhenPossible: true,
             refusal: { $0.startQueueRefusal() }, perform: { $0.startQueue() }),
-        BoardCommand("queue.edit", "Take the job back into its form", label: "edit", keys: keys("enter"), in: [.queue], rank: 2,
+        BoardCommand("queue.edit", "Take the job back into its form", label: "edit", keys: keys("enter"), in: [.queue], rank: 2, onlyWhenPossible: true,
             refusal: { $0.queueRefusal() }, perform: { $0.editQueued() }),
-        BoardCommand("queue.earlier", "Move the job forwards", label: "earlier", keys: keys("K"), in: [.queue], rank: 3,
+        BoardCommand("queue.earlier", "Move the job forwards", label: "earlier", keys: keys("K"), in: [.queue], rank: 3, onlyWhenPossible: true,
             refusal: { $0.queueRefusal() }, perform: { $0.shiftInQueue(by: -1) }),
-        BoardCommand("queue.later", "Move the job backwards", label: "later", keys: keys("J"), in: [.queue], rank: 4,
+        BoardCommand("queue.later", "Move the job backwards", label: "later", keys: keys("J"), in: [.queue], rank: 4, onlyWhenPossible: true,
             refusal: { $0.queueRefusal() }, perform: { $0.shiftInQueue(by: 1) }),
-        BoardCommand("queue.remove", "Take the job out of the queue; asks", label: "take out", keys: keys("delete"), in: [.queue], rank: 5,
+        BoardCommand("queue.remove", "Take the job out of the queue; asks", label: "take out", keys: keys("delete"), in: [.queue], rank: 5, onlyWhenPossible: true,
             refusal: { $0.queueRefusal() }, perform: { $0.askToDequeue() }),
     ]
 

@@ -9,6 +9,8 @@ public struct Wording: Sendable {
     private let table: [String: String]
     /// What could not be read in a language file, for the user.
     public let problems: [LanguageFile.Problem]
+    /// The sentences of the argument table, the wordiest first. Their keys begin with `engine:`.
+    let engineSentences: [SentencePattern]
 
     @TaskLocal static var current = Wording.english
 
@@ -18,6 +20,9 @@ public struct Wording: Sendable {
         self.language = language
         self.table = table
         self.problems = problems
+        let mark = "engine:"
+        engineSentences = table.filter { $0.key.hasPrefix(mark) }
+            .map { SentencePattern(String($0.key.dropFirst(mark.count)), translation: $0.value) }.sorted { $0.weight > $1.weight }
     }
 
     /// The built-in words of a language, with the user's own file over them where there is one.

@@ -1,4 +1,5 @@
 import Configuration
+import Glibc
 import Platform
 import Runs
 import Terminal
@@ -75,6 +76,7 @@ public enum BoardLauncher {
         let program = BoardProgram(
             backend: backend, handler: effects, state: state, theme: theme, startup: start.effects,
             idleFile: Environment.value("TUNEBOARD_IDLE_FILE"), themes: themes)
+        ThreadTurns.short()
         let outcome = program.run()
         // What cannot be written is not worth a word at the end.
         if preferences.remembers { try? Remembered(program.state).save(folder: folder) }
@@ -85,7 +87,8 @@ public enum BoardLauncher {
         case .hungUp: detachment.hangUp()
         }
         goesOnAlone(runner)
-        effects.waitForJobs()
+        let last = program.state
+        effects.waitForJobs(claimed: last.queueStart, secrets: last.queueSecrets)
         return 0
     }
 
@@ -148,7 +151,8 @@ enum FirstState {
         var state = BoardState(size: size, forms: forms)
         state.now = Clock.unixTime()
         state.history = HistoryFile.load()
-        state.queue = DiskWork.loadQueue()
+        state.queue = QueueFile().load()
+        state.queueOwner = "\(getpid())"
         state.secondsFromUTC = secondsFromUTC(state.now)
         if let problem {
             state.status = StatusMessage(.failure, problem)

@@ -3,8 +3,9 @@ import Terminal
 
 /// The board's event loop: inputs and results become actions, actions change the state, the state becomes frames.
 ///
-/// One thread does all of this. It sleeps in the back end until there is a key, a signal or a wake-up, draws only when something
-/// changed, and lets plots that only grew wait for a twentieth of one.
+/// One thread does all of this. It sleeps in the back end until there is a key, a signal or a wake-up, and draws only when something
+/// changed. What a key changed is drawn at once; what a job measured waits for the next quarter of a second, because every frame
+/// takes the processor from the training that it shows.
 public final class BoardProgram {
     /// How the board was left.
     public enum Outcome: Sendable, Equatable {
@@ -28,6 +29,8 @@ public final class BoardProgram {
     /// Only measurements arrived since the last frame, which may wait longer.
     private var isDirtyByEventsOnly = false
     private var lastFrame = -1.0
+    /// When a frame was drawn last that somebody waited for.
+    private var lastAnswer = -1.0
     private var lastTick = -1.0
     private var keyCount = 0
     private var frameCount = 0
@@ -37,9 +40,12 @@ public final class BoardProgram {
 
     private var lastPoll = 0.0
     private var isPollWaiting = false
-    /// A key is answered at once; this only keeps a flood of events from drawing more than any screen shows.
-    private static let frameSeconds = 1.0 / 100
-    private static let plotSeconds = 1.0 / 20
+    /// A key is answered at once; this only keeps a held key from drawing more than any screen shows.
+    private static let answerSeconds = 1.0 / 100
+    /// Numbers that change faster cannot be read.
+    private static let measurementSeconds = 1.0 / 4
+    /// Text that a model says is read as it comes.
+    private static let speechSeconds = 1.0 / 20
     private static let tickSeconds = 1.0
 
     /// - Parameters:
@@ -82,7 +88,7 @@ public final class BoardProgram {
         let inputs = backend.nextInputs(timeoutMilliseconds: timeout())
         for input in inputs { handle(input) }
         // What an action begins is known before what it says: a job's start before its first event.
-        while case let actions = queue.drain(), !actions.isEmpty { actions.forEach { apply($0) } }
+        while case let actions = queue.drain(), !actions.isEmpty { for action in actions where !handler.isStale(action) { apply(action) } }
         pollIfDue()
         tickIfDue()
         drawIfDue()
@@ -100,37 +106,45 @@ public final class BoardProgram {
         guard !isHungUp else { return Int32(Self.tickSeconds * 1_000) }
         let now = Clock.monotonicSeconds()
         var waits: [Double] = []
-        if isDirty { waits.append(lastFrame + (isDirtyByEventsOnly ? Self.plotSeconds : Self.frameSeconds) - now) }
-        if needsTicks { waits.append(lastTick + Self.tickSeconds - now) }
-        if isPollWaiting { waits.append(lastPoll + Self.plotSeconds - now) }
+        if isDirty { waits.append(nextFrame - now) }
+        if needsTicks { waits.append(nextTick - now) }
+        if isPollWaiting { waits.append(lastPoll + pollSeconds - now) }
         guard let shortest = waits.min() else { return nil }
         return Int32((max(0, shortest) * 1_000).rounded(.up))
     }
 
-    /// While a job runs, what it says is fetched twenty times a second: its queue wakes nobody again before it has been emptied, so
-    /// a run of a hundred steps a second costs twenty wake-ups, not a hundred.
+    private var nextFrame: Double { isDirtyByEventsOnly ? lastFrame + Self.measurementSeconds : lastAnswer + Self.answerSeconds }
+
+    private var nextTick: Double { lastTick + Self.tickSeconds }
+
+    /// While a job runs, what it says is fetched a few times a second: its queue wakes nobody again before it has been emptied, so
+    /// a run of a hundred steps a second costs four wake-ups, not a hundred.
+    private var pollSeconds: Double {
+        let speaks = if case .loading = state.chat.engine { true } else { state.chat.isStreaming }
+        return speaks ? Self.speechSeconds : Self.measurementSeconds
+    }
+
     private func pollIfDue() {
         let now = Clock.monotonicSeconds()
-        isPollWaiting = state.runningJob != nil && outcome == nil && now - lastPoll < Self.plotSeconds
+        isPollWaiting = state.runningJob != nil && outcome == nil && now - lastPoll < pollSeconds
         guard !isPollWaiting else { return }
         lastPoll = now
         for action in handler.poll() {
-            // A plot may wait for a twentieth of a second; a streamed answer should not.
+            // A plot may wait; a streamed answer should not.
             if case .jobEvents = action { apply(action, isEvent: true) } else { apply(action) }
         }
     }
 
     private func tickIfDue() {
         let now = Clock.monotonicSeconds()
-        guard needsTicks, now - lastTick >= Self.tickSeconds else { return }
+        guard needsTicks, now >= nextTick else { return }
         lastTick = now
         apply(.tick(now: Clock.unixTime(), handler.sampleSystem()), isEvent: true)
     }
 
     private func drawIfDue() {
         guard isDirty, !isHungUp, outcome == nil else { return }
-        let wait = isDirtyByEventsOnly ? Self.plotSeconds : Self.frameSeconds
-        guard Clock.monotonicSeconds() - lastFrame >= wait else { return }
+        guard Clock.monotonicSeconds() >= nextFrame else { return }
         draw()
     }
 
@@ -140,6 +154,7 @@ public final class BoardProgram {
         backend.present(frame.grid, cursor: frame.cursor)
         frameCount += 1
         lastFrame = Clock.monotonicSeconds()
+        if !isDirtyByEventsOnly { lastAnswer = lastFrame }
         isDirty = false
         isDirtyByEventsOnly = false
     }
@@ -202,11 +217,11 @@ public final class BoardProgram {
         case .quit:
             handler.perform(.endTalk)
             outcome = .quit
-        case .scanCatalog, .plan, .loadRecipe, .saveRecipe, .writeText, .rememberValue, .renameRun, .compareRuns, .saveQueue,
+        case .scanCatalog, .plan, .loadRecipe, .saveRecipe, .writeText, .rememberValue, .renameRun, .compareRuns, .changeQueue,
             .checkExportTarget, .exportChart, .startJob, .control, .controlRun, .openRun, .closeRun,
             .loadOverlay, .deleteRun, .logOutput, .loadChat, .unloadChat, .sendChat, .cancelChat, .setAdapter, .listConversations,
             .loadConversation, .talkToTraining, .endTalk, .previewDataset, .loadPredictions:
-            handler.perform(effect)
+            state.withSurroundings { handler.perform(effect) }
         }
     }
 

@@ -17,6 +17,8 @@ final class CatalogScan: @unchecked Sendable {
     }
 
     private let contents = Mutex(Contents())
+    /// Logs that have not grown are not read again.
+    private let logs = TrainerLogCache()
     /// Set once, before the first request.
     var queue: ActionQueue?
 
@@ -43,20 +45,21 @@ final class CatalogScan: @unchecked Sendable {
                 queue.endWork()
                 return
             }
-            queue.post(.catalogScanned(Self.catalog(request)))
+            queue.post(.catalogScanned(catalog(request)))
         }
     }
 
-    private static func catalog(_ request: Request) -> Catalog {
+    private func catalog(_ request: Request) -> Catalog {
         let here = FileSystem.currentDirectory
         func relative(_ path: String) -> String { Path.relative(path, to: here) }
         var catalog = Catalog()
-        catalog.runs = RunCatalog.scan().map { entry($0, ours: request.ours, relative) }
+        let runs = RunCatalog.scan(cache: logs)
+        catalog.runs = runs.map { Self.entry($0, ours: request.ours, relative) }
         catalog.models = ModelCatalog.scan().map {
             ModelEntry(
                 path: $0.name, architecture: $0.architecture, parameterCount: $0.parameterCount, bytes: $0.bytes, problem: $0.problem)
         }
-        catalog.adapters = adapters(relative)
+        catalog.adapters = Self.adapters(of: runs, relative)
         catalog.recipes = RecipeCatalog.scan().map { RecipeEntry(path: $0.name, summary: $0.summary) }
         catalog.results = ResultRecord.scan().map {
             ResultEntry(directory: relative($0.directory.path), values: $0.values, modified: $0.modificationTime)
@@ -69,13 +72,13 @@ final class CatalogScan: @unchecked Sendable {
     }
 
     /// Adapters, and the checkpoints of full fine-tuning, which have none.
-    private static func adapters(_ relative: (String) -> String) -> [AdapterEntry] {
+    private static func adapters(of runs: [RunRecord], _ relative: (String) -> String) -> [AdapterEntry] {
         var entries = AdapterCatalog.scan().map {
             AdapterEntry(path: $0.name, baseModel: $0.baseModel, rank: $0.rank, step: $0.step, loss: $0.loss, evaluationLoss: $0.evaluationLoss,
                 modified: $0.modificationTime)
         }
         let known = Set(entries.map(\.path))
-        for run in RunCatalog.scan() {
+        for run in runs {
             for checkpoint in run.checkpoints where !known.contains(relative(checkpoint.path)) {
                 entries.append(
                     AdapterEntry(path: relative(checkpoint.path), baseModel: run.model, step: checkpoint.step, modified: run.updateTime))

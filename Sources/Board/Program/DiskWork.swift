@@ -5,72 +5,63 @@ import Runs
 
 /// Small pieces of work on the disk, each on a thread of its own so that a slow file system never holds up a key.
 enum DiskWork {
-    /// Runs `body` elsewhere; what it returns goes to the board.
+    /// Runs `body` elsewhere, in the board's language; what it returns goes to the board.
     static func begin(_ queue: ActionQueue, _ body: @escaping @Sendable () -> [Action]) {
         queue.beginWork()
-        _ = EngineThread(name: "disk") { queue.endWork(body()) }
+        let wording = Wording.current
+        _ = EngineThread(name: "disk") { queue.endWork(Wording.$current.withValue(wording, operation: body)) }
+    }
+
+    /// The same for work that may fail: why it did is told.
+    static func attempt(_ queue: ActionQueue, _ body: @escaping @Sendable () throws -> [Action]) {
+        begin(queue) {
+            do { return try body() } catch { return failure(error) }
+        }
     }
 
     static func failure(_ error: any Error) -> [Action] { [.notify(StatusMessage(.failure, String(describing: error)))] }
 
     static func loadRecipe(_ tab: Tab, _ path: String, _ queue: ActionQueue) {
-        begin(queue) {
-            do {
-                let configuration = try Configuration.load(file: path, overrides: [])
-                let notices = configuration.notices.map { String(describing: $0) }
-                return [.recipeLoaded(tab, path: path, configuration, notices: notices)]
-            } catch {
-                return failure(error)
-            }
+        attempt(queue) {
+            let configuration = try Configuration.load(file: path, overrides: [])
+            let notices = configuration.notices.map { String(describing: $0) }
+            return [.recipeLoaded(tab, path: path, configuration, notices: notices)]
         }
     }
 
     static func saveRecipe(_ tab: Tab, _ path: String, _ configuration: Configuration, overwrites: Bool, _ queue: ActionQueue) {
-        begin(queue) {
-            do {
-                guard overwrites || !FileSystem.exists(path) else { return [.recipeExists(tab, path: path)] }
-                try prepareDirectory(of: path)
-                try FileSystem.writeAtomically(path, text: configuration.yaml())
-                return [.recipeSaved(tab, path: path)]
-            } catch {
-                return failure(error)
-            }
+        attempt(queue) {
+            guard overwrites || !FileSystem.exists(path) else { return [.recipeExists(tab, path: path)] }
+            try prepareDirectory(of: path)
+            try FileSystem.writeAtomically(path, text: configuration.yaml())
+            return [.recipeSaved(tab, path: path)]
         }
     }
 
     static func write(_ text: String, to path: String, overwrites: Bool, _ queue: ActionQueue) {
-        begin(queue) {
-            do {
-                if FileSystem.isDirectory(path) { return [.notify(StatusMessage(.failure, "\(path) is a folder."))] }
-                guard overwrites || !FileSystem.exists(path) else { return [.fileExists(path: path, text: text)] }
-                try prepareDirectory(of: path)
-                try FileSystem.writeAtomically(path, text: text)
-                return [.notify(StatusMessage(.success, "Wrote \(path)"))]
-            } catch {
-                return failure(error)
-            }
-        }
+        attempt(queue) { try writing(text, to: path, overwrites: overwrites) }
+    }
+
+    /// Writes a file, or comes back with the question whether to replace one.
+    static func writing(_ text: String, to path: String, overwrites: Bool) throws -> [Action] {
+        if FileSystem.isDirectory(path) { return [.notify(StatusMessage(.failure, say("\(path) is a folder.")))] }
+        guard overwrites || !FileSystem.exists(path) else { return [.fileExists(path: path, text: text)] }
+        try prepareDirectory(of: path)
+        try FileSystem.writeAtomically(path, text: text)
+        return [.fileWritten(path: path, text: text)]
     }
 
     static func control(_ directory: String, _ request: ControlRequest, _ queue: ActionQueue) {
-        begin(queue) {
-            do {
-                try RunDirectory(directory).request(request)
-                return []
-            } catch {
-                return failure(error)
-            }
+        attempt(queue) {
+            try RunDirectory(directory).request(request)
+            return []
         }
     }
 
     static func delete(_ directory: String, _ queue: ActionQueue) {
-        begin(queue) {
-            do {
-                try RunDirectory(directory).delete()
-                return [.runDeleted(directory: directory)]
-            } catch {
-                return failure(error)
-            }
+        attempt(queue) {
+            try RunDirectory(directory).delete()
+            return [.runDeleted(directory: directory)]
         }
     }
 
@@ -88,12 +79,31 @@ enum DiskWork {
         }
     }
 
+    // MARK: Conversations
+
+    static func listConversations(in folder: String, _ queue: ActionQueue) {
+        begin(queue) {
+            let names = (try? FileSystem.list(folder)) ?? []
+            let stored = names.filter { $0.hasSuffix(".json") }.map { name -> StoredConversation in
+                let path = Path.join(folder, name)
+                return StoredConversation(path: path, title: String(name.dropLast(5)), modified: FileSystem.modificationTime(path) ?? 0)
+            }
+            return [.conversationsListed(stored.sorted { $0.modified > $1.modified })]
+        }
+    }
+
+    static func loadConversation(_ path: String, _ queue: ActionQueue) {
+        attempt(queue) { [.conversationLoaded(try Conversation(json: try FileSystem.readText(path), name: path), path: path)] }
+    }
+
+    // MARK: Exports
+
     /// What an export reads and writes, from the sizes of the files.
     static func planExport(_ configuration: Configuration, generation: Int, _ queue: ActionQueue) {
         begin(queue) {
             let model = ModelLocation.folder(configuration.text("model_name_or_path"))
             guard FileSystem.isDirectory(model) else {
-                return [.planned(.export, generation: generation, .failed("\(model) is not a folder."))]
+                return [.planned(.export, generation: generation, .failed(say("\(model) is not a folder.")))]
             }
             var plan = RunPlan()
             plan.modelName = Path.name(model)
@@ -106,9 +116,9 @@ enum DiskWork {
             if !target.isEmpty {
                 plan.freeDiskBytes = FileSystem.freeBytes(at: existingAncestor(of: target))
                 let files = (try? FileSystem.list(target)) ?? []
-                if !files.isEmpty { plan.warnings.append("\(target) exists and holds \(files.count) files") }
+                if !files.isEmpty { plan.warnings.append(say("\(target) exists and holds \(files.count) files")) }
             }
-            if adapters.isEmpty { plan.warnings.append("no adapter is chosen: the base is written as it is") }
+            if adapters.isEmpty { plan.warnings.append(say("no adapter is chosen: the base is written as it is")) }
             return [.planned(.export, generation: generation, .ready(plan))]
         }
     }

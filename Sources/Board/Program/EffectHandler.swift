@@ -9,9 +9,16 @@ public protocol EffectHandler: AnyObject {
     /// What running jobs and the chat have to say since the last call; called whenever the board was woken.
     func poll() -> [Action]
 
+    /// True for an answer that nobody waits for any more: what was asked has been replaced by another question.
+    func isStale(_ action: Action) -> Bool
+
     /// Processor and memory now.
     func sampleSystem() -> SystemSample
 
     /// True when there is a parent that holds the terminal, so that the job can go on without it.
     var canDetach: Bool { get }
+}
+
+extension EffectHandler {
+    public func isStale(_ action: Action) -> Bool { false }
 }

@@ -5,7 +5,7 @@ import Runs
 
 /// Carries out effects with the engine: jobs, plans, chat, followed runs and the disk, each on a thread of its own.
 public final class RunsEffects: EffectHandler {
-    private let runner: JobRunner
+    let runner: JobRunner
     private let detachment: Detachment
     private var queue: ActionQueue?
     private var chat: ChatService?
@@ -17,13 +17,17 @@ public final class RunsEffects: EffectHandler {
     private var planner: Planner?
     private var processor = CPUSampler()
 
-    private var job: JobHandle?
+    var job: JobHandle?
     /// Jobs that follow the one at work: the evaluation after a training.
-    private var waitingJobs: [PlannedJob] = []
+    var waitingJobs: [PlannedJob] = []
     private var askedPlan: (tab: Tab, generation: Int)?
     private var follower: FollowedRun?
     private let catalogScan = CatalogScan()
     private let history = HistoryFile()
+    private let queueKeeper = QueueKeeper()
+    /// A resumed run whose curves so far have been read, ready to be started.
+    private let prepared = Mutex<PreparedJob?>(nil)
+    private var isPreparing = false
     private let previewer = DatasetPreviewer()
 
     public init(runner: JobRunner = JobRunner(), detachment: Detachment) {
@@ -57,11 +61,9 @@ public final class RunsEffects: EffectHandler {
             DiskWork.saveRecipe(tab, path, configuration, overwrites: overwrites, queue)
         case .writeText(let path, let text, let overwrites): DiskWork.write(text, to: path, overwrites: overwrites, queue)
         case .rememberValue(let argument, let value): history.remember(argument, value, queue)
-        case .renameRun(let directory, let name):
-            if follower?.directory == directory { closeRun() }
-            DiskWork.rename(directory, to: name, queue)
+        case .renameRun(let directory, let name): DiskWork.rename(directory, to: name, queue)
         case .compareRuns(let directories): DiskWork.compare(directories, queue)
-        case .saveQueue(let jobs): DiskWork.saveQueue(jobs, queue)
+        case .changeQueue(let change): queueKeeper.request(change, queue)
         case .checkExportTarget(let path): DiskWork.checkExportTarget(path, queue)
         case .exportChart(let path, let series, let axis): DiskWork.exportChart(series, axis: axis, to: path, queue)
         case .startJob(let tab, let kind, let configuration): start(tab, kind, configuration, queue)
@@ -71,26 +73,41 @@ public final class RunsEffects: EffectHandler {
         case .openRun(let directory): openRun(directory, queue)
         case .closeRun: closeRun()
         case .loadOverlay(let directory): DiskWork.loadOverlay(directory, queue)
-        case .deleteRun(let directory):
-            if follower?.directory == directory { closeRun() }
-            DiskWork.delete(directory, queue)
+        case .deleteRun(let directory): DiskWork.delete(directory, queue)
         case .loadChat(let configuration): chatService(queue).load(configuration)
         case .unloadChat: chat?.unload()
         case .sendChat(let request): send(request, queue)
         case .cancelChat: answering?.cancel()
         case .setAdapter(let isEnabled): answering?.setAdapterEnabled(isEnabled)
-        case .listConversations: ConversationFiles.list(in: UserFolders.state("conversations"), queue)
-        case .loadConversation(let path): ConversationFiles.load(path, queue)
+        case .listConversations: DiskWork.listConversations(in: UserFolders.state("conversations"), queue)
+        case .loadConversation(let path): DiskWork.loadConversation(path, queue)
         case .previewDataset(let configuration, let name, let row): preview(configuration, name, row, queue)
-        case .loadPredictions(let directory): loadPredictions(directory, queue)
+        case .loadPredictions(let directory):
+            DiskWork.attempt(queue) { [.predictionsLoaded(directory: directory, try PredictionCatalog.read(directory: directory))] }
         case .talkToTraining(let configuration): beginTalk(configuration, queue)
         case .endTalk: talk?.close()
         case .useTheme, .copy, .editText, .repaint, .bell, .suspend, .detach, .quit: break
         }
     }
 
+    /// The run that is followed may have been changed for another while its follower spoke.
+    public func isStale(_ action: Action) -> Bool {
+        switch action {
+        case .runOpened(let run): follower?.directory != run.directory
+        case .runGrew(let directory, _, _, _): follower?.directory != directory
+        default: false
+        }
+    }
+
     public func poll() -> [Action] {
         var actions: [Action] = []
+        if let queue, isPreparing, let ready = prepared.withLock({ contents in
+            defer { contents = nil }
+            return contents
+        }) {
+            isPreparing = false
+            begin(ready, queue)
+        }
         if let job {
             let events = jobEvents(job)
             if !events.isEmpty { actions.append(.jobEvents(events)) }
@@ -119,25 +136,37 @@ public final class RunsEffects: EffectHandler {
             case .evaluate, .predict: JobSequence.evaluate(configuration)
             case .export, .chat: [PlannedJob(kind: kind, configuration: configuration)]
             }
-        guard let first = sequence.first else { return }
-        // Read before the engine goes on writing the same files.
-        let history = history(of: first)
+        guard !sequence.isEmpty, !isPreparing else { return }
+        let asked = PreparedJob(tab: tab, sequence: sequence, history: [])
+        guard asked.isResumed else { return begin(asked, queue) }
+        // A long log takes a while, and it must be read before the engine goes on writing it.
+        isPreparing = true
+        queue.beginWork()
+        _ = EngineThread(name: "history") { [prepared] in
+            var ready = asked
+            ready.history = Self.history(of: asked.sequence[0])
+            prepared.withLock { $0 = ready }
+            queue.endWork()
+        }
+    }
+
+    private func begin(_ prepared: PreparedJob, _ queue: ActionQueue) {
+        let first = prepared.sequence[0]
         do {
             let handle = try runner.start(first.kind, first.configuration, wake: { queue.wakeUp() })
             job = handle
-            waitingJobs = Array(sequence.dropFirst())
+            waitingJobs = Array(prepared.sequence.dropFirst())
             let directory = handle.runDirectory.map { Path.relative($0.path, to: FileSystem.currentDirectory) }
-            let target = directory ?? configuration.text("export_dir")
-            queue.post(.jobStarted(tab, first.kind, title: title(first.kind, target), directory: target))
-            if !history.isEmpty { queue.post(.jobHistory(tab, history)) }
+            let target = directory ?? first.configuration.text("export_dir")
+            queue.post(.jobStarted(prepared.tab, first.kind, title: title(first.kind, target), directory: target))
+            if !prepared.history.isEmpty { queue.post(.jobHistory(prepared.tab, prepared.history)) }
         } catch {
-            queue.post(.notify(StatusMessage(.failure, error.description)))
+            queue.post(.jobRefused(reason: error.description))
         }
     }
 
     /// The curves of a run that is to be resumed, as far as it came.
-    private func history(of job: PlannedJob) -> [JobEvent] {
-        guard job.kind == .train, !job.configuration.text("resume_from_checkpoint").isEmpty else { return [] }
+    private static func history(of job: PlannedJob) -> [JobEvent] {
         let follower = RunFollower(RunDirectory(job.configuration.text("output_dir")))
         var events: [JobEvent] = []
         var update = follower.poll()
@@ -166,7 +195,7 @@ public final class RunsEffects: EffectHandler {
     }
 
     /// What the job says. While other jobs wait for it to end well, its end is not the end.
-    private func jobEvents(_ handle: JobHandle) -> [JobEvent] {
+    func jobEvents(_ handle: JobHandle) -> [JobEvent] {
         var events = handle.drain()
         guard !waitingJobs.isEmpty, let queue else { return events }
         let hasFinished = events.contains { $0 == .state(.finished) }
@@ -281,17 +310,6 @@ public final class RunsEffects: EffectHandler {
         }
     }
 
-    private func loadPredictions(_ directory: String, _ queue: ActionQueue) {
-        queue.beginWork()
-        _ = EngineThread(name: "disk") {
-            do {
-                queue.endWork([.predictionsLoaded(directory: directory, try PredictionCatalog.read(directory: directory))])
-            } catch {
-                queue.endWork([.notify(StatusMessage(.failure, String(describing: error)))])
-            }
-        }
-    }
-
     // MARK: Runs of others
 
     private func openRun(_ directory: String, _ queue: ActionQueue) {
@@ -304,39 +322,17 @@ public final class RunsEffects: EffectHandler {
         follower = nil
     }
 
-    /// Waits for the job that goes on without a board, and for those that wait in the queue behind it.
-    public func waitForJobs() {
-        while let handle = job {
-            handle.wait()
-            let events = jobEvents(handle)
-            guard job === handle else { continue }
-            // As with a board: what waits goes on after an end of any kind but the user's own.
-            guard events.contains(.state(.finished)) || events.contains(.state(.failed)), startQueued() else { return }
-        }
-    }
-
-    /// Starts the first job of the queue as it is kept on disk.
-    /// - Returns: false when there is none that can be started.
-    private func startQueued() -> Bool {
-        var jobs = DiskWork.loadQueue()
-        while !jobs.isEmpty {
-            let next = jobs.removeFirst()
-            DiskWork.storeQueue(jobs)
-            guard let configuration = try? Configuration.parse(next.recipe, name: next.title) else { continue }
-            let sequence: [PlannedJob] =
-                switch next.tab {
-                case .evaluate: JobSequence.evaluate(configuration)
-                case .export: [PlannedJob(kind: .export, configuration: configuration)]
-                case .train, .chat, .monitor: JobSequence.train(configuration)
-                }
-            guard let first = sequence.first, let handle = try? runner.start(first.kind, first.configuration, wake: {}) else { continue }
-            job = handle
-            waitingJobs = Array(sequence.dropFirst())
-            return true
-        }
-        return false
-    }
-
     /// True while a job is at work.
     public var isBusy: Bool { runner.isBusy }
+}
+
+/// A job as it is handed to the engine.
+private struct PreparedJob: Sendable {
+    var tab: Tab
+    /// Never empty: what is started, and what follows it.
+    var sequence: [PlannedJob]
+    /// What a run that is taken up again had logged.
+    var history: [JobEvent]
+
+    var isResumed: Bool { sequence[0].kind == .train && !sequence[0].configuration.text("resume_from_checkpoint").isEmpty }
 }

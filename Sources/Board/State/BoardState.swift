@@ -71,8 +71,15 @@ public struct BoardState: Sendable {
     public var openedRun: RunDigest?
     /// Other runs drawn under the chart's own.
     public var overlayRuns: [OverlayRun] = []
-    /// Runs that wait for their turn.
+    /// Jobs that wait for their turn.
     public var queue: [QueuedRun] = []
+    /// The job of the queue that is being started.
+    var queueStart: QueueStart?
+    /// Secrets of jobs that wait, by job: they are kept here alone.
+    var queueSecrets: [String: [(name: String, value: String)]] = [:]
+    /// What sets this board's jobs apart from those of another board.
+    public var queueOwner = ""
+    var queueCounter = 0
     public var history = FieldHistory()
 
     public var chart = ChartState()

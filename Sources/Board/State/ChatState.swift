@@ -54,6 +54,8 @@ public struct ChatState: Sendable {
 
     public var engine = Engine.empty
     public var turns: [ChatTurn] = []
+    /// The conversation as it was saved or loaded last.
+    var kept: [ChatTurn] = []
     /// The same conversation with the base model, while the two are compared side by side; nil otherwise.
     public var otherTurns: [ChatTurn]?
     /// The base is to answer as soon as the adapter has.
@@ -76,6 +78,8 @@ public struct ChatState: Sendable {
     public var lastTokensPerSecond: Double?
     /// Lines scrolled up from the end; 0 follows the answer as it grows.
     public var linesFromEnd = 0
+    /// The messages as lines, laid out once.
+    let wrapped = WrappedMessages()
     /// Messages sent before, oldest first, for Up on an empty line.
     public var sent: [String] = []
     /// Answers that were dropped while they came; the engine still has to say that they are over.
@@ -94,6 +98,9 @@ public struct ChatState: Sendable {
         if case .ready(let info) = engine { return info }
         return nil
     }
+
+    /// Whether somebody would miss something if the conversation were gone.
+    var isUnsaved: Bool { !turns.isEmpty && turns.map(\.text) != kept.map(\.text) }
 
     /// The last finished answer, which is what copying takes.
     public var lastReply: ChatTurn? { turns.last { $0.speaker == .assistant && !$0.isStreaming } }

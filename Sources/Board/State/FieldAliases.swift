@@ -23,6 +23,8 @@ enum FieldAliases {
         // The picker of models names both hubs.
         "hub_name": .arguments(["model_name_or_path"]),
         "checkpoint_path": .arguments(["adapter_name_or_path"]),
+        // So the log and the chart call it.
+        "lr": .arguments(["learning_rate"]),
         "booster": .arguments(["flash_attn", "use_unsloth", "enable_liger_kernel"]),
         "training_stage": .arguments(["stage"]),
         "compute_type": .arguments(["bf16", "fp16", "pure_bf16"]),

@@ -32,7 +32,7 @@ public struct FieldRow: Sendable {
 
     /// Why the field cannot be used yet, for arguments whose engine part is still to come.
     public var laterReason: String? {
-        if case .later(let reason) = argument.support { return reason }
+        if case .later(let reason) = argument.support { return say(engine: reason) }
         return nil
     }
 }
@@ -54,7 +54,7 @@ extension FormState {
         let before = baseline.text(argument.name)
         return FieldRow(
             argument: argument, value: value, was: value == before ? nil : before, isSet: configuration.isSet(argument.name),
-            problem: problem(of: argument.name), inapplicableReason: argument.applies(configuration))
+            problem: problem(of: argument.name), inapplicableReason: argument.applies(configuration).map { say(engine: $0) })
     }
 
     /// The gravest problem of an argument.
@@ -99,18 +99,57 @@ extension FormState {
     private func filteredRows(_ query: String) -> [FormRow] {
         let arguments = FormSections.allArguments(for: tab)
         guard !query.isEmpty else { return arguments.map { .field(fieldRow($0)) } }
-        let matcher = FuzzyMatcher(pattern: query)
+        let search = FieldSearch(query)
+        let mainCount = FormLayout.layout(for: tab).sections.reduce(0) { $0 + $1.arguments.count }
         let scored = arguments.enumerated().compactMap { index, argument -> (score: Int, index: Int, argument: Argument)? in
-            if let match = matcher.match(argument.name) { return (match.score + 1_000, index, argument) }
-            // Those who come from LLaMA Board look for its names.
-            if let match = FieldAliases.names(of: argument.name).compactMap({ matcher.match($0) }).map(\.score).max() {
-                return (match + 500, index, argument)
-            }
-            // The help text is matched literally: fuzzy matches in prose are noise.
-            if query.utf8.count > 2, (argument.help + FieldLabel.help(argument) + FieldLabel.short(argument.name)).lowercased().contains(query.lowercased()) { return (0, index, argument) }
-            return nil
+            guard var score = search.score(argument) else { return nil }
+            // Of fields that match alike, those that one meets first are meant, and those that do something now.
+            if index < mainCount { score += 12 }
+            if argument.applies(configuration) != nil { score -= 6 }
+            if case .later = argument.support { score -= 6 }
+            return (score, index, argument)
         }
         return scored.sorted { ($1.score, $0.index) < ($0.score, $1.index) }.map { .field(fieldRow($0.argument)) }
+    }
+}
+
+/// How well fields fit what is typed into the filter of a form.
+private struct FieldSearch {
+    private let query: String
+    private let underscored: String
+    private let matcher: FuzzyMatcher
+
+    init(_ query: String) {
+        self.query = query.lowercased()
+        underscored = self.query.replacing(" ", with: "_")
+        matcher = FuzzyMatcher(pattern: query)
+    }
+
+    /// Nil for a field that does not match. A name that is the query counts more than one that begins with it, then one of whose
+    /// words is the query, one that holds it, one whose letters come in its order, and last a help text that holds it.
+    func score(_ argument: Argument) -> Int? {
+        let names = [argument.name, FieldLabel.short(argument.name)] + FieldAliases.names(of: argument.name)
+        let best = names.enumerated().compactMap { place, name in score(name: name.lowercased()).map { $0 - place } }.max()
+        if let best { return best }
+        // The help text is matched literally: fuzzy matches in prose are noise.
+        guard query.utf8.count > 2, (argument.help + FieldLabel.help(argument)).lowercased().contains(query) else { return nil }
+        return 0
+    }
+
+    private func score(name: String) -> Int? {
+        if name == underscored || name == query { return 2_000 }
+        let words = name.split { $0 == "_" || $0 == " " }
+        // The shorter of two names is the plainer one.
+        let plainness = max(0, 40 - name.count)
+        // Initials, as in lr for learning_rate.
+        let initials = words.compactMap(\.first).map(String.init).joined()
+        if words.count > 1, initials == query { return 1_700 + plainness }
+        if name.hasPrefix(underscored) { return 1_600 + plainness }
+        if words.contains(Substring(query)) { return 1_400 + plainness }
+        if words.count > 1, initials.hasPrefix(query) { return 1_300 + plainness }
+        if words.contains(where: { $0.hasPrefix(query) }) { return 1_200 + plainness }
+        if name.contains(underscored) { return 1_000 + plainness }
+        return matcher.match(name).map { min(900, $0.score) }
     }
 }
 

@@ -36,8 +36,13 @@ public struct CommandListState: Sendable {
     public var selection = 0
     /// Where the board was when the list was opened: commands of those contexts can be run.
     public var contexts: [Context]
+    /// True for the palette, which has every command from the beginning.
+    public var isPalette: Bool
 
-    public init(contexts: [Context]) { self.contexts = contexts }
+    public init(contexts: [Context], isPalette: Bool = false) {
+        self.contexts = contexts
+        self.isPalette = isPalette
+    }
 }
 
 /// A list of things to choose from, with a fuzzy filter. What is typed can itself be taken as the value.
@@ -122,7 +127,8 @@ public enum Intent: Sendable, Equatable {
     case replaceFile(path: String, text: String)
     case adoptEditedForm(Tab, Configuration)
     case editAgain(EditorPurpose, text: String)
-    case dequeue(Int)
+    case dequeue(String)
+    case loadConversation(path: String)
 }
 
 /// The preview of a form in one of the styles in which its run can be started.

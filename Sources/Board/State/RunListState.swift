@@ -35,20 +35,6 @@ public struct RunListState: Sendable, Equatable {
     public init() {}
 }
 
-/// A job that waits for its turn: the arguments of a form as they were when it was put there.
-public struct QueuedRun: Sendable, Equatable {
-    public var tab: Tab
-    public var title: String
-    /// The configuration as YAML, which is also how the queue is kept between sessions.
-    public var recipe: String
-
-    public init(tab: Tab, title: String, recipe: String) {
-        self.tab = tab
-        self.title = title
-        self.recipe = recipe
-    }
-}
-
 /// Where the configurations of two runs differ, beside what came of them.
 public struct RunComparison: Sendable, Equatable {
     public struct Row: Sendable, Equatable {

@@ -49,6 +49,14 @@ public enum Action: Sendable {
     case exportTargetChecked(path: String, fileCount: Int)
     case runRenamed(directory: String, to: String)
     case runsCompared(RunComparison)
+    /// A file was written as it was asked for.
+    case fileWritten(path: String, text: String)
+    /// The jobs that wait, as the disk has them now.
+    case queueChanged([QueuedRun])
+    /// A job that was to be claimed; nil when it was there no longer.
+    case queueTaken(identifier: String, QueuedRun?, waiting: [QueuedRun])
+    /// The engine could not begin with a job.
+    case jobRefused(reason: String)
     /// The outcome of an effect in words.
     case notify(StatusMessage)
     /// The terminal hung up or a termination signal came.

@@ -23,8 +23,8 @@ public enum Effect: Sendable {
     case renameRun(directory: String, to: String)
     /// Reads the configurations of two runs, to show where they differ.
     case compareRuns([String])
-    /// Keeps the queue of runs for the next start of the board.
-    case saveQueue([QueuedRun])
+    /// Changes the queue of jobs on disk, or reads it.
+    case changeQueue(QueueChange)
     case copy(String, what: String)
 
     case startJob(Tab, JobKind, Configuration)
@@ -81,13 +81,11 @@ public struct ChatRequest: Sendable, Equatable {
     public var tools: String
     /// Sampling options, by the names of the argument table.
     public var configuration: Configuration
-    public var usesAdapter: Bool
 
-    public init(messages: [Message], system: String, tools: String = "", configuration: Configuration, usesAdapter: Bool) {
+    public init(messages: [Message], system: String, tools: String = "", configuration: Configuration) {
         self.messages = messages
         self.system = system
         self.tools = tools
         self.configuration = configuration
-        self.usesAdapter = usesAdapter
     }
 }

@@ -25,7 +25,9 @@ extension BoardState {
             other.kind = .overlay
             series.append(other)
         }
-        return LinePlot(series: series, view: chart.view, xLabel: chart.axis.title)
+        var plot = LinePlot(series: series, view: chart.view, xLabel: chart.axis.title)
+        plot.placeholder = say("no data yet")
+        return plot
     }
 
     /// The metrics that there are charts of: this run's, and what only the runs under it have.

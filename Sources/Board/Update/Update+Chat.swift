@@ -19,7 +19,7 @@ extension BoardState {
             if chat.modelInfo != nil { _ = openChatSettings() }
             focusByTab[.chat] = .form
             if let name = problem.argument { forms[.chat].reveal(name) }
-            status = StatusMessage(.failure, problem.message)
+            status = StatusMessage(.failure, problem.words)
             return [.bell]
         }
         overlays.removeAll { if case .form = $0 { true } else { false } }
@@ -67,7 +67,7 @@ extension BoardState {
 
     /// Asks for an answer to the conversation as it stands.
     private mutating func answer() -> [Effect] {
-        let request = request(chat.turns, usesAdapter: usesAdapter)
+        let request = request(chat.turns)
         var turn = ChatTurn(speaker: .assistant, text: "")
         turn.isStreaming = true
         turn.usedAdapter = chat.modelInfo?.adapterName == nil ? nil : chat.isAdapterEnabled
@@ -81,7 +81,7 @@ extension BoardState {
     private mutating func answerOfTheOther() -> [Effect] {
         chat.owesOtherAnswer = false
         guard let others = chat.otherTurns else { return [] }
-        let request = request(others, usesAdapter: false)
+        let request = request(others)
         var turn = ChatTurn(speaker: .assistant, text: "")
         turn.isStreaming = true
         turn.usedAdapter = false
@@ -89,7 +89,7 @@ extension BoardState {
         return [.setAdapter(enabled: false), .sendChat(request)]
     }
 
-    private func request(_ turns: [ChatTurn], usesAdapter: Bool) -> ChatRequest {
+    private func request(_ turns: [ChatTurn]) -> ChatRequest {
         let configuration = forms[.chat].configuration
         var messages = turns.map { ChatRequest.Message(isUser: $0.speaker == .user, text: $0.text) }
         if chat.historyLimit > 0, messages.count > chat.historyLimit {
@@ -98,11 +98,8 @@ extension BoardState {
             if let first = messages.firstIndex(where: \.isUser) { messages.removeFirst(first) }
         }
         return ChatRequest(
-            messages: messages, system: configuration.text("default_system"), tools: chat.tools, configuration: configuration,
-            usesAdapter: usesAdapter)
+            messages: messages, system: configuration.text("default_system"), tools: chat.tools, configuration: configuration)
     }
-
-    private var usesAdapter: Bool { chat.modelInfo?.adapterName != nil && chat.isAdapterEnabled }
 
     mutating func insertNewline() -> [Effect] {
         chat.input.insert("\n")
@@ -168,7 +165,7 @@ extension BoardState {
         ask(
             DialogState(
                 title: say("Clear the conversation?"), text: say("\(chat.turns.count) messages are dropped; the model stays loaded."),
-                choices: [.init(say("Clear"), key: "c", .clearChat), .init(say("Keep"), key: "k", .dismiss)], selection: 0))
+                choices: [.init(say("Clear"), key: "c", .clearChat), .init(say("Keep"), key: "k", .dismiss)], selection: 1))
     }
 
     mutating func clearChat() -> [Effect] {

@@ -21,9 +21,9 @@ extension BoardState {
         let index = min(max(0, current + count), chat.turns.count - 1)
         chat.selectedTurn = index
         chat.copiedCode = 0
-        let lines = TranscriptLines.lines(of: chat, width: transcriptWidth)
+        let lines = TranscriptLines(of: chat, width: transcriptWidth)
         let height = layout.transcript.height
-        if let first = lines.firstIndex(where: { $0.turn == index }) {
+        if let first = lines.firstLine(ofTurn: index) {
             chat.linesFromEnd = min(max(0, lines.count - first - height), max(0, lines.count - height))
         }
         return []
@@ -163,9 +163,19 @@ extension BoardState {
         return []
     }
 
+    /// One that would be lost is not replaced without a question.
+    mutating func loadConversation(_ path: String) -> [Effect] {
+        guard chat.isUnsaved else { return [.loadConversation(path: path)] }
+        return ask(
+            DialogState(
+                title: say("Replace the conversation?"), text: say("\(chat.turns.count) messages were not saved: Ctrl+S saves them."),
+                choices: [.init(say("Replace"), key: "r", .loadConversation(path: path)), .init(say("Keep"), key: "k", .dismiss)], selection: 1))
+    }
+
     mutating func adopt(_ conversation: Conversation, path: String) -> [Effect] {
         let effects = clearChat()
         chat.turns = conversation.turns
+        chat.kept = conversation.turns
         if chat.otherTurns != nil { chat.otherTurns = conversation.turns }
         chat.tools = conversation.tools
         chat.sent = conversation.turns.filter { $0.speaker == .user }.map(\.text)

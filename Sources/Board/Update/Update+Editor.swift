@@ -97,7 +97,7 @@ extension BoardState {
         let effects = formChanged(tab)
         if let problem = forms[tab].firstError {
             if let name = problem.argument { forms[tab].reveal(name) }
-            status = StatusMessage(.failure, problem.message)
+            status = StatusMessage(.failure, problem.words)
         } else {
             status = StatusMessage(.success, say("Took the edited settings. u brings the old ones back."))
         }

@@ -8,6 +8,7 @@ extension BoardState {
     }
 
     mutating func exportTargetChecked(_ path: String, fileCount: Int) -> [Effect] {
+        if let effects = queuedExportChecked(path, fileCount: fileCount) { return effects }
         guard startRefusal() == nil else { return [] }
         guard fileCount > 0 else { return start(.export) }
         return ask(

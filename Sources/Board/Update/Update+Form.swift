@@ -138,7 +138,7 @@ extension BoardState {
         do {
             try changed.set(name, text: text)
         } catch {
-            status = StatusMessage(.failure, error.message)
+            status = StatusMessage(.failure, say(engine: error.message, about: ArgumentTable.argument(named: name)))
             return [.bell]
         }
         return adopt(tab, changed, argument: name)
@@ -195,7 +195,7 @@ extension BoardState {
         guard let tab = activeFormTab else { return [] }
         let names = FormSections.allArguments(for: tab).map(\.name).filter { forms[tab].problem(of: $0) != nil }
         guard !names.isEmpty else {
-            status = forms[tab].problems.first.map { StatusMessage(.failure, $0.message) }
+            status = forms[tab].problems.first.map { StatusMessage(.failure, $0.words) }
             return []
         }
         var index = count > 0 ? 0 : names.count - 1
@@ -204,7 +204,7 @@ extension BoardState {
         }
         forms[tab].reveal(names[index])
         if let problem = forms[tab].problem(of: names[index]) {
-            status = StatusMessage(problem.severity == .error ? .failure : .warning, problem.message)
+            status = StatusMessage(problem.severity == .error ? .failure : .warning, problem.words)
         }
         return []
     }
@@ -253,7 +253,7 @@ extension FormState {
             try trial.set(name, text: text)
             return nil
         } catch {
-            return error.message
+            return say(engine: error.message, about: ArgumentTable.argument(named: name))
         }
     }
 

@@ -17,14 +17,14 @@ extension BoardState {
         if let problem = forms[tab].firstError {
             focus = .form
             if let name = problem.argument { forms[tab].reveal(name) }
-            status = StatusMessage(.failure, problem.message)
+            status = StatusMessage(.failure, problem.words)
             return [.bell]
         }
-        if case .ready(let plan) = forms[tab].plan, tab == .train, plan.availableBytes > 0, plan.peakBytes > plan.availableBytes {
+        if case .ready(let plan) = forms[tab].plan, tab == .train, let reason = memoryShortage(plan) {
             return ask(
                 DialogState(
                     title: say("More memory than there is"),
-                    text: say("The run is estimated to need \(NumberText.bytes(plan.peakBytes)), and \(NumberText.bytes(plan.availableBytes)) are free. A smaller batch or cutoff_len needs less."),
+                    text: reason,
                     choices: [
                         .init(say("Start anyway"), key: "s", .start(tab)), .init(say("Cancel"), key: "c", .dismiss),
                     ], selection: 1))
@@ -32,17 +32,26 @@ extension BoardState {
         return tab == .export ? requestExport() : start(tab)
     }
 
+    /// Why a run would not fit in memory; nil when it does.
+    func memoryShortage(_ plan: RunPlan) -> String? {
+        guard plan.availableBytes > 0, plan.peakBytes > plan.availableBytes else { return nil }
+        return say("The run is estimated to need \(NumberText.bytes(plan.peakBytes)), and \(NumberText.bytes(plan.availableBytes)) are free. A smaller batch or cutoff_len needs less.")
+    }
+
     mutating func start(_ tab: Tab) -> [Effect] {
         let configuration = forms[tab].configuration
-        let kind: JobKind =
-            switch tab {
-            case .train, .monitor: .train
-            case .evaluate: configuration.isOn("predict_with_generate") || configuration.isOn("do_predict") ? .predict : .evaluate
-            case .chat: .chat
-            case .export: .export
-            }
         status = StatusMessage(.note, say("Starting…"))
-        return [.startJob(tab, kind, configuration)]
+        return [.startJob(tab, kind(tab, configuration), configuration)]
+    }
+
+    /// What a page's form starts.
+    func kind(_ tab: Tab, _ configuration: Configuration) -> JobKind {
+        switch tab {
+        case .train, .monitor: .train
+        case .evaluate: configuration.isOn("predict_with_generate") || configuration.isOn("do_predict") ? .predict : .evaluate
+        case .chat: .chat
+        case .export: .export
+        }
     }
 
     mutating func jobStarted(_ tab: Tab, _ kind: JobKind, title: String, directory: String) -> [Effect] {
@@ -80,8 +89,9 @@ extension BoardState {
         if activeJob == .evaluate, evaluation.isFollowing, let run = jobs[.evaluate] {
             evaluation.sampleIndex = max(0, run.samples.count - 1)
         }
-        guard let run = jobs[activeJob], run.state.isFinal else { return [] }
-        return jobEnded(activeJob, run)
+        guard let run = jobs[activeJob] else { return [] }
+        let queued = followQueued(run)
+        return run.state.isFinal ? queued + jobEnded(activeJob, run) : queued
     }
 
     private mutating func jobEnded(_ tab: Tab, _ run: RunDigest) -> [Effect] {
@@ -243,7 +253,7 @@ extension DialogState {
             switch choice.intent {
             case .stopAndQuit, .detachAndQuit, .abortAndQuit, .abort, .suspend: true
             case .dismiss, .quit, .deleteRun, .clearChat, .start, .discardChangesAndLoad, .saveRecipe, .replaceFile, .adoptEditedForm,
-                .editAgain, .dequeue: false
+                .editAgain, .dequeue, .loadConversation: false
             }
         }
     }

@@ -38,6 +38,15 @@ extension BoardState {
         }
     }
 
+    /// Whether a page is what one goes to from the Monitor: to Train where there is nothing to look at yet, to the others with what has
+    /// just been trained.
+    func isNext(_ page: Tab) -> Bool {
+        guard tab == .monitor, runningJob == nil, overlays.isEmpty else { return false }
+        if page == .train { return monitoredRun == nil && catalog.runs.isEmpty }
+        guard page != .monitor, openedRun == nil, chart.view.cursor == nil, let run = jobs[.train] else { return false }
+        return run.state == .finished || run.state == .stopped
+    }
+
     mutating func moveFocus(by count: Int) -> [Effect] {
         let panes = availablePanes
         let current = panes.firstIndex(of: focus) ?? 0
@@ -52,8 +61,14 @@ extension BoardState {
 
     /// Lists of what is on disk refresh themselves while they are looked at.
     mutating func refreshIfDue() -> [Effect] {
-        guard showsDisk, now - lastScan >= 3 else { return [] }
+        guard showsDisk, now - lastScan >= scanSeconds else { return [] }
         return rescan()
+    }
+
+    /// Every look at the disk takes time from a job at work, so a list that merely stands beside it is looked up less often.
+    private var scanSeconds: Double {
+        let isLookedAt = !overlays.isEmpty || focus == .runs || focus == .results
+        return runningJob == nil || isLookedAt ? 3 : 15
     }
 
     /// True while a list of what is on disk is in view.

@@ -19,23 +19,41 @@ extension BoardState {
 
     mutating func openPalette() -> [Effect] {
         if case .palette = overlays.last { return closeOverlay() }
-        overlays.append(.palette(CommandListState(contexts: contexts)))
+        overlays.append(.palette(CommandListState(contexts: contexts, isPalette: true)))
         return []
     }
 
-    /// The commands that a help or palette list shows, best match first. Twins that differ only in their key are shown once.
-    public func commands(of list: CommandListState) -> [BoardCommand] {
+    /// What the help shows before anything is typed: the keys that work here, by pane, the innermost first.
+    public func helpGroups(of list: CommandListState) -> [(title: String, commands: [BoardCommand])] {
         var seen: Set<String> = []
-        let all = CommandTable.all.filter { !$0.keys.isEmpty && !$0.contexts.contains(.commandList) }
-        let unique = all.filter { seen.insert($0.title).inserted }
+        var groups: [(title: String, commands: [BoardCommand])] = []
+        for context in list.contexts {
+            let own = Self.listed.filter { $0.contexts.contains(context) && seen.insert($0.title).inserted }
+            guard !own.isEmpty else { continue }
+            if let place = groups.firstIndex(where: { $0.title == context.title }) {
+                groups[place].commands += own
+            } else {
+                groups.append((context.title, own))
+            }
+        }
+        return groups
+    }
+
+    /// Commands as lists show them: twins that differ only in their key once.
+    private static let listed: [BoardCommand] = CommandTable.all.filter { !$0.keys.isEmpty && !$0.contexts.contains(.commandList) }
+
+    /// The commands that a help or palette list shows. With something typed both search everything, best match first; without, the
+    /// help has what works here and the palette all there is, what can be done now before what cannot.
+    public func commands(of list: CommandListState) -> [BoardCommand] {
         let query = list.filter.text.trimmingSpaces
+        if query.isEmpty, !list.isPalette { return helpGroups(of: list).flatMap(\.commands) }
+        var seen: Set<String> = []
+        let unique = Self.listed.filter { seen.insert($0.title).inserted }
         if query.isEmpty {
             let here = unique.filter { isHere($0, list) }
-            // After help and palette what belongs to this place, before what works everywhere.
-            func isGeneral(_ command: BoardCommand) -> Bool { command.contexts.contains { $0 == .anywhere || $0 == .page } }
-            let general = here.filter(isGeneral)
-            let local = here.filter { !isGeneral($0) }
-            return Array(general.prefix(2)) + local + Array(general.dropFirst(2)) + unique.filter { !isHere($0, list) }
+            let beneath = beneathList
+            let possible = here.filter { $0.refusal(beneath) == nil }
+            return possible + here.filter { $0.refusal(beneath) != nil } + unique.filter { !isHere($0, list) }
         }
         let matcher = FuzzyMatcher(pattern: query)
         let scored = unique.enumerated().compactMap { index, command -> (score: Int, index: Int, command: BoardCommand)? in
@@ -47,6 +65,13 @@ extension BoardState {
             return (score + (isHere(command, list) ? 5 : 0), index, command)
         }
         return scored.sorted { ($1.score, $0.index) < ($0.score, $1.index) }.map(\.command)
+    }
+
+    /// The board as it is without the list over it, where its commands are to be run.
+    var beneathList: BoardState {
+        var board = self
+        if !board.overlays.isEmpty { board.overlays.removeLast() }
+        return board
     }
 
     /// Whether a command works where the list was opened.
@@ -129,7 +154,7 @@ extension BoardState {
         switch picker.kind {
         case .recipes: return loadRecipe(picked.value, tab: picker.tab)
         case .overlayRun: return toggleOverlay(picked.value)
-        case .conversations: return [.loadConversation(path: picked.value)]
+        case .conversations: return loadConversation(picked.value)
         case .themes: return chooseTheme(picked.value)
         case .models: return changeModel(picker.tab, picker.argument, to: picked.value, template: picked.template)
         case .datasets, .adapters, .outputDirectories, .checkpoints, .templates, .choices, .history:
@@ -181,7 +206,8 @@ extension BoardState {
         case .replaceFile(let path, let text): return [.writeText(path: path, text: text, overwrites: true)]
         case .adoptEditedForm(let tab, let configuration): return adoptEditedForm(tab, configuration)
         case .editAgain(let purpose, let text): return [.editText(purpose, text: text)]
-        case .dequeue(let index): return dequeue(index)
+        case .dequeue(let identifier): return dequeue(identifier)
+        case .loadConversation(let path): return [.loadConversation(path: path)]
         }
     }
 

@@ -4,62 +4,192 @@ import Platform
 import Terminal
 
 extension BoardState {
+    // MARK: Adding
+
     /// Puts what the page's form describes at the end of the queue; without a job at work it starts at once.
     mutating func enqueue() -> [Effect] {
         let tab = pageForm
         forms[tab].problems = forms[tab].configuration.validate(for: tab.command)
         if let problem = forms[tab].firstError {
             if let name = problem.argument { forms[tab].reveal(name) }
-            status = StatusMessage(.failure, problem.message)
+            status = StatusMessage(.failure, problem.words)
             return [.bell]
         }
         let configuration = forms[tab].configuration
         let folder = configuration.text(tab == .export ? "export_dir" : "output_dir")
-        let taken = queue.contains { $0.folder == folder && !folder.isEmpty } || runningJob?.directory == folder && !folder.isEmpty
-        if taken {
+        if isTaken(folder) {
             status = StatusMessage(.failure, say("\(folder) is taken by a job at work or in the queue: choose another folder."))
             return [.bell]
         }
-        queue.append(QueuedRun(tab: tab, title: "\(say(key: tab.title)) \(RunName.short(folder))", recipe: configuration.yaml()))
-        if runningJob == nil, queue.count == 1 { return startNextInQueue() }
-        status = StatusMessage(.success, say("\(queue.count) in the queue; B shows it"))
-        return [.saveQueue(queue)]
+        queueCounter += 1
+        var run = QueuedRun(
+            tab: tab, title: "\(say(key: tab.title)) \(RunName.short(folder))", recipe: configuration.yaml(),
+            identifier: "\(queueOwner)-\(Int(now * 1_000))-\(queueCounter)")
+        let secrets = ArgumentTable.all.filter { $0.isSecret && !configuration.text($0.name).isEmpty }.map(\.name)
+        run.secretNames = secrets
+        if !secrets.isEmpty { queueSecrets[run.identifier] = secrets.map { ($0, configuration.text($0)) } }
+        queue.append(run)
+        let added = Effect.changeQueue(.add(run))
+        if runningJob == nil, queueStart == nil, queue.count == 1 { return [added] + startNextInQueue() }
+        status =
+            secrets.isEmpty
+            ? StatusMessage(.success, say("\(queue.count) in the queue; B shows it"))
+            : StatusMessage(.success, say("\(queue.count) in the queue; \(secrets.joined(separator: ", ")) is kept by this board alone, not on disk"))
+        return [added]
     }
 
     func enqueueRefusal() -> String? { pageForm == .chat ? say("A chat cannot be queued.") : nil }
 
-    /// Starts the first of the queue; those that cannot be read are told and passed over.
-    mutating func startNextInQueue() -> [Effect] {
-        while !queue.isEmpty {
-            let next = queue.removeFirst()
-            do {
-                let configuration = try Configuration.parse(next.recipe, name: next.title)
-                if configuration != forms[next.tab].configuration {
-                    forms[next.tab].undoStack.append(
-                        FormState.Change(argument: "model_name_or_path", configuration: forms[next.tab].configuration))
-                    forms[next.tab].configuration = configuration
-                    _ = formChanged(next.tab)
-                }
-                if let problem = forms[next.tab].firstError {
-                    status = StatusMessage(.failure, "\(next.title): \(problem.message)")
-                    continue
-                }
-                return [.saveQueue(queue)] + start(next.tab)
-            } catch {
-                status = StatusMessage(.failure, "\(next.title): \(error.description)")
-            }
-        }
-        return [.saveQueue(queue)]
+    /// Whether a job at work, one that is being started, or one that waits writes to a folder, however its path is written.
+    private func isTaken(_ folder: String) -> Bool {
+        guard !folder.isEmpty else { return false }
+        let place = RunName.absolute(folder)
+        let starting = queueStart?.run.map { [$0.folder] } ?? []
+        let taken = queue.map(\.folder) + starting + [runningJob?.directory ?? ""]
+        return taken.contains { !$0.isEmpty && RunName.absolute($0) == place }
     }
+
+    // MARK: Starting
+
+    /// Claims the first job of the queue that may start. Those that need somebody stay where they are.
+    mutating func startNextInQueue() -> [Effect] {
+        guard queueStart == nil, let next = queue.first(where: { $0.problem == nil }) else { return [] }
+        queueStart = QueueStart(identifier: next.identifier)
+        return [.changeQueue(.take(next.identifier))]
+    }
+
+    /// A claimed job goes into its form. What would ask somebody there is looked up first.
+    mutating func queueTaken(_ identifier: String, _ run: QueuedRun?, waiting: [QueuedRun]) -> [Effect] {
+        queue = waiting
+        guard queueStart?.identifier == identifier else { return run.map { [.changeQueue(.release($0, problem: nil))] } ?? [] }
+        guard let run else {
+            // Another board was faster.
+            queueStart = nil
+            return runningJob == nil ? startNextInQueue() : []
+        }
+        queueStart?.run = run
+        guard runningJob == nil else { return holdQueued(nil) }
+        let secrets = queueSecrets[identifier] ?? []
+        let missing = run.secretNames.filter { name in !secrets.contains { $0.name == name } }
+        if !missing.isEmpty { return holdQueued(say("\(missing.joined(separator: ", ")) is not kept on disk: enter it anew.")) }
+        do {
+            var configuration = try Configuration.parse(run.recipe, name: run.title)
+            for secret in secrets { try? configuration.set(secret.name, text: secret.value) }
+            return check(configuration, of: run)
+        } catch {
+            return holdQueued(error.description)
+        }
+    }
+
+    private mutating func check(_ configuration: Configuration, of run: QueuedRun) -> [Effect] {
+        let tab = run.tab
+        queueStart?.configuration = configuration
+        queueStart?.stage = .checking
+        if configuration != forms[tab].configuration {
+            forms[tab].undoStack.append(FormState.Change(argument: "model_name_or_path", configuration: forms[tab].configuration))
+            forms[tab].configuration = configuration
+        }
+        let effects = formChanged(tab)
+        if let problem = forms[tab].firstError { return effects + holdQueued(problem.words) }
+        switch tab {
+        case .export: return effects + [.checkExportTarget(path: configuration.text("export_dir"))]
+        // The answer to the plan that `formChanged` asked for.
+        case .train: return effects
+        case .evaluate, .chat, .monitor: return effects + startQueued()
+        }
+    }
+
+    /// What a run would need is known: enough, or somebody has to decide.
+    mutating func queuedPlanned(_ tab: Tab, _ plan: PlanState) -> [Effect] {
+        guard let start = queueStart, start.stage == .checking, start.run?.tab == tab, tab == .train else { return [] }
+        switch plan {
+        case .ready(let plan):
+            guard let reason = memoryShortage(plan) else { return startQueued() }
+            return holdQueued(reason)
+        case .failed(let reason): return holdQueued(reason)
+        case .none, .computing: return []
+        }
+    }
+
+    /// Whether an export of the queue may go where it is to go.
+    /// - Returns: nil when the question came from the page itself.
+    mutating func queuedExportChecked(_ path: String, fileCount: Int) -> [Effect]? {
+        guard let start = queueStart, start.stage == .checking, start.run?.tab == .export, start.configuration.text("export_dir") == path else { return nil }
+        return fileCount > 0 ? holdQueued(say("\(path) holds \(fileCount) files.")) : startQueued()
+    }
+
+    private mutating func startQueued() -> [Effect] {
+        guard let start = queueStart, let run = start.run else { return [] }
+        queueStart?.stage = .starting
+        status = StatusMessage(.note, say("Starting…"))
+        return [.startJob(run.tab, kind(run.tab, start.configuration), start.configuration)]
+    }
+
+    /// Gives the claimed job back, with what keeps it, and goes on with the next.
+    mutating func holdQueued(_ problem: String?) -> [Effect] {
+        guard var run = queueStart?.run else { return [] }
+        queueStart = nil
+        run.problem = problem
+        queue.insert(run, at: 0)
+        let released = Effect.changeQueue(.release(run, problem: problem))
+        guard let problem else { return [released] }
+        status = StatusMessage(.failure, say("\(run.title) waits for you: \(problem)"))
+        return [released, .bell] + (runningJob == nil ? startNextInQueue() : [])
+    }
+
+    /// The engine could not begin with a job.
+    mutating func jobRefused(_ reason: String) -> [Effect] {
+        status = StatusMessage(.failure, reason)
+        return queueStart?.stage == .starting ? holdQueued(reason) : []
+    }
+
+    /// A job of the queue has begun, or has failed before it did: then it stays in the queue.
+    mutating func followQueued(_ run: RunDigest) -> [Effect] {
+        guard let start = queueStart, start.stage == .starting, let queued = start.run else { return [] }
+        switch run.state {
+        case .waiting, .loading: return []
+        case .failed:
+            queueStart = nil
+            return putBack(queued, problem: run.failure?.description ?? say("The job failed; the log says why."))
+        case .aborted:
+            queueStart = nil
+            return putBack(queued, problem: nil)
+        case .running, .paused, .stopping, .finished, .stopped:
+            queueStart = nil
+            queueSecrets[queued.identifier] = nil
+            return [.changeQueue(.remove(queued.identifier))]
+        }
+    }
+
+    private mutating func putBack(_ run: QueuedRun, problem: String?) -> [Effect] {
+        var run = run
+        run.problem = problem
+        queue.insert(run, at: 0)
+        return [.changeQueue(.release(run, problem: problem))]
+    }
+
+    // MARK: The list
 
     mutating func openQueue() -> [Effect] {
         overlays.append(.queue(selection: 0))
+        // Another board of this folder may have changed it.
+        return [.changeQueue(.look)]
+    }
+
+    mutating func queueChanged(_ waiting: [QueuedRun]) -> [Effect] {
+        queue = waiting
+        if let place = overlays.lastIndex(where: { if case .queue = $0 { true } else { false } }), case .queue(let selection) = overlays[place] {
+            overlays[place] = .queue(selection: min(selection, max(0, queue.count - 1)))
+        }
         return []
     }
 
     func queueRefusal() -> String? { queue.isEmpty ? say("Nothing waits: A adds the page's form to the queue.") : nil }
 
-    func startQueueRefusal() -> String? { queueRefusal() ?? startRefusal() }
+    func startQueueRefusal() -> String? {
+        if let reason = queueRefusal() ?? startRefusal() { return reason }
+        return queue.contains { $0.problem == nil } ? nil : say("Every job here waits for you: ⏎ takes one back into its form.")
+    }
 
     mutating func startQueue() -> [Effect] {
         overlays.removeAll()
@@ -79,9 +209,10 @@ extension BoardState {
     /// Moves the job under the cursor forwards or backwards.
     mutating func shiftInQueue(by count: Int) -> [Effect] {
         guard let selection = queueSelection, queue.indices.contains(selection + count) else { return [] }
+        let identifier = queue[selection].identifier
         queue.swapAt(selection, selection + count)
         overlays[overlays.count - 1] = .queue(selection: selection + count)
-        return [.saveQueue(queue)]
+        return [.changeQueue(.move(identifier, by: count))]
     }
 
     mutating func askToDequeue() -> [Effect] {
@@ -89,35 +220,38 @@ extension BoardState {
         return ask(
             DialogState(
                 title: say("Take it out of the queue?"), text: queue[selection].title,
-                choices: [.init(say("Take out"), key: "t", .dequeue(selection)), .init(say("Keep"), key: "k", .dismiss)], selection: 1))
+                choices: [
+                    .init(say("Take out"), key: "t", .dequeue(queue[selection].identifier)), .init(say("Keep"), key: "k", .dismiss),
+                ], selection: 1))
     }
 
-    mutating func dequeue(_ index: Int) -> [Effect] {
-        guard queue.indices.contains(index) else { return [] }
-        queue.remove(at: index)
-        if case .queue(let selection) = overlays.last {
-            overlays[overlays.count - 1] = .queue(selection: min(selection, max(0, queue.count - 1)))
-        }
-        return [.saveQueue(queue)]
+    mutating func dequeue(_ identifier: String) -> [Effect] {
+        queueSecrets[identifier] = nil
+        _ = queueChanged(queue.filter { $0.identifier != identifier })
+        return [.changeQueue(.remove(identifier))]
     }
 
     /// Takes a job out of the queue and into its form, to be changed.
     mutating func editQueued() -> [Effect] {
         guard let selection = queueSelection else { return [] }
         let job = queue[selection]
-        guard let configuration = try? Configuration.parse(job.recipe, name: job.title) else { return dequeue(selection) }
-        queue.remove(at: selection)
+        let secrets = queueSecrets[job.identifier] ?? []
+        let removal = dequeue(job.identifier)
+        guard var configuration = try? Configuration.parse(job.recipe, name: job.title) else { return removal }
         overlays.removeAll()
         tab = job.tab
         focus = .form
-        return [.saveQueue(queue)] + adoptEditedForm(job.tab, configuration)
+        for secret in secrets {
+            try? configuration.set(secret.name, text: secret.value)
+            try? forms[tab].configuration.set(secret.name, text: secret.value)
+        }
+        let effects = removal + adoptEditedForm(job.tab, configuration)
+        if let problem = job.problem { status = StatusMessage(.warning, problem) }
+        return effects
     }
 }
 
-extension QueuedRun {
-    /// The folder that the job writes to, as its recipe says.
-    var folder: String {
-        let name = tab == .export ? "export_dir" : "output_dir"
-        return (try? Configuration.parse(recipe, name: title))?.text(name) ?? ""
-    }
+extension RunName {
+    /// A run's folder in the one way in which it can be compared.
+    static func absolute(_ directory: String) -> String { Path.absolute(Path.expandingTilde(directory)) }
 }

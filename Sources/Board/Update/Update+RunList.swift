@@ -190,4 +190,12 @@ struct ResumeRequest: Sendable {
     var checkpoint: String
     /// Arguments that are different this time.
     var changes: [(name: String, value: String)] = []
+
+    /// Why the run would be no longer than it is; nil when it would be.
+    func changesNothing(in configuration: Configuration) -> String? {
+        guard let wanted = changes.first(where: { $0.name == "num_train_epochs" }).flatMap({ Double($0.value) }),
+            configuration[.maxSteps] <= 0, case let had = configuration[.numTrainEpochs], wanted <= had
+        else { return nil }
+        return say("The run was made for \(NumberText.significant(had, digits: 6)) epochs already: more are needed.")
+    }
 }

@@ -161,6 +161,10 @@ extension BoardState {
         let request = resumesAfterLoading?.recipe == path ? resumesAfterLoading : nil
         let checkpoint = request?.checkpoint
         resumesAfterLoading = nil
+        if let request, let reason = request.changesNothing(in: configuration) {
+            status = StatusMessage(.failure, reason)
+            return [.bell]
+        }
         if let checkpoint {
             try? configuration.set("resume_from_checkpoint", text: checkpoint)
             try? configuration.set("overwrite_output_dir", text: "false")
@@ -169,7 +173,11 @@ extension BoardState {
             if Path.absolute(Path.expandingTilde(configuration.text("output_dir"))) != Path.absolute(folder) {
                 try? configuration.set("output_dir", text: folder)
             }
-            for change in request?.changes ?? [] { try? configuration.set(change.name, text: change.value) }
+            for change in request?.changes ?? [] {
+                try? configuration.set(change.name, text: change.value)
+                // A number of steps would go before the epochs that were asked for.
+                if change.name == "num_train_epochs" { configuration.reset("max_steps") }
+            }
         }
         if configuration != forms[tab].configuration {
             forms[tab].undoStack.append(FormState.Change(argument: "model_name_or_path", configuration: forms[tab].configuration))
@@ -200,9 +208,10 @@ extension BoardState {
 
     mutating func runDeleted(_ directory: String) -> [Effect] {
         status = StatusMessage(.success, say("Deleted \(directory)"))
-        if openedRun?.directory == directory { openedRun = nil }
+        let wasOpen = openedRun?.directory == directory
+        if wasOpen { openedRun = nil }
         if jobs[.train]?.directory == directory, activeJob != .train { jobs[.train] = nil }
-        return rescan()
+        return (wasOpen ? [.closeRun] : []) + rescan()
     }
 
     // MARK: Evaluate

@@ -39,7 +39,7 @@ extension BoardState {
             return isFirst ? showLiveRun() : []
         case .planned(let tab, let generation, let plan):
             if forms[tab].generation == generation { forms[tab].plan = plan }
-            return []
+            return queuedPlanned(tab, plan)
         case .recipeLoaded(let tab, let path, let configuration, let notices):
             return adoptRecipe(tab, path: path, configuration, notices: notices)
         case .recipeSaved(let tab, let path):
@@ -64,6 +64,13 @@ extension BoardState {
         case .textEdited(let purpose, let before, let after): return takeEditedText(purpose, before: before, after: after)
         case .runRenamed(let directory, let name): return runRenamed(directory, to: name)
         case .runsCompared(let comparison): return show(comparison)
+        case .queueChanged(let waiting): return queueChanged(waiting)
+        case .queueTaken(let identifier, let run, let waiting): return queueTaken(identifier, run, waiting: waiting)
+        case .jobRefused(let reason): return jobRefused(reason)
+        case .fileWritten(let path, let text):
+            if text == conversation.json { chat.kept = chat.turns }
+            status = StatusMessage(.success, say("Wrote \(path)"))
+            return []
         case .exportTargetChecked(let path, let fileCount): return exportTargetChecked(path, fileCount: fileCount)
         case .chat(let update): return fold(update)
         case .datasetPreviewed(let preview): return show(preview)

@@ -40,8 +40,8 @@ extension Painter {
 
     private mutating func drawTranscript(_ turns: [ChatTurn], in rect: Rect, title: String, pane: Pane?) {
         let inside = box(rect, title: title, pane: pane)
-        let lines = TranscriptLines.lines(of: state.chat, turns, width: inside.width)
-        if lines.isEmpty {
+        let lines = TranscriptLines(of: state.chat, turns, width: inside.width)
+        if lines.count == 0 {
             drawEmptyChat(in: inside)
             return
         }

@@ -27,17 +27,24 @@ extension Painter {
         var lines: [(String, String, String)] = []
         if plan.parameterCount > 0 { lines.append((say("model"), "\(plan.modelName)  \(NumberText.count(plan.parameterCount))", "ui.text")) }
         for part in plan.memory where part.bytes > 0 { lines.append((say(key: part.part), NumberText.bytes(part.bytes), "ui.text")) }
-        if plan.checkpointBytes > 0 { lines.append((say("writes"), NumberText.bytes(plan.checkpointBytes), "ui.text")) }
-        if plan.freeDiskBytes > 0 {
-            let isTight = plan.freeDiskBytes < plan.checkpointBytes
-            lines.append((say("disk free"), NumberText.bytes(plan.freeDiskBytes), isTight ? "ui.error" : "ui.text"))
+        if plan.checkpointBytes > 0 {
+            let isTight = plan.freeDiskBytes > 0 && plan.freeDiskBytes < plan.checkpointBytes
+            lines.append((say("writes"), NumberText.bytes(plan.checkpointBytes), "ui.text"))
+            if plan.freeDiskBytes > 0 { lines.append((say("disk free"), NumberText.bytes(plan.freeDiskBytes), isTight ? "ui.error" : "ui.text")) }
         }
         if plan.peakBytes > 0 { lines.append((say("memory"), NumberText.bytes(plan.peakBytes), "ui.text")) }
-        for (index, line) in lines.prefix(inside.height).enumerated() {
-            pair(line.0, line.1, in: inside.row(index), nameWidth: 10, scope: line.2)
+        // A warning is read to its end; sizes give way to it.
+        let warnings = plan.warnings.map { TextWidth.wrap("! " + TextWidth.sanitize($0), to: inside.width) }
+        let free = max(1, inside.height - warnings.reduce(0) { $0 + $1.count })
+        var y = inside.y
+        for line in lines.suffix(free) {
+            pair(line.0, line.1, in: Rect(x: inside.x, y: y, width: inside.width, height: 1), nameWidth: 10, scope: line.2)
+            y += 1
         }
-        let rest = inside.droppingFirstRows(lines.count)
-        if let warning = plan.warnings.first, !rest.isEmpty { paragraph("! " + warning, in: rest, "ui.warning") }
+        for line in warnings.joined() where y < inside.endY {
+            text(line, x: inside.x, y: y, width: inside.width, "ui.warning")
+            y += 1
+        }
     }
 
     /// Every phase that was seen, the last one with its bar, then the outcome with what verification found.

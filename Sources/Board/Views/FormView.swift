@@ -72,7 +72,7 @@ extension Painter {
     private func noteBelow(_ row: FieldRow, _ form: FormState) -> (text: String, scope: String)? {
         if let edit = form.edit, edit.argument == row.name {
             if let problem = edit.problem { return ("✗ " + withoutName(problem, row.name), "ui.error") }
-            return (row.argument.allowed, "ui.text.dim")
+            return (row.argument.allowedWords, "ui.text.dim")
         }
         return nil
     }
@@ -157,9 +157,9 @@ extension Painter {
     private func fieldNote(_ row: FieldRow, isSelected: Bool) -> (text: String, scope: String) {
         if let problem = row.problem {
             switch problem.severity {
-            case .error: return ("✗ " + problem.message, "ui.error")
-            case .warning: return ("! " + problem.message, "ui.warning")
-            case .notice: return ("! " + problem.message, "ui.info")
+            case .error: return ("✗ " + problem.words, "ui.error")
+            case .warning: return ("! " + problem.words, "ui.warning")
+            case .notice: return ("! " + problem.words, "ui.info")
             }
         }
         if row.laterReason != nil { return (say("not yet"), "ui.field.disabled") }

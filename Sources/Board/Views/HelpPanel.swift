@@ -50,10 +50,10 @@ extension Painter {
     }
 
     private func problemOrFacts(_ row: FieldRow) -> String {
-        if let problem = row.problem { return "✗ " + problem.message }
+        if let problem = row.problem { return "✗ " + problem.words }
         if let reason = row.laterReason { return say("not yet: \(reason)") }
         if let reason = row.inapplicableReason { return say("does not apply: \(reason)") }
-        return say("default \(row.argument.defaultText.isEmpty ? say("none") : row.argument.defaultText) · \(row.argument.allowed)")
+        return say("default \(row.argument.defaultText.isEmpty ? say("none") : row.argument.defaultText) · \(row.argument.allowedWords)")
     }
 
     private struct Fact {
@@ -68,7 +68,7 @@ extension Painter {
         var facts: [Fact] = []
         if let problem = row.problem {
             let isError = problem.severity == .error
-            facts.append(Fact(name: isError ? say("✗ error") : say("! note"), value: problem.message, scope: isError ? "ui.error" : "ui.warning"))
+            facts.append(Fact(name: isError ? say("✗ error") : say("! note"), value: problem.words, scope: isError ? "ui.error" : "ui.warning"))
         } else if let reason = row.laterReason {
             facts.append(Fact(name: say("not yet"), value: reason, scope: "ui.warning"))
         } else if let reason = row.inapplicableReason {
@@ -77,7 +77,7 @@ extension Painter {
             facts.append(Fact(name: say("note"), value: reason, scope: "ui.warning"))
         }
         facts.append(Fact(name: say("default"), value: argument.defaultText.isEmpty ? say("none") : argument.defaultText, scope: "ui.text"))
-        facts.append(Fact(name: say("takes"), value: argument.allowed, scope: "ui.text"))
+        facts.append(Fact(name: say("takes"), value: argument.allowedWords, scope: "ui.text"))
         facts.append(Fact(name: say("flag"), value: "--" + argument.name, scope: "ui.code", mayWrap: false))
         facts.append(Fact(name: say("set by"), value: source(row, form), scope: "ui.text"))
         return facts

@@ -228,14 +228,14 @@ public struct Layout: Sendable {
     // MARK: Edges
 
     /// The edges of a page that can be dragged, as places for the mouse.
-    func edges(of tab: Tab, chatIsLoaded: Bool) -> [HitRegion] {
+    func edges(of tab: Tab, chatIsLoaded: Bool, hasRun: Bool) -> [HitRegion] {
         guard !isTooSmall, !isCompact || tab == .chat else { return [] }
         switch tab {
         case .train: return [edge(.train, beside: train.help)]
         case .evaluate: return [isWide ? nil : edge(.evaluate, beside: evaluate(focus: .results).results)].compactMap { $0 }
         case .export: return [edge(.export, beside: export(isRunning: false).plan)]
         case .chat: return chatIsLoaded ? [edge(.chat, above: chat.message)] : []
-        case .monitor: return [edge(.monitor, above: monitor(focus: .chart, hasRun: true).log)]
+        case .monitor: return !hasRun ? [] : [edge(.monitor, above: monitor(focus: .chart, hasRun: true).log)]
         }
     }
 

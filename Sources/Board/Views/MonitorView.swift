@@ -34,7 +34,9 @@ extension Painter {
         } else {
             words = say(key: run.progress.last?.phase ?? (run.phase.isEmpty ? run.state.word : run.phase))
         }
-        let (end, scope) = runEnding(run)
+        let (ending, scope) = runEnding(run)
+        // A run that has said nothing yet is not told twice what it does.
+        let end = ending == words ? "" : ending
         let endWidth = TextWidth.width(of: end)
         let used = text(words, x: row.x, y: row.y, width: row.width - endWidth - 2, "ui.text")
         text(end, x: row.endX - endWidth, y: row.y, width: endWidth, scope)

@@ -111,7 +111,7 @@ extension Painter {
         case .export: drawExport()
         case .monitor: drawMonitor()
         }
-        if state.overlays.isEmpty { for edge in layout.edges(of: state.tab, chatIsLoaded: state.chat.modelInfo != nil) { hits.append(edge) } }
+        if state.overlays.isEmpty { for edge in layout.edges(of: state.tab, chatIsLoaded: state.chat.modelInfo != nil, hasRun: state.monitoredRun != nil) { hits.append(edge) } }
         for (index, overlay) in state.overlays.enumerated() { draw(overlay, isTop: index == state.overlays.count - 1) }
         drawStatus()
         drawFooter()
@@ -204,7 +204,7 @@ extension Painter {
         let contexts = state.contexts
         let commands = CommandTable.footer(in: contexts)
         let general = commands.filter { $0.footerRank >= 80 }
-        let special = commands.filter { $0.footerRank < 80 && (!$0.isShownOnlyWhenPossible || $0.refusal(state) == nil) }
+        let special = commands.filter { $0.footerRank < 80 && $0.isHinted(state) && (!$0.isShownOnlyWhenPossible || $0.refusal(state) == nil) }
         var right = row.endX
         for command in general.reversed() {
             let width = TextWidth.width(of: shortKey(command)) + 1 + TextWidth.width(of: say(key: command.label ?? ""))

@@ -92,7 +92,7 @@ extension Painter {
             lines.append(PlanLine(name: name, value: say("\(NumberText.grouped(count)) samples"), scope: "ui.warning"))
         }
         lines += plan.warnings.map { PlanLine(name: "", value: "! " + $0, scope: "ui.warning") }
-        lines += form.problems.filter { $0.severity != .error }.map { PlanLine(name: "", value: "! " + $0.message, scope: "ui.warning") }
+        lines += form.problems.filter { $0.severity != .error }.map { PlanLine(name: "", value: "! " + $0.words, scope: "ui.warning") }
         return lines
     }
 

@@ -39,7 +39,9 @@ extension Painter {
 
     /// The jobs that wait, the next one first.
     mutating func drawQueue(selection: Int) {
-        let height = max(8, min(state.queue.count + 4, layout.listPopup.height))
+        let problem = state.queue.indices.contains(selection) ? state.queue[selection].problem : nil
+        let problemRows = state.queue.contains { $0.problem != nil } ? 3 : 0
+        let height = max(8, min(state.queue.count + 4 + problemRows, layout.listPopup.height))
         let rect = layout.popup(columns: layout.listPopup.width, rows: height)
         hits.append(HitRegion(rect, .overlay))
         let inside = grid.popup(rect, title: say("Queue"), note: say("J K move, Delete takes out"), theme: theme)
@@ -48,11 +50,18 @@ extension Painter {
                 in: inside, "ui.placeholder")
             return
         }
-        let top = max(0, min(selection - inside.height / 2, state.queue.count - inside.height))
-        for (index, job) in state.queue.enumerated().dropFirst(top).prefix(inside.height) {
-            let row = inside.row(index - top)
+        let list = inside.droppingLastRows(problemRows)
+        if let problem {
+            paragraph("! " + TextWidth.sanitize(problem) + " " + say("⏎ takes it back into its form."), in: inside.droppingFirstRows(list.height + 1), "ui.warning")
+        }
+        let top = max(0, min(selection - list.height / 2, state.queue.count - list.height))
+        for (index, job) in state.queue.enumerated().dropFirst(top).prefix(list.height) {
+            let row = list.row(index - top)
+            let mark = job.problem == nil ? "" : "! " + say("needs you")
+            let markWidth = TextWidth.width(of: mark)
+            text(mark, x: row.endX - markWidth, y: row.y, width: markWidth, "ui.warning")
             let used = text("\(index + 1)  ", in: row, "ui.text.dim")
-            text(job.title, x: row.x + used, y: row.y, width: row.width - used, "ui.text")
+            text(job.title, x: row.x + used, y: row.y, width: row.width - used - markWidth - 1, "ui.text")
             hits.append(HitRegion(row, .overlayRow(index)))
             if index == selection { grid.overlay(row, style: theme.style("ui.selection")) }
         }

@@ -67,7 +67,19 @@ extension Painter {
         text(say("when"), in: Rect(x: row.x + columns.ageX, y: row.y, width: RunColumns.ageWidth, height: 1), style, alignment: .trailing)
     }
 
+    /// The run at work here is known better than the disk knows it.
+    private func upToDate(_ run: RunEntry) -> RunEntry {
+        guard run.isOurs, let job = state.jobs[.train], job.directory == run.directory, let latest = job.latest else { return run }
+        var run = run
+        run.step = latest.step
+        run.totalSteps = latest.totalSteps
+        run.lastLoss = job.latestLogged?.loss ?? run.lastLoss
+        run.bestLoss = job.bestEvaluation?.loss ?? run.bestLoss
+        return run
+    }
+
     private mutating func drawRun(_ run: RunEntry, _ columns: RunColumns, in row: Rect) {
+        let run = upToDate(run)
         let isMarked = state.runList.marked.contains(run.directory)
         let room = columns.name - (isMarked ? 2 : 0)
         if isMarked { text("● ", x: row.x, y: row.y, width: 2, "ui.mark") }

@@ -11,23 +11,20 @@ struct StyledLine: Equatable, Sendable {
     var spans: [StyledSpan] = []
     /// Shown at the right end of the line, dim.
     var note = ""
-    /// The message that the line belongs to, for lines of a conversation.
-    var turn = -1
 
-    init(_ spans: [StyledSpan] = [], note: String = "", turn: Int = -1) {
+    init(_ spans: [StyledSpan] = [], note: String = "") {
         self.spans = spans
         self.note = note
-        self.turn = turn
     }
 
-    init(_ text: String, _ scope: String, note: String = "", turn: Int = -1) {
-        self.init([StyledSpan(text: text, scope: scope)], note: note, turn: turn)
+    init(_ text: String, _ scope: String, note: String = "") {
+        self.init([StyledSpan(text: text, scope: scope)], note: note)
     }
 
     var text: String { spans.map(\.text).joined() }
 
     func indented(_ indent: String, scope: String = "chat.text") -> StyledLine {
-        StyledLine([StyledSpan(text: indent, scope: scope)] + spans, note: note, turn: turn)
+        StyledLine([StyledSpan(text: indent, scope: scope)] + spans, note: note)
     }
 }
 

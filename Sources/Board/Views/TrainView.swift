@@ -30,10 +30,10 @@ extension Painter {
         let warnings = problems.filter { $0.severity == .warning }
         if let first = errors.first {
             let count = errors.count == 1 ? say("1 error") : say("\(errors.count) errors")
-            text("✗ \(count): \(first.message)", in: row, "ui.error")
+            text("✗ \(count): \(first.words)", in: row, "ui.error")
         } else if let first = warnings.first {
             let count = warnings.count == 1 ? say("1 warning") : say("\(warnings.count) warnings")
-            text(say("! 0 errors, \(count): \(first.message)"), in: row, "ui.warning")
+            text(say("! 0 errors, \(count): \(first.words)"), in: row, "ui.warning")
         } else {
             text(say("✓ ready: F5 starts"), in: row, "ui.success")
         }

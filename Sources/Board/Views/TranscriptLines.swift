@@ -1,23 +1,49 @@
+import Platform
 import Terminal
 
 /// The conversation as lines of a given width: the one place that wraps it, for drawing and for scrolling.
-enum TranscriptLines {
-    static func lines(of chat: ChatState, _ turns: [ChatTurn], width: Int) -> [StyledLine] {
+struct TranscriptLines {
+    /// The lines of each message, its heading first; an empty line stands between two messages.
+    private let blocks: [[StyledLine]]
+    let count: Int
+
+    init(of chat: ChatState, _ turns: [ChatTurn], width: Int) {
+        blocks = turns.enumerated().map { index, turn in
+            [Self.heading(of: turn, isSelected: chat.selectedTurn == index)]
+                + chat.wrapped.body(of: turn, width: width, showsThoughts: chat.showsThoughts)
+        }
+        count = blocks.reduce(0) { $0 + $1.count } + max(0, blocks.count - 1)
+    }
+
+    init(of chat: ChatState, width: Int) { self.init(of: chat, chat.turns, width: width) }
+
+    /// Some of the lines, of all from the first to the last.
+    subscript(_ range: Range<Int>) -> [StyledLine] {
         var lines: [StyledLine] = []
-        for (index, turn) in turns.enumerated() {
-            if !lines.isEmpty { lines.append(StyledLine("", "chat.text")) }
-            var own = [heading(of: turn, isSelected: chat.selectedTurn == index)] + body(of: turn, in: chat, width: width)
-            for place in own.indices { own[place].turn = index }
-            lines += own
+        var start = 0
+        for (index, block) in blocks.enumerated() {
+            if index > 0 {
+                if range.contains(start) { lines.append(StyledLine("", "chat.text")) }
+                start += 1
+            }
+            let part = range.clamped(to: start..<start + block.count)
+            if !part.isEmpty { lines += block[part.lowerBound - start..<part.upperBound - start] }
+            start += block.count
+            if start >= range.upperBound { break }
         }
         return lines
     }
 
-    static func lines(of chat: ChatState, width: Int) -> [StyledLine] { lines(of: chat, chat.turns, width: width) }
+    var all: [StyledLine] { self[0..<count] }
+
+    /// Where a message begins.
+    func firstLine(ofTurn index: Int) -> Int? {
+        blocks.indices.contains(index) ? blocks[..<index].reduce(0) { $0 + $1.count + 1 } : nil
+    }
 
     /// The lines of the side that fills more of them, which is what scrolling goes by.
     static func count(of chat: ChatState, width: Int) -> Int {
-        max(lines(of: chat, width: width).count, chat.otherTurns.map { lines(of: chat, $0, width: width).count } ?? 0)
+        max(TranscriptLines(of: chat, width: width).count, chat.otherTurns.map { TranscriptLines(of: chat, $0, width: width).count } ?? 0)
     }
 
     private static func heading(of turn: ChatTurn, isSelected: Bool) -> StyledLine {
@@ -37,7 +63,8 @@ enum TranscriptLines {
         }
     }
 
-    private static func body(of turn: ChatTurn, in chat: ChatState, width: Int) -> [StyledLine] {
+    /// The words of a message, wrapped.
+    fileprivate static func body(of turn: ChatTurn, width: Int, showsThoughts: Bool) -> [StyledLine] {
         let clean = TextWidth.sanitize(turn.text)
         let width = max(8, width - 2)
         var lines: [StyledLine] = []
@@ -46,7 +73,7 @@ enum TranscriptLines {
         case .assistant:
             let parts = ThoughtParts(clean)
             if let thought = parts.thought {
-                lines += thinking(thought, isOpen: chat.showsThoughts, isGoingOn: turn.isStreaming && !parts.hasEnded, width: width)
+                lines += thinking(thought, isOpen: showsThoughts, isGoingOn: turn.isStreaming && !parts.hasEnded, width: width)
             }
             if !parts.answer.isEmpty || parts.thought == nil { lines += MarkdownText.lines(parts.answer, width: width) }
         }
@@ -60,6 +87,37 @@ enum TranscriptLines {
         let head = StyledLine((isOpen ? "▾ " : "▸ ") + words + (isOpen ? "" : say("; Alt+f unfolds")), "chat.thinking")
         guard isOpen else { return [head] }
         return [head] + TextWidth.wrap(thought, to: width - 2).map { StyledLine("  " + $0, "chat.thinking") }
+    }
+}
+
+/// Messages wrapped once: a message that stays the same at the same width is not laid out again, however often it is drawn.
+///
+/// It holds nothing that does not follow from the messages, so copies of the state may share it.
+final class WrappedMessages: Sendable {
+    private struct Key: Hashable {
+        var text: String
+        var isUser: Bool
+        var width: Int
+        var showsThoughts: Bool
+        var language: Language
+    }
+
+    private let lines = Mutex<[Key: [StyledLine]]>([:])
+    /// Beyond it everything is laid out anew: widths and languages of long ago are not kept.
+    private static let limit = 2_000
+
+    func body(of turn: ChatTurn, width: Int, showsThoughts: Bool) -> [StyledLine] {
+        // A message that is being written is another one in every frame.
+        guard !turn.isStreaming else { return TranscriptLines.body(of: turn, width: width, showsThoughts: showsThoughts) }
+        let key = Key(
+            text: turn.text, isUser: turn.speaker == .user, width: width, showsThoughts: showsThoughts, language: Wording.current.language)
+        if let known = lines.withLock({ $0[key] }) { return known }
+        let made = TranscriptLines.body(of: turn, width: width, showsThoughts: showsThoughts)
+        lines.withLock { lines in
+            if lines.count >= Self.limit { lines.removeAll() }
+            lines[key] = made
+        }
+        return made
     }
 }
 

@@ -1,0 +1,86 @@
+import Configuration
+import Events
+import Platform
+import Runs
+
+/// What becomes of jobs when the board is gone: the one at work comes to its end, and those that wait follow it.
+extension RunsEffects {
+    /// Waits for the job that goes on without a board, and for those that wait in the queue behind it.
+    /// - Parameters:
+    ///   - claimed: the job of the queue that has not begun its work proper yet.
+    ///   - secrets: of the jobs that wait, by job.
+    func waitForJobs(claimed: QueueStart?, secrets: [String: [(name: String, value: String)]]) {
+        var queued = claimed?.stage == .starting ? claimed?.run : nil
+        // One whose needs were still being looked up waits on.
+        if queued == nil, let run = claimed?.run { _ = try? queueFile.change(.release(run, problem: nil)) }
+        while let handle = job {
+            handle.wait()
+            let events = jobEvents(handle)
+            guard job === handle else { continue }
+            if let run = queued {
+                // What failed before it began stays in the queue.
+                let failure = events.lazy.compactMap { if case .failed(let failure) = $0 { failure.description } else { nil } }.first
+                _ = try? queueFile.change(handle.runState.step == 0 && failure != nil ? .release(run, problem: failure) : .remove(run.identifier))
+            }
+            // As with a board: what waits goes on after an end of any kind but the user's own.
+            guard events.contains(.state(.finished)) || events.contains(.state(.failed)) else { return }
+            queued = startQueued(secrets)
+            if queued == nil { return }
+        }
+    }
+
+    private var queueFile: QueueFile { QueueFile() }
+
+    /// Starts the first job of the queue that needs nobody. One that a board would ask about is held, with the question, for the next
+    /// board.
+    /// - Returns: nil when there is none that can be started.
+    private func startQueued(_ secrets: [String: [(name: String, value: String)]]) -> QueuedRun? {
+        while let waiting = try? queueFile.change(.look).waiting, let next = waiting.first(where: { $0.problem == nil }) {
+            guard let run = try? queueFile.change(.take(next.identifier)).taken else { return nil }
+            do {
+                var configuration = try Configuration.parse(run.recipe, name: run.title)
+                for secret in secrets[run.identifier] ?? [] { try configuration.set(secret.name, text: secret.value) }
+                if let problem = problem(of: run, configuration, secrets[run.identifier] ?? []) {
+                    _ = try queueFile.change(.release(run, problem: problem))
+                    continue
+                }
+                let sequence =
+                    switch run.tab {
+                    case .evaluate: JobSequence.evaluate(configuration)
+                    case .export: [PlannedJob(kind: .export, configuration: configuration)]
+                    case .train, .chat, .monitor: JobSequence.train(configuration)
+                    }
+                guard let first = sequence.first else { return nil }
+                job = try runner.start(first.kind, first.configuration, wake: {})
+                waitingJobs = Array(sequence.dropFirst())
+                return run
+            } catch {
+                guard (try? queueFile.change(.release(run, problem: String(describing: error)))) != nil else { return nil }
+            }
+        }
+        return nil
+    }
+
+    /// What a board would ask before it starts a job; nil when there is nothing to ask.
+    private func problem(of run: QueuedRun, _ configuration: Configuration, _ secrets: [(name: String, value: String)]) -> String? {
+        if let missing = run.secretNames.first(where: { name in !secrets.contains { $0.name == name } }) {
+            return "\(missing) is not kept on disk: enter it anew."
+        }
+        if let error = configuration.validate(for: run.tab.command).first(where: { $0.severity == .error }) { return error.message }
+        switch run.tab {
+        case .train:
+            do {
+                let plan = try EngineJobs.plan(configuration, JobControl())
+                guard plan.availableBytes > 0, plan.peakBytes > plan.availableBytes else { return nil }
+                return "The run is estimated to need \(NumberText.bytes(plan.peakBytes)), and \(NumberText.bytes(plan.availableBytes)) are free."
+            } catch {
+                return String(describing: error)
+            }
+        case .export:
+            let target = configuration.text("export_dir")
+            let files = (try? FileSystem.list(target)) ?? []
+            return files.isEmpty ? nil : "\(target) holds \(files.count) files."
+        case .evaluate, .chat, .monitor: return nil
+        }
+    }
+}

@@ -1,0 +1,62 @@
+import Configuration
+import Events
+import Platform
+
+/// A job that waits for its turn: the arguments of a form as they were when it was put there.
+public struct QueuedRun: Sendable, Equatable {
+    /// Tells it apart from all others, also those of another board in the same folder.
+    public var identifier: String
+    public var tab: Tab
+    public var title: String
+    /// The configuration as YAML, which is also how the queue is kept between sessions. It holds no secrets.
+    public var recipe: String
+    /// Arguments whose values are kept by the board that added the job, and never on disk.
+    public var secretNames: [String]
+    /// Why it does not start by itself: it needs somebody. Nil for one that may start.
+    public var problem: String?
+
+    public init(tab: Tab, title: String, recipe: String, identifier: String = "", secretNames: [String] = [], problem: String? = nil) {
+        self.identifier = identifier
+        self.tab = tab
+        self.title = title
+        self.recipe = recipe
+        self.secretNames = secretNames
+        self.problem = problem
+    }
+
+    /// The folder that the job writes to, as its recipe says.
+    var folder: String {
+        let name = tab == .export ? "export_dir" : "output_dir"
+        return (try? Configuration.parse(recipe, name: title))?.text(name) ?? ""
+    }
+}
+
+/// What happens to the queue on disk. Several boards may share it, so each change is made to what the file holds at that moment.
+public enum QueueChange: Sendable, Equatable {
+    /// Only read.
+    case look
+    case add(QueuedRun)
+    case remove(String)
+    case move(String, by: Int)
+    /// Claims a job, so that no other board starts it. It stays in the file until it is removed; if this process dies, it is free again.
+    case take(String)
+    /// Gives a claimed job back, to the front of the queue, with what keeps it from starting.
+    case release(QueuedRun, problem: String?)
+}
+
+/// The job of the queue that is being started or has just been.
+struct QueueStart: Sendable {
+    enum Stage: Sendable, Equatable {
+        /// It is being claimed.
+        case taking
+        /// Its needs are being looked up; the questions that a person would be asked are answered from them.
+        case checking
+        /// The engine has it, and has not begun its work proper.
+        case starting
+    }
+
+    var identifier: String
+    var stage = Stage.taking
+    var run: QueuedRun?
+    var configuration = Configuration()
+}
