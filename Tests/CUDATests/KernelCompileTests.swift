@@ -23,9 +23,8 @@ import Testing
             #expect(result.cubin.count > 0, "\(file) \(architecture) \(defines): \(result.log.prefix(2000))")
             let kernels = Self.kernels(result.log)
             #expect(Set(kernels.map(\.name)) == wanted, "\(file) \(architecture) \(defines)")
-            // What spills costs time; gradients of heads of 256 columns are known not to fit.
-            let limit = defines.contains("-DHEAD_DIMENSION=256") ? 256 : 128
-            for kernel in kernels { #expect(kernel.spilledBytes <= limit, "\(kernel.name) \(architecture) \(defines) spills \(kernel.spilledBytes) bytes") }
+            // What spills costs time. The heaviest, attention with 128 columns a head, spills 40 to 120 bytes.
+            for kernel in kernels { #expect(kernel.spilledBytes <= 160, "\(kernel.name) \(architecture) \(defines) spills \(kernel.spilledBytes) bytes") }
         }
     }
 

@@ -15,6 +15,8 @@ namespace {
 constexpr int D = HEAD_DIMENSION;
 constexpr int TILE = D <= 128 ? 64 : 32, THREADS = 2 * TILE, SCORES = TILE / 8, STEPS = D / 16;
 constexpr int SLICE = D <= 128 ? D : 128, SLICE_GROUPS = SLICE / 8, OUTPUTS = D / 8;
+// Above 128 columns, fragments that are loaded early would push others out of the registers.
+constexpr int UNROLLED = D <= 128 ? STEPS : 2;
 static_assert(D <= 128 || D % 128 == 0, "slices of 128 columns");
 using Rows = Tile<D>;
 }  // namespace
@@ -27,7 +29,7 @@ template <int groups> DEVICE void clear(float (&c)[groups][4]) {
 // c [16, TILE] = rows `row` ... of a, times b^T
 DEVICE void multiply_rows(float (&c)[SCORES][4], const E *a, int row, const E *b) {
     clear(c);
-#pragma unroll
+#pragma unroll UNROLLED
     for (int step = 0; step < STEPS; step++) {
         u32 left[4];
         Rows::left(left, a, row, 2 * step);
