@@ -98,7 +98,7 @@ void run(const Case &c, int type, bool isPlain) {
     a.sequences = S, a.tokens = T, a.heads = c.heads, a.key_value_heads = c.keyHeads, a.dimension = D, a.window = c.window, a.is_causal = c.isCausal;
     a.scale = scale, a.soft_cap = c.softCap;
 
-    int width = D % 64 == 0 ? D : D + 8, queries = D <= 128 ? 128 : 64, tile = D <= 128 ? 64 : 32;
+    int width = D, queries = D <= 128 ? 128 : 64, tile = D <= 128 ? 64 : 32;
     std::string label = key + ": ";
     float tolerance = type == f32 ? 3e-5f : 0.02f;
     if (isPlain) launch("plain_attention_forward", type, 0, Grid{(unsigned)(T / 16 + S), (unsigned)c.heads}, 128, (unsigned)((64 * (D + 1) + 16 * D) * 4), a);

@@ -1,15 +1,18 @@
 // Tiles of rows in shared memory and the tensor cores' fragments of them, for attention. E is bf16 or f16.
 //
-// A row of D elements is cut into chunks of 8 (16 bytes). Eight rows of a matrix must lie in different banks: where D is a multiple
-// of 64, chunk c of row r stands at c ^ (r % 8); elsewhere rows are 8 elements longer than they need be.
+// A row of D elements is cut into chunks of 8 (16 bytes). Chunk c of row r stands where the exclusive or of c and some bits of r says,
+// so that the same chunk of eight rows lies in eight different groups of banks for every D that is a multiple of 16.
 #pragma once
 #include "sequences.cuh"
 
 template <int D> struct Tile {
-    static const int width = D % 64 == 0 ? D : D + 8;  // elements of a row in shared memory
+    static const int width = D;  // elements of a row in shared memory
     static const int chunks = D / 8;
 
-    DEVICE int place(int row, int chunk) { return row * width + (D % 64 == 0 ? chunk ^ (row & 7) : chunk) * 8; }
+    DEVICE int place(int row, int chunk) {
+        int turn = chunks % 8 == 0 ? row & 7 : chunks % 4 == 0 ? row >> 1 & 3 : row >> 2 & 1;
+        return row * width + (chunk ^ turn) * 8;
+    }
 
     // Starts copying `rows` rows by all threads of the block; rows from `present` on become zeros.
     template <int rows, int threads> DEVICE void fetch(E *tile, const E *from, i64 stride, int present) {
