@@ -209,7 +209,7 @@ struct LoopFeatureTests {
             ]
             func plan(_ size: Int) throws -> Int64 {
                 try TrainingJob.plan(
-                    try StageJobTests.changed(configuration, ["stage": "dpo", "per_device_train_batch_size": "\(size)"])
+                    try StageJobTests.changed(configuration, ["stage": "dpo", "per_device_train_batch_size": "\(size)", "max_steps": "3"])
                 ).peakBytes
             }
             let (one, three, six) = (try plan(1), try plan(3), try plan(6))
@@ -232,6 +232,22 @@ struct LoopFeatureTests {
             let error = #expect(throws: TrainingError.self) { _ = try hopeless.run() }
             let sentence = error?.description ?? ""
             #expect(sentence.contains("one sample at a time"))
+        }
+    }
+
+    @Test("A plan that does not fit names the smallest change that does, or says that none does", arguments: [0.9, 0.1])
+    func namesWhatFits(_ share: Double) throws {
+        try StageJobTests.withData { directory, configuration in
+            let changes = ["stage": "dpo", "per_device_train_batch_size": "6", "max_steps": "1", "output_dir": Path.join(directory, "tight")]
+            let changed = try StageJobTests.changed(configuration, changes)
+            let needed = try TrainingJob.plan(changed).peakBytes
+            let sink = RecordingSink()
+            var job = TrainingJob(configuration: changed, sink: sink, control: JobControl())
+            job.availableBytes = Int64(Double(needed) * share)
+            _ = try job.run()
+            let warning = try #require(sink.plans.first?.warnings.first)
+            #expect(warning.contains("of memory are needed"))
+            #expect(warning.contains(share == 0.1 ? "Even one sample at a time" : "which fits"), "\(warning)")
         }
     }
 

@@ -19,13 +19,11 @@ struct RunPlanner {
 
     func plan() throws -> RunPlan {
         let model = try TrainableModel.planned(configuration, settings: settings)
-        let batches = try plannedBatches(model)
+        let batches = try plannedBatches(model, of: data)
         let trainable = model.trainableParameters.reduce(0) { $0 + $1.count }
         let checkpointWeights = model.trainableParameters.reduce(0) { $0 + $1.byteCount }
         let optimizer = try settings.optimizer.optimizer(for: model.trainableParameters, of: model)
-        let memory = MemoryPlan(
-            model: model, optimizer: optimizer, batches: batches, labelSmoothing: settings.labelSmoothing, stage: settings.stage,
-            stageSettings: settings.stageSettings, otherModels: otherModelBytes(model))
+        let memory = memoryPlan(model, optimizer, batches)
         let report = data.report
         var plan = RunPlan(
             modelName: Path.name(settings.modelDirectory), architecture: model.spec.modelType,
@@ -36,12 +34,42 @@ struct RunPlanner {
             effectiveBatch: settings.batchSize * steps.accumulation, memory: memory.parts, peakBytes: memory.peakBytes,
             availableBytes: availableBytes, checkpointBytes: checkpointBytes(weights: checkpointWeights, optimizer),
             freeDiskBytes: FileSystem.freeBytes(at: existingPart(of: settings.outputDirectory)))
-        plan.warnings = warnings(plan, model)
+        plan.warnings = try memoryWarning(plan, model, optimizer, batches) + warnings(plan, model)
         return plan
     }
 
+    private func memoryPlan(_ model: Transformer, _ optimizer: Optimizer, _ batches: [Batch]) -> MemoryPlan {
+        MemoryPlan(
+            model: model, optimizer: optimizer, batches: batches, labelSmoothing: settings.labelSmoothing, stage: settings.stage,
+            stageSettings: settings.stageSettings, otherModels: otherModelBytes(model))
+    }
+
+    /// What is too much, and the smallest change of arguments that would fit.
+    private func memoryWarning(_ plan: RunPlan, _ model: Transformer, _ optimizer: Optimizer, _ batches: [Batch]) throws -> [String] {
+        guard plan.peakBytes > plan.availableBytes else { return [] }
+        let start = "About \(NumberText.bytes(plan.peakBytes)) of memory are needed and \(NumberText.bytes(plan.availableBytes)) are free. "
+        let isRecomputed = model.recomputesBlocks
+        model.recomputesBlocks = true
+        defer { model.recomputesBlocks = isRecomputed }
+        var change = isRecomputed ? "" : "gradient_checkpointing: true"
+        var peak = memoryPlan(model, optimizer, batches).peakBytes
+        var smaller = settings
+        while peak > plan.availableBytes, smaller.batchSize > 1 {
+            smaller.batchSize /= 2
+            let size = "per_device_train_batch_size: \(smaller.batchSize)"
+            change = isRecomputed ? size : size + " and gradient_checkpointing: true"
+            let fewer = try data.rebatched(configuration, smaller)
+            peak = memoryPlan(model, optimizer, try plannedBatches(model, of: fewer)).peakBytes
+        }
+        if peak <= plan.availableBytes { return [start + "With \(change) it would be about \(NumberText.bytes(peak)), which fits."] }
+        return [
+            start + "Even one sample at a time, with gradient_checkpointing: true, needs about \(NumberText.bytes(peak)): lower cutoff_len, "
+                + "train a LoRA adapter, or quantise the base with quantization_bit: 4."
+        ]
+    }
+
     /// Micro-batches of the run, with their longest answers where the model answers itself.
-    private func plannedBatches(_ model: Transformer) throws -> [Batch] {
+    private func plannedBatches(_ model: Transformer, of data: TrainingData) throws -> [Batch] {
         let batches = try data.plannedBatches(of: steps.totalSteps * steps.accumulation)
         guard settings.stage == .policyOptimisation else { return batches }
         return batches.map { batch in
@@ -97,11 +125,6 @@ struct RunPlanner {
 
     private func warnings(_ plan: RunPlan, _ model: Transformer) -> [String] {
         var warnings: [String] = []
-        if plan.peakBytes > plan.availableBytes {
-            warnings.append(
-                "About \(NumberText.bytes(plan.peakBytes)) of memory are needed and \(NumberText.bytes(plan.availableBytes)) are free. "
-                    + "Lower per_device_train_batch_size or cutoff_len, or set gradient_checkpointing: true.")
-        }
         let kept = Double(settings.saveTotalLimit ?? 1)
         if Double(plan.checkpointBytes) * kept > Double(plan.freeDiskBytes) {
             warnings.append(
