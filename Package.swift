@@ -69,7 +69,7 @@ let package = Package(
         .executableTarget(
             name: "tuneboard-bench",
             dependencies: [
-                "Board", "Terminal", "Training", "Datasets", "Generation", "Models", "Tokenizers", "Tensors", "COpenBLAS", "Formats", "Platform",
+                "Board", "Terminal", "Training", "Datasets", "Generation", "Models", "Tokenizers", "Tensors", "CKernels", "COpenBLAS", "Formats", "Platform",
             ]),
 
         // Tests.

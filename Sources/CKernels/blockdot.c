@@ -1,21 +1,25 @@
 // Products of a few rows with quantised weights, at the speed of reading them: decoding.
 #include "blockdot.h"
+#if defined(__x86_64__)
+#include "blockdot_vnni.h"
+#endif
 #include <math.h>
 #include <stdlib.h>
 
-long tb_activation_bytes(long count) {
-    long blocks = (count + 31) / 32;
-    return blocks * (32 + 4 + 4 + 32) + 256;
-}
+// Places for whole groups of four blocks, because vectors reach that far.
+static long activation_blocks(long count) { return (count + 127) / 128 * 4; }
+
+long tb_activation_bytes(long count) { return activation_blocks(count) * (32 + 32 + 64 + 4 + 4 + 32) + 256; }
 
 tb_activation tb_activation_in(void *memory, long count) {
-    long blocks = (count + 31) / 32;
-    tb_activation x;
+    long blocks = activation_blocks(count);
+    tb_activation x = {0};
     x.lanes128 = memory;
     x.codes = (int8_t *)(x.lanes128 + 8 * blocks);
-    x.scales = (float *)(x.codes + 32 * blocks);
+    x.split = x.codes + 32 * blocks;
+    x.halves = (uint16_t *)(x.split + 32 * blocks);
+    x.scales = (float *)(x.halves + 32 * blocks);
     x.sums = x.scales + blocks;
-    x.full = 0;
     return x;
 }
 
@@ -27,8 +31,10 @@ CLONED void tb_quantize_activation(const float *from, long count, tb_activation 
             largest = size > largest ? size : largest;
         }
         float inverse = largest > 0 ? 127.0f / largest : 0;
-        int8_t *codes = x->codes + 32 * b;
+        int8_t *codes = x->codes + 32 * b, *split = x->split + b / 4 * 128 + b % 4 * 16;
         for (int i = 0; i < 32; i++) codes[i] = (int8_t)rintf(from[i] * inverse);
+        memcpy(split, codes, 16);
+        memcpy(split + 64, codes + 16, 16);
         int total = 0;
         for (int lane = 0; lane < 8; lane++) {
             int sum = codes[4 * lane] + codes[4 * lane + 1] + codes[4 * lane + 2] + codes[4 * lane + 3];
@@ -40,30 +46,74 @@ CLONED void tb_quantize_activation(const float *from, long count, tb_activation 
     }
 }
 
-int tb_has_block_dot(int kind) { return kind == TB_Q8_0 || kind == TB_Q4_0 || kind == TB_Q4_K || kind == TB_Q6_K; }
+int tb_has_block_dot(int kind) {
+    return kind == TB_Q8_0 || kind == TB_Q4_0 || kind == TB_Q5_0 || kind == TB_Q4_K || kind == TB_Q5_K || kind == TB_Q6_K;
+}
 
-static float block_dot(int kind, const void *row, long columns, const tb_activation *x) {
+// One row of weights with `m` rows of x: y[i * y_stride].
+typedef void block_row(const void *row, long columns, const tb_activation *x, long m, float *y, long y_stride);
+
+#define ONE_BY_ONE(NAME, TYPE, ELEMENTS)                                                                                          \
+    static void rows_##NAME(const void *row, long columns, const tb_activation *x, long m, float *y, long y_stride) {              \
+        for (long i = 0; i < m; i++) y[i * y_stride] = NAME((const TYPE *)row, columns / ELEMENTS, x + i);                         \
+    }
+
+ONE_BY_ONE(plain_q8_0, block_q8_0, 32)
+ONE_BY_ONE(plain_q4_0, block_q4_0, 32)
+ONE_BY_ONE(plain_q5_0, block_q5_0, 32)
+ONE_BY_ONE(plain_q4_k, block_q4_k, 256)
+ONE_BY_ONE(plain_q5_k, block_q5_k, 256)
+ONE_BY_ONE(plain_q6_k, block_q6_k, 256)
+
+#if defined(__x86_64__)
+ONE_BY_ONE(avx2_q8_0, block_q8_0, 32)
+ONE_BY_ONE(avx2_q4_0, block_q4_0, 32)
+ONE_BY_ONE(avx2_q5_0, block_q5_0, 32)
+ONE_BY_ONE(avx2_q4_k, block_q4_k, 256)
+ONE_BY_ONE(avx2_q5_k, block_q5_k, 256)
+ONE_BY_ONE(avx2_q6_k, block_q6_k, 256)
+
+// Four rows of x share the unpacked codes.
+#define BY_FOURS(NAME, TYPE, ELEMENTS)                                                                                            \
+    WITH_VNNI static void rows_##NAME(const void *row, long columns, const tb_activation *x, long m, float *y, long y_stride) {    \
+        float found[4];                                                                                                            \
+        for (; m >= 4; m -= 4, x += 4, y += 4 * y_stride) {                                                                        \
+            NAME((const TYPE *)row, columns / ELEMENTS, x, 4, found);                                                              \
+            for (int i = 0; i < 4; i++) y[i * y_stride] = found[i];                                                                \
+        }                                                                                                                          \
+        if (m >= 2) {                                                                                                              \
+            NAME((const TYPE *)row, columns / ELEMENTS, x, 2, found);                                                              \
+            for (int i = 0; i < 2; i++) y[i * y_stride] = found[i];                                                                \
+            m -= 2, x += 2, y += 2 * y_stride;                                                                                     \
+        }                                                                                                                          \
+        if (m == 1) NAME((const TYPE *)row, columns / ELEMENTS, x, 1, y);                                                          \
+    }
+
+BY_FOURS(vnni_q8_0, block_q8_0, 32)
+BY_FOURS(vnni_q4_0, block_q4_0, 32)
+BY_FOURS(vnni_q5_0, block_q5_0, 32)
+BY_FOURS(vnni_q4_k, block_q4_k, 256)
+BY_FOURS(vnni_q5_k, block_q5_k, 256)
+BY_FOURS(vnni_q6_k, block_q6_k, 256)
+#endif
+
+static block_row *block_kernel(int kind) {
+#define AT_LEVEL(LEVEL)                                                                                                           \
+    switch (kind) {                                                                                                                \
+        case TB_Q8_0: return rows_##LEVEL##_q8_0;                                                                                  \
+        case TB_Q4_0: return rows_##LEVEL##_q4_0;                                                                                  \
+        case TB_Q5_0: return rows_##LEVEL##_q5_0;                                                                                  \
+        case TB_Q4_K: return rows_##LEVEL##_q4_k;                                                                                  \
+        case TB_Q5_K: return rows_##LEVEL##_q5_k;                                                                                  \
+        case TB_Q6_K: return rows_##LEVEL##_q6_k;                                                                                  \
+        default: return 0;                                                                                                         \
+    }
 #if defined(__x86_64__)
     int level = tb_vector_level();
-    if (level >= 3) switch (kind) {
-            case TB_Q8_0: return vnni_q8_0(row, columns / 32, x);
-            case TB_Q4_0: return vnni_q4_0(row, columns / 32, x);
-            case TB_Q4_K: return vnni_q4_k(row, columns / 256, x);
-            case TB_Q6_K: return vnni_q6_k(row, columns / 256, x);
-        }
-    if (level >= 1) switch (kind) {
-            case TB_Q8_0: return avx2_q8_0(row, columns / 32, x);
-            case TB_Q4_0: return avx2_q4_0(row, columns / 32, x);
-            case TB_Q4_K: return avx2_q4_k(row, columns / 256, x);
-            case TB_Q6_K: return avx2_q6_k(row, columns / 256, x);
-        }
+    if (level >= 3) AT_LEVEL(vnni)
+    if (level >= 1) AT_LEVEL(avx2)
 #endif
-    switch (kind) {
-        case TB_Q8_0: return plain_q8_0(row, columns / 32, x);
-        case TB_Q4_0: return plain_q4_0(row, columns / 32, x);
-        case TB_Q4_K: return plain_q4_k(row, columns / 256, x);
-        default: return plain_q6_k(row, columns / 256, x);
-    }
+    AT_LEVEL(plain)
 }
 
 CLONED static float int8_dot(const int8_t *w, const float *x, long count) {
@@ -125,9 +175,12 @@ static float any_dot(const tb_quantized *w, long row, const float *x) {
 }
 
 void tb_quantized_gemv(const tb_quantized *w, long first_row, long rows, const tb_activation *x, long m, float *y, long y_stride) {
-    int in_blocks = tb_has_block_dot(w->kind);
-    for (long row = first_row; row < first_row + rows; row++)
-        for (long i = 0; i < m; i++)
-            y[i * y_stride + row - first_row] =
-                in_blocks ? block_dot(w->kind, w->codes + row * w->row_bytes, w->columns, x + i) : any_dot(w, row, x[i].full);
+    block_row *kernel = block_kernel(w->kind);
+    for (long row = first_row; row < first_row + rows; row++, y++) {
+        if (kernel) {
+            kernel(w->codes + row * w->row_bytes, w->columns, x, m, y, y_stride);
+        } else {
+            for (long i = 0; i < m; i++) y[i * y_stride] = any_dot(w, row, x[i].full);
+        }
+    }
 }

@@ -1,5 +1,6 @@
 import Glibc
 import Platform
+import Tensors
 
 /// A token that may come next.
 public struct Candidate: Sendable, Equatable {
@@ -96,7 +97,7 @@ public struct Sampler: Sendable {
 
     /// The tokens that are near enough to the largest logit to hold `topP` of the probability.
     private func nucleusBand(_ logits: [Float], scale: Float, minimum: Int) -> [Candidate] {
-        let largest = logits.max() ?? 0
+        let largest = logits.isEmpty ? 0 : logits[Int(Self.largest(logits))]
         let whole = Self.mass(logits, scale: scale)
         var width: Float = 8
         while width < 64 {
@@ -120,13 +121,7 @@ extension Sampler {
     }
 
     /// The first of the largest logits.
-    static func largest(_ logits: [Float]) -> Int32 {
-        logits.withUnsafeBufferPointer { logits in
-            var best = 0
-            for index in logits.indices where logits[index] > logits[best] { best = index }
-            return Int32(best)
-        }
-    }
+    static func largest(_ logits: [Float]) -> Int32 { logits.withUnsafeBufferPointer { Int32(LogitScan.largest($0)) } }
 
     /// The `rank`-th largest value, by a heap of the `rank` largest seen so far whose root is the smallest of them.
     static func threshold(_ logits: [Float], rank: Int) -> Float {
@@ -134,9 +129,12 @@ extension Sampler {
         var heap = Array(logits[0..<rank])
         heap.withUnsafeMutableBufferPointer { heap in
             for start in stride(from: rank / 2 - 1, through: 0, by: -1) { sink(heap, start) }
-            for index in rank..<logits.count where logits[index] > heap[0] {
-                heap[0] = logits[index]
-                sink(heap, 0)
+            logits.withUnsafeBufferPointer { logits in
+                LogitScan.forEachStretch(of: logits, from: rank, above: { heap[0] }) { index in
+                    guard logits[index] > heap[0] else { return }
+                    heap[0] = logits[index]
+                    sink(heap, 0)
+                }
             }
         }
         return heap[0]
@@ -156,22 +154,17 @@ extension Sampler {
 
     static func collect(_ logits: [Float], from threshold: Float, scale: Float) -> [Candidate] {
         var candidates: [Candidate] = []
-        for (token, logit) in logits.enumerated() where logit >= threshold {
-            candidates.append(Candidate(token: Int32(token), score: logit * scale))
+        if threshold == -.infinity { candidates.reserveCapacity(logits.count) }
+        logits.withUnsafeBufferPointer { logits in
+            LogitScan.forEachStretch(of: logits, from: 0, above: { threshold }) { index in
+                if logits[index] >= threshold { candidates.append(Candidate(token: Int32(index), score: logits[index] * scale)) }
+            }
         }
         return candidates
     }
 
     /// The sum of `exp(scale * (logit - largest))`.
-    static func mass(_ logits: [Float], scale: Float) -> Float {
-        let largest = logits.max() ?? 0
-        var sum = 0.0
-        for logit in logits {
-            let distance = (logit - largest) * scale
-            if distance > -40 { sum += Double(expf(distance)) }
-        }
-        return Float(sum)
-    }
+    static func mass(_ logits: [Float], scale: Float) -> Float { logits.withUnsafeBufferPointer { LogitScan.mass($0, scale: scale) } }
 
     /// Scores to probabilities.
     static func normalise(_ candidates: inout [Candidate]) {

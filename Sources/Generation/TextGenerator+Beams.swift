@@ -18,6 +18,7 @@ extension TextGenerator {
         prompt: [Int32], options: SamplingOptions, onPiece: (GeneratedPiece) -> Bool
     ) throws(GenerationError) -> GenerationResult {
         forget()
+        let decoder = Decoder(model)
         let limit = newTokenLimit(prompt, options)
         let stops = stopTokens(options)
         let start = Clock.monotonicSeconds()
@@ -68,7 +69,7 @@ extension TextGenerator {
                     return computeBeamPrompt(prompt + beam.tokens, cache: caches[beam.cache])
                 }
             } else {
-                logits = stepBeams(next, caches: caches, position: position)
+                logits = stepBeams(next, caches: caches, decoder: decoder)
             }
             running = next
         }
@@ -129,15 +130,11 @@ extension TextGenerator {
     }
 
     /// The last tokens of all beams in one pass, each with its own cache.
-    private func stepBeams(_ beams: [Beam], caches: [KeyValueCache], position: Int) -> [[Float]] {
-        let tape = Tape(backend: model.backend, isRecording: false)
-        let layout = SequenceLayout(
-            cumulativeLengths: (0...Int32(beams.count)).map { $0 }, positions: [Int32](repeating: Int32(position), count: beams.count),
-            caches: beams.map { caches[$0.cache] })
-        let hidden = model.hidden(tape, tokens: beams.map { $0.tokens.last ?? 0 }, layout: layout)
-        let logits = tape.tensor(model.logits(tape, hidden)).floats()
+    private func stepBeams(_ beams: [Beam], caches: [KeyValueCache], decoder: Decoder) -> [[Float]] {
         let width = model.spec.vocabularySize
-        return beams.indices.map { Array(logits[$0 * width..<($0 + 1) * width]) }
+        return decoder.step(tokens: beams.map { $0.tokens.last ?? 0 }, caches: beams.map { caches[$0.cache] }) { logits in
+            beams.indices.map { Array(logits[$0 * width..<($0 + 1) * width]) }
+        }
     }
 
     private func report(

@@ -17,6 +17,11 @@ public final class TextGenerator {
     private var cachedTokens: [Int32] = []
     private var cachedAdapterState = false
 
+    /// Steps of single tokens; made for each answer, so that it knows the weights and adapters of the moment.
+    var decoder: Decoder?
+    /// Of the last token that was computed.
+    private var logits: [Float] = []
+
     /// Prompts are computed so many tokens at a time, so that memory stays small and cancelling quick.
     static let promptChunk = 512
 
@@ -41,12 +46,14 @@ public final class TextGenerator {
         let limit = newTokenLimit(prompt, options)
         let stops = stopTokens(options)
         let start = Clock.monotonicSeconds()
+        decoder = Decoder(model)
+        defer { decoder = nil }
         let reused = prepareCache(for: prompt, room: limit)
         var result = GenerationResult(
             text: "", tokenIDs: [], finishReason: .length, promptTokens: prompt.count, reusedTokens: reused, promptSeconds: 0,
             answerSeconds: 0)
         var output = OutputText(decoder: tokenizer.streamingDecoder(skipSpecialTokens: options.skipsSpecialTokens), stops: options.stopStrings)
-        guard var logits = feed(prompt[reused...], onPiece: onPiece) else {
+        guard feed(prompt[reused...], onPiece: onPiece) else {
             result.finishReason = .cancelled
             return result
         }
@@ -74,11 +81,10 @@ public final class TextGenerator {
                 break
             }
             if result.tokenIDs.count >= limit { break }
-            guard let next = feed([token], onPiece: onPiece) else {
+            guard feed([token], onPiece: onPiece) else {
                 result.finishReason = .cancelled
                 break
             }
-            logits = next
         }
         let rest = output.finish()
         if !rest.isEmpty { _ = onPiece(GeneratedPiece(text: rest, tokenID: nil)) }
@@ -113,8 +119,8 @@ public final class TextGenerator {
     /// Half as much again, so that the next turns of a chat still fit.
     private static func capacity(for needed: Int) -> Int { (needed + needed / 2 + 63) / 64 * 64 }
 
-    /// The logits after the last of further tokens, or nil when the caller cancels.
-    private func feed(_ tokens: ArraySlice<Int32>, onPiece: (GeneratedPiece) -> Bool) -> [Float]? {
+    /// Computes further tokens, and the logits after the last of them; false when the caller cancels.
+    private func feed(_ tokens: ArraySlice<Int32>, onPiece: (GeneratedPiece) -> Bool) -> Bool {
         var rest = tokens
         let reach = cachedTokens.count + tokens.count
         if let cache, model.mustRecompute(from: cachedTokens.count, to: reach) {
@@ -122,28 +128,42 @@ public final class TextGenerator {
             cache.truncate(to: 0)
             cachedTokens = []
         }
-        var logits: [Float] = []
         while !rest.isEmpty {
             let chunk = Array(rest.prefix(Self.promptChunk))
             rest = rest.dropFirst(chunk.count)
-            logits = step(chunk, reach: reach)
-            if !rest.isEmpty && !onPiece(GeneratedPiece(text: "", tokenID: nil)) { return nil }
+            step(chunk, reach: reach)
+            if !rest.isEmpty && !onPiece(GeneratedPiece(text: "", tokenID: nil)) { return false }
         }
-        return logits
+        return true
     }
 
-    /// Feeds tokens to the model and returns the logits after the last.
-    private func step(_ tokens: [Int32], reach: Int) -> [Float] {
-        guard let cache else { return [] }
+    /// Feeds tokens to the model and keeps the logits after the last.
+    private func step(_ tokens: [Int32], reach: Int) {
+        guard let cache else { return }
+        cachedTokens += tokens
+        if tokens.count == 1, let decoder {
+            decoder.step(tokens: tokens, caches: [cache], reach: reach) { keep($0) }
+        } else {
+            logits = promptLogits(tokens, cache: cache, reach: reach)
+        }
+    }
+
+    private func keep(_ found: UnsafeMutableBufferPointer<Float>) {
+        if logits.count != found.count { logits = [Float](repeating: 0, count: found.count) }
+        logits.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: found) }
+    }
+
+    /// Computes part of a prompt.
+    /// - Returns: the logits after its last token
+    func promptLogits(_ tokens: [Int32], cache: KeyValueCache, reach: Int) -> [Float] {
         let tape = Tape(backend: model.backend, isRecording: false)
         let hidden = model.hidden(tape, tokens: tokens, layout: SequenceLayout(appending: tokens.count, to: cache), reach: reach)
-        cachedTokens += tokens
         return tape.tensor(model.logits(tape, hidden, rows: [Int32(tokens.count - 1)])).floats()
     }
 
     // MARK: Limits
 
-    private func check(_ prompt: [Int32], _ options: SamplingOptions) throws(GenerationError) {
+    func check(_ prompt: [Int32], _ options: SamplingOptions) throws(GenerationError) {
         guard !prompt.isEmpty else { throw .emptyPrompt }
         let vocabularySize = model.spec.vocabularySize
         if let stranger = prompt.first(where: { $0 < 0 || Int($0) >= vocabularySize }) {

@@ -13,6 +13,7 @@ enum BenchCommand {
     private static let cases = [
         Case(name: "train", arguments: TrainBenchmark.argumentNames) { try TrainBenchmark($0).run() },
         Case(name: "decode", arguments: DecodeBenchmark.argumentNames) { try DecodeBenchmark($0).run() },
+        Case(name: "prefill", arguments: PrefillBenchmark.argumentNames) { try PrefillBenchmark($0).run() },
         Case(name: "tokenize", arguments: TokenizeBenchmark.argumentNames) { try TokenizeBenchmark($0).run() },
         Case(name: "frame", arguments: FrameBenchmark.argumentNames) { try FrameBenchmark($0).run() },
         Case(name: "open-run", arguments: OpenRunBenchmark.argumentNames) { try OpenRunBenchmark($0).run() },

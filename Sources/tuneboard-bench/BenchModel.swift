@@ -45,4 +45,33 @@ struct BenchModel {
         return try Transformer.initialized(
             folder: ModelFolder(configuration: configuration), backend: backend, random: &random, dtype: dtype, quantizer: quantizer)
     }
+
+    /// A model that holds noise in one of `formats`; nil for another name.
+    func make(backend: any Backend, format: String) throws -> Transformer? {
+        guard Self.formats.contains(format) else { return nil }
+        let layers = layers, isTied = isTied
+        return try Transformer.random(folder: ModelFolder(configuration: configuration), backend: backend) { weight in
+            Self.type(weight, format: format, layers: layers, isTied: isTied)
+        }
+    }
+
+    static let formats = ["bf16", "q8_0", "q4_0", "q4_k_m"]
+
+    /// Which blocks llama.cpp would choose: Q4_K_M gives the values, the layers' ends and the head more bits, and rows that are
+    /// no whole number of 256 fall back to blocks of 32.
+    private static func type(_ weight: WeightDescription, format: String, layers: Int, isTied: Bool) -> BlockType? {
+        let isHead = weight.role == .head || (weight.role == .embedding && isTied)
+        switch format {
+        case "q8_0": return .q8_0
+        case "q4_0":
+            if isHead { return weight.shape[1] % 256 == 0 ? .q6_k : .q8_0 }
+            return .q4_0
+        case "q4_k_m":
+            let isOuter = weight.layer < layers / 8 || weight.layer >= 7 * layers / 8 || (weight.layer - layers / 8) % 3 == 2
+            let isFine = isHead || ((weight.role == .value || weight.role == .down) && isOuter)
+            guard weight.shape[1] % 256 == 0 else { return isFine ? .q8_0 : .q5_0 }
+            return isFine ? .q6_k : .q4_k
+        default: return nil
+        }
+    }
 }

@@ -1,4 +1,5 @@
-/// `tuneboard-bench decode`: prompt and answer speed of one sequence, greedy, on random weights.
+/// `tuneboard-bench decode`: the speed of one or several streams of tokens, greedy, on weights of noise, beside the speed at which
+/// this machine reads memory in the same run.
 
 import Formats
 import Models
@@ -10,48 +11,59 @@ struct DecodeBenchmark {
     private let prompt: Int
     private let tokens: Int
     private let threads: Int
-    private let dtype: DType
+    private let format: String
+    private let streams: Int
 
-    static let argumentNames = BenchModel.argumentNames + ["prompt", "tokens", "threads", "dtype"]
+    static let argumentNames = BenchModel.argumentNames + ["prompt", "tokens", "threads", "format", "streams"]
 
     init(_ arguments: BenchArguments) {
         shape = BenchModel(arguments)
-        prompt = max(1, arguments.integer("prompt", 256))
-        tokens = max(1, arguments.integer("tokens", 64))
+        prompt = max(1, arguments.integer("prompt", 64))
+        tokens = max(2, arguments.integer("tokens", 128))
         threads = arguments.integer("threads", 0)
-        dtype = arguments.text("dtype", "bfloat16") == "float32" ? .float32 : .bfloat16
+        format = arguments.text("format", "bf16")
+        streams = max(1, min(Decoder.maximumConversations, arguments.integer("streams", 1)))
     }
 
     func run() throws -> JSONObject {
         let backend = CPUBackend(threadCount: threads)
-        let model = try shape.make(backend: backend, dtype: dtype)
-        let cache = model.makeCache(capacity: prompt + tokens)
+        guard let model = try shape.make(backend: backend, format: format) else { throw BenchError.unknownFormat(format) }
+        let caches = (0..<streams).map { _ in model.makeCache(capacity: prompt + tokens) }
         var random = RandomGenerator(seed: 4)
         let first = (0..<prompt).map { _ in Int32(random.index(below: shape.vocabulary)) }
-        let start = Clock.monotonicSeconds()
-        var next = likeliest(model, first, cache)
-        let afterPrompt = Clock.monotonicSeconds()
+        for cache in caches { PrefillBenchmark.feed(model, first, cache) }
+        let decoder = Decoder(model)
+        var next = [Int32](repeating: first[0], count: streams)
         var seconds: [Double] = []
-        for _ in 0..<tokens - 1 {
+        for _ in 0..<tokens {
             let before = Clock.monotonicSeconds()
-            next = likeliest(model, [next], cache)
+            next = decoder.step(tokens: next, caches: caches) { logits in
+                (0..<streams).map { row in
+                    Int32(LogitScan.largest(UnsafeBufferPointer(rebasing: logits[row * shape.vocabulary..<(row + 1) * shape.vocabulary])))
+                }
+            }
             seconds.append(Clock.monotonicSeconds() - before)
         }
-        let bytes = Double(model.parameters.reduce(0) { $0 + ($1 === model.embedding ? 0 : $1.byteCount) })
-        let perToken = Statistics.median(seconds)
+        let peak = SystemInfo.peakResidentBytes()
+        let bytes = Double(model.parameters.reduce(0) { $0 + ($1 === model.embedding && !shape.isTied ? 0 : $1.byteCount) })
+        let perStep = Statistics.median(seconds), limit = ReadBandwidth.measure(threads: backend.threadCount)
+        let cacheBytes = caches.reduce(0.0) { $0 + Double($1.byteCount) * Double($1.length) / Double($1.capacity) }
         return JSONObject([
-            ("case", "decode"), ("device", .string(backend.summary)), ("prompt_tokens", .integer(prompt)),
-            ("prompt_tokens_per_second", .number(Double(prompt) / (afterPrompt - start))),
-            ("tokens_per_second", .number(perToken > 0 ? 1 / perToken : 0)),
-            ("weight_gigabytes_per_second", .number(perToken > 0 ? bytes / perToken / 1e9 : 0)),
-            ("peak_rss_bytes", .integer(Int(SystemInfo.peakResidentBytes()))),
+            ("case", "decode"), ("device", .string(backend.summary)), ("format", .string(format)), ("streams", .integer(streams)),
+            ("prompt_tokens", .integer(prompt)), ("tokens_per_second", .number(Double(streams) / perStep)),
+            ("tokens_per_second_each", .number(1 / perStep)), ("weight_bytes", .integer(Int(bytes))), ("cache_bytes", .integer(Int(cacheBytes))),
+            ("gigabytes_per_second", .number(bytes / perStep / 1e9)), ("read_gigabytes_per_second", .number(limit)),
+            ("share_of_bandwidth", .number(bytes / perStep / 1e9 / limit)), ("peak_rss_bytes", .integer(Int(peak))),
         ])
     }
+}
 
-    private func likeliest(_ model: Transformer, _ tokens: [Int32], _ cache: KeyValueCache) -> Int32 {
-        let tape = Tape(backend: model.backend, isRecording: false)
-        let hidden = model.hidden(tape, tokens: tokens, layout: SequenceLayout(appending: tokens.count, to: cache))
-        let logits = tape.tensor(model.logits(tape, hidden, rows: [Int32(tokens.count - 1)])).floats()
-        return Int32(logits.indices.max { logits[$0] < logits[$1] } ?? 0)
+enum BenchError: Error, CustomStringConvertible {
+    case unknownFormat(String)
+
+    var description: String {
+        switch self {
+        case .unknownFormat(let name): "no format is called \(name); there are " + BenchModel.formats.joined(separator: ", ")
+        }
     }
 }

@@ -99,9 +99,11 @@ typedef struct {
 void tb_adam_8bit_direction(const float *gradient, tb_state_8bit first, tb_state_8bit second, float *direction, long count,
                             tb_adamw_step step);
 
-// gemv.c: y[m, rows] = x[m, columns] . weight[rows, columns]^T for a few rows of x (m up to 8). y_stride: distance of y's rows.
+// gemv.c: y[m, rows] = x[m, columns] . weight[rows, columns]^T for a few rows of x. y_stride: distance of y's rows. A row's numbers do not
+// depend on how many there are.
 void tb_gemv_f32(const float *x, long m, long x_stride, const float *weight, long rows, long columns, float *y, long y_stride);
 void tb_gemv_bf16(const float *x, long m, long x_stride, const uint16_t *weight, long rows, long columns, float *y, long y_stride);
+void tb_gemv_f16(const float *x, long m, long x_stride, const uint16_t *weight, long rows, long columns, float *y, long y_stride);
 // y[m, columns] += x[m, rows] . weight[rows, columns], for a few rows of x.
 void tb_gevm_f32(const float *x, long m, long x_stride, const float *weight, long rows, long columns, long stride, float *y, long y_stride);
 void tb_gevm_bf16(const float *x, long m, long x_stride, const uint16_t *weight, long rows, long columns, long stride, float *y, long y_stride);
@@ -183,20 +185,52 @@ int tb_block_layout(int kind, long *elements, long *bytes);
 // blockdot.c: products of a few rows with a quantised weight. Activations become signed bytes in blocks of 32.
 typedef struct {
     int8_t *codes;
+    int8_t *split;      // the same codes, for each four blocks their first halves and then their second ones
     float *scales;      // of each block
     float *sums;        // scale times the sum of the codes, of each block
     int32_t *lanes128;  // -128 times the sum of four codes
+    uint16_t *halves;   // the numbers over half_scale in f16
+    float half_scale;
     const float *full;  // the numbers themselves, for kinds without integer products
 } tb_activation;
 long tb_activation_bytes(long count);
 // Lays the parts out in memory of that size.
 tb_activation tb_activation_in(void *memory, long count);
-// count is a multiple of 32.
+// Fills codes, split, scales, sums and lanes128; count is a multiple of 32.
 void tb_quantize_activation(const float *from, long count, tb_activation *x);
+// Fills halves and half_scale.
+void tb_halve_activation(const float *from, long count, tb_activation *x);
+// densedot.c: y[i, row - first_row] = weight[row] . x[i] for weights in bf16 or f16. x needs halves and full.
+void tb_dense_gemv(int type, const void *weight, long first_row, long rows, long columns, const tb_activation *x, long m, float *y,
+                   long y_stride);
 // Whether a kind has products of integers; the others want x.full.
 int tb_has_block_dot(int kind);
 // y[i, row - first_row] = w[row] . x[i]
 void tb_quantized_gemv(const tb_quantized *w, long first_row, long rows, const tb_activation *x, long m, float *y, long y_stride);
+
+// decoding.c: one new token of a conversation.
+typedef struct {
+    const void *keys, *values;  // [slots][dimension] of one head, f32 or bf16
+    int is_bf16;
+    long first, count;          // the keys it sees: first ..< count, the last being its own
+    long group, dimension;      // query heads that share the key head
+    float scale, soft_cap;      // soft_cap 0: none
+    const float *slopes;        // of each query head, or null
+} tb_token_attention;
+// Floats of scratch memory for tb_attend_token.
+long tb_attend_scratch(long group);
+// result [group][dimension] = softmax(query . keys) . values
+void tb_attend_token(const tb_token_attention *attention, const float *query, float *scratch, float *result);
+// y[row] += low . up[row]
+void tb_add_low(const float *low, const float *up, long rank, long rows, float *y);
+// The place of the first of the largest numbers.
+long tb_largest(const float *from, long count);
+// Whether any number is at least the limit.
+int tb_reaches(const float *from, long count, float limit);
+// The sum of exp(scale * (from[i] - largest)).
+double tb_exponential_mass(const float *from, long count, float scale, float largest);
+// Adds up 8-byte words: how fast memory can be read is the limit of decoding.
+uint64_t tb_read_all(const void *from, long bytes);
 
 // quantize.c: bitsandbytes' quantisers. `bounds` are the 15 borders between 16 ascending numbers, `order` their codes.
 void tb_quantize_table4(const float *from, long count, long block, const float *bounds, const uint8_t *order, uint8_t *codes, float *scales);

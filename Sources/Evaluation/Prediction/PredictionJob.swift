@@ -63,7 +63,8 @@ public struct PredictionJob {
         }
         let scorer = PredictionScorer(
             generator: TextGenerator(model: model, tokenizer: data.tokenizer), similarity: TextSimilarity(segmenter: segmenter),
-            options: options, seed: UInt64(bitPattern: Int64(configuration[.seed])), reporter: reporter)
+            options: options, seed: UInt64(bitPattern: Int64(configuration[.seed])), rowsAtOnce: configuration[.perDeviceEvalBatchSize],
+            reporter: reporter)
         let scores = try scorer.run(rows: data.rows, file: file, heed: { try control.heed(reporter.sink) })
         let metrics = Self.metrics(
             TextSimilarity.average(scores), count: scores.count, seconds: Clock.monotonicSeconds() - start,

@@ -14,10 +14,14 @@ final class PredictionScorer {
     private let options: SamplingOptions
     private let seed: UInt64
     private let reporter: JobReporter
+    /// Rows that are answered side by side.
+    private let rowsAtOnce: Int
 
+    /// - Parameter rowsAtOnce: rows that are answered side by side; the answers do not depend on it
     init(
-        generator: TextGenerator, similarity: TextSimilarity, options: SamplingOptions, seed: UInt64, reporter: JobReporter
+        generator: TextGenerator, similarity: TextSimilarity, options: SamplingOptions, seed: UInt64, rowsAtOnce: Int, reporter: JobReporter
     ) {
+        self.rowsAtOnce = max(1, rowsAtOnce)
         self.generator = generator
         tokenizer = generator.tokenizer
         self.similarity = similarity
@@ -30,6 +34,7 @@ final class PredictionScorer {
     /// - Returns: the scores of all rows, those answered by an earlier run included.
     func run(rows: [PredictionRow], file: PredictionFile, heed: () throws -> Void) throws -> [SimilarityScores] {
         var scores: [SimilarityScores] = []
+        var answers: [Int: String] = [:]
         for (index, row) in rows.enumerated() {
             try heed()
             let prompt = tokenizer.decode(row.promptTokens, skipSpecialTokens: false)
@@ -41,7 +46,7 @@ final class PredictionScorer {
                 }
             } else {
                 let label = tokenizer.decode(row.labelTokens, skipSpecialTokens: options.skipsSpecialTokens)
-                prediction = Prediction(prompt: prompt, predict: try answer(row, index, heed), label: label)
+                prediction = Prediction(prompt: prompt, predict: try answer(rows, index, &answers, heed), label: label)
                 try file.append(prediction)
             }
             let score = similarity.scores(prediction: prediction.predict, label: prediction.label)
@@ -55,16 +60,20 @@ final class PredictionScorer {
         return scores
     }
 
-    /// Each row draws from random numbers of its own, so an interrupted run goes on with the same answers.
-    private func answer(_ row: PredictionRow, _ index: Int, _ heed: () throws -> Void) throws -> String {
-        var options = options
-        options.seed = seed &+ UInt64(index)
+    /// The answer to a row; those to the next ones are made with it. Each row draws from random numbers of its own, so an
+    /// interrupted run goes on with the same answers.
+    private func answer(_ rows: [PredictionRow], _ index: Int, _ known: inout [Int: String], _ heed: () throws -> Void) throws -> String {
+        if let found = known.removeValue(forKey: index) { return found }
+        let together = index..<min(rows.count, index + rowsAtOnce)
         var interruption: (any Error)?
-        let result = try generator.generate(prompt: row.promptTokens, options: options) { _ in
+        let results = try generator.generate(
+            prompts: together.map { rows[$0].promptTokens }, options: options, seeds: together.map { seed &+ UInt64($0) }
+        ) { _, _ in
             do { try heed() } catch { interruption = error }
             return interruption == nil
         }
         if let interruption { throw interruption }
-        return result.text
+        for (row, result) in zip(together, results) where row > index { known[row] = result.text }
+        return results[0].text
     }
 }

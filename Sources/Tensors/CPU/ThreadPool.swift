@@ -110,11 +110,12 @@ final class ThreadPool: @unchecked Sendable {
         }
     }
 
-    /// Waits a few tens of microseconds for work; true when there is some.
+    /// Waits about a tenth of a millisecond for work, which is what lies between two tokens; true when there is some. Others who
+    /// want the processor get it.
     private func spin() -> Bool {
-        for _ in 0..<2000 {
+        for turn in 1...8000 {
             if ticket.load(ordering: .relaxed) & 0xFFFF_FFFF > 0 { return true }
-            tb_cpu_relax()
+            if turn & 255 == 0 { sched_yield() } else { tb_cpu_relax() }
         }
         return false
     }

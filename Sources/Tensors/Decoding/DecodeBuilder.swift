@@ -1,0 +1,317 @@
+import CKernels
+
+/// The buffers of a program, and what its pointers look into.
+final class DecodeMemory {
+    fileprivate var kept: [AnyObject] = []
+    private var blocks: [UnsafeMutableRawPointer] = []
+    private var releases: [() -> Void] = []
+    let stream, normalised, projected, attended, delta, inner, gate, up, logits, statistics: UnsafeMutablePointer<Float>
+    let attentionScratch: UnsafeMutablePointer<Float>
+    let attentionScratchCount: Int
+    let positions: UnsafeMutablePointer<Int32>
+    let projectedWidth: Int
+
+    init(hidden: Int, projected width: Int, attended: Int, inner: Int, vocabulary: Int, group: Int, keyHeads: Int) {
+        let rows = DecodeProgram.maximumRows
+        var blocks: [UnsafeMutableRawPointer] = []
+        func floats(_ count: Int) -> UnsafeMutablePointer<Float> {
+            let storage = UnsafeMutableRawPointer.allocate(byteCount: max(64, (count * 4 + 63) / 64 * 64), alignment: 64)
+            storage.initializeMemory(as: UInt8.self, repeating: 0, count: max(64, (count * 4 + 63) / 64 * 64))
+            blocks.append(storage)
+            return storage.assumingMemoryBound(to: Float.self)
+        }
+        projectedWidth = width
+        attentionScratchCount = (tb_attend_scratch(group) + 15) / 16 * 16
+        stream = floats(rows * hidden)
+        normalised = floats(rows * hidden)
+        projected = floats(rows * width)
+        self.attended = floats(rows * attended)
+        delta = floats(rows * hidden)
+        self.inner = floats(rows * inner)
+        gate = floats(rows * inner)
+        up = floats(rows * inner)
+        logits = floats(rows * vocabulary)
+        statistics = floats(2)
+        attentionScratch = floats(rows * keyHeads * attentionScratchCount)
+        positions = UnsafeMutableRawPointer(floats(rows)).assumingMemoryBound(to: Int32.self)
+        self.blocks = blocks
+    }
+
+    deinit {
+        for release in releases { release() }
+        for block in blocks { block.deallocate() }
+    }
+
+    /// Memory that lives as long as the program.
+    func allocate(byteCount: Int) -> UnsafeMutableRawPointer {
+        let block = UnsafeMutableRawPointer.allocate(byteCount: max(64, byteCount), alignment: 64)
+        block.initializeMemory(as: UInt8.self, repeating: 0, count: max(64, byteCount))
+        blocks.append(block)
+        return block
+    }
+
+    /// Elements that stay where they are as long as the program.
+    func copied<Element>(_ elements: [Element]) -> UnsafePointer<Element> {
+        let pointer = UnsafeMutablePointer<Element>.allocate(capacity: max(1, elements.count))
+        pointer.initialize(from: elements, count: elements.count)
+        releases.append {
+            pointer.deinitialize(count: elements.count)
+            pointer.deallocate()
+        }
+        return UnsafePointer(pointer)
+    }
+
+    func keep(_ tensor: Tensor) { kept.append(tensor.storage) }
+    func keep(_ matrix: QuantizedMatrix) { kept.append(matrix) }
+}
+
+/// Lays out a program.
+struct DecodeBuilder {
+    let description: DecodeDescription
+    let memory: DecodeMemory
+    let input: DecodeInput
+    let hidden: Int
+
+    /// Bytes of weights in a chunk: a few microseconds of reading.
+    private static let chunkBytes = 32 << 10
+
+    init(_ description: DecodeDescription) {
+        self.description = description
+        hidden = description.embedding.shape[1]
+        let blocks = description.blocks, rows = DecodeProgram.maximumRows
+        let inner = blocks.map { $0.innerWidth }.max() ?? 0
+        let attended = blocks.map { $0.shape.headCount * $0.shape.headDimension }.max() ?? 0
+        memory = DecodeMemory(
+            hidden: hidden, projected: blocks.map { $0.projections.reduce(0) { $0 + $1.outputCount } }.max() ?? 0, attended: attended,
+            inner: inner, vocabulary: description.head.outputCount,
+            group: blocks.map { $0.shape.headCount / $0.shape.keyValueHeadCount }.max() ?? 1,
+            keyHeads: blocks.map(\.shape.keyValueHeadCount).max() ?? 1)
+        let widest = max(hidden, inner, attended), bytes = (tb_activation_bytes(widest) + 63) / 64 * 64
+        let activations = memory.allocate(byteCount: rows * MemoryLayout<tb_activation>.stride).assumingMemoryBound(to: tb_activation.self)
+        let parts = memory.allocate(byteCount: rows * bytes)
+        for row in 0..<rows { activations[row] = tb_activation_in(parts + row * bytes, widest) }
+        let stages = blocks.flatMap { [$0.projections, [$0.output], $0.feedForward.first, [$0.feedForward.down]] } + [[description.head]]
+        let ranks = stages.map { $0.reduce(0) { $0 + ($1.activeAdapter?.rank ?? 0) } }.max() ?? 0
+        input = DecodeInput(
+            rows: 0, numbers: UnsafePointer(memory.normalised), activations: activations,
+            low: memory.allocate(byteCount: rows * ranks * 4).assumingMemoryBound(to: Float.self), lowStride: ranks)
+    }
+
+    /// A list that is being laid out.
+    private struct Layout {
+        var stages: [DecodeStage] = []
+        var preparations: [DecodePreparation?] = []
+
+        mutating func add(_ work: DecodeStage.Work, _ chunks: Int, after preparation: DecodePreparation?) {
+            stages.append(DecodeStage(work: work, chunkCount: chunks))
+            preparations.append(preparation)
+        }
+    }
+
+    /// The stages, and what comes before each; one entry more, which is empty.
+    func build() -> (stages: [DecodeStage], preparations: [DecodePreparation?]) {
+        var layout = Layout()
+        var delta: UnsafeMutablePointer<Float>?, deltaNorm: DecodeNorm?
+        for (layer, block) in description.blocks.enumerated() {
+            var products: [DecodeProduct] = [], column = 0
+            for linear in block.projections {
+                products.append(product(linear, to: memory.projected + column, stride: memory.projectedWidth, after: products))
+                column += linear.outputCount
+            }
+            var first = preparation(block.projections, source: .stream(norm(block.attentionNorm)), width: hidden)
+            first.delta = delta
+            first.deltaNorm = deltaNorm
+            add(products, to: &layout, after: first)
+            // Attention reads the projections as they are.
+            layout.add(.attention(copied([attention(block, layer)])), block.shape.keyValueHeadCount, after: nil)
+            add(
+                [product(block.output, to: memory.delta, stride: hidden, after: [])], to: &layout,
+                after: preparation([block.output], source: .buffer(UnsafePointer(memory.attended)), width: block.output.inputCount))
+            feedForward(block, &layout)
+            delta = memory.delta
+            deltaNorm = block.feedForwardOutputNorm.map(norm)
+        }
+        var last = preparation([description.head], source: .stream(norm(description.finalNorm)), width: hidden)
+        last.delta = delta
+        last.deltaNorm = deltaNorm
+        let head = product(description.head, to: memory.logits, stride: description.head.outputCount, after: [])
+        if case .softCap(let cap)? = description.head.outputTransform {
+            let chunked = together([head])
+            layout.add(.capped(copied(chunked), cap: cap), chunked[0].chunkCount, after: last)
+        } else {
+            add([head], to: &layout, after: last)
+        }
+        return (layout.stages, layout.preparations + [nil])
+    }
+
+    private func add(_ products: [DecodeProduct], to layout: inout Layout, after preparation: DecodePreparation) {
+        var products = products, total = 0
+        for index in products.indices {
+            products[index].columnsPerChunk = Self.columnsPerChunk(bytes: products[index].rowBytes)
+            products[index].firstChunk = total
+            total += products[index].chunkCount
+        }
+        layout.add(.products(copied(products), count: products.count), total, after: preparation)
+    }
+
+    private func feedForward(_ block: DecodeDescription.Block, _ layout: inout Layout) {
+        let linears = block.feedForward.first, down = block.feedForward.down, inner = down.inputCount
+        var before = preparation(linears, source: .stream(norm(block.feedForwardNorm)), width: hidden)
+        before.delta = memory.delta
+        before.deltaNorm = block.outputNorm.map(norm)
+        let kind = block.activation.rawValue
+        var products: [DecodeProduct] = []
+        switch block.feedForward {
+        case .gated(let gate, let up, _):
+            products = [product(gate, to: memory.gate, stride: inner, after: [])]
+            products.append(product(up, to: memory.up, stride: inner, after: products))
+        case .fusedGated(let gateUp, _):
+            // One adapter, whose A x both halves read.
+            products = [
+                product(gateUp, rows: 0..<inner, to: memory.gate, stride: inner, after: []),
+                product(gateUp, rows: inner..<2 * inner, to: memory.up, stride: inner, after: []),
+            ]
+        case .plain(let up, _): products = [product(up, to: memory.inner, stride: inner, after: [])]
+        }
+        products = together(products)
+        if products.count == 2 {
+            layout.add(.gated(copied(products), kind: kind, to: memory.inner), products[0].chunkCount, after: before)
+        } else {
+            let ones = memory.allocate(byteCount: inner * 4).assumingMemoryBound(to: Float.self)
+            tb_fill(ones, 1, inner)
+            layout.add(.activated(copied(products), kind: kind, ones: UnsafePointer(ones)), products[0].chunkCount, after: before)
+        }
+        add(
+            [product(down, to: memory.delta, stride: hidden, after: [])], to: &layout,
+            after: preparation([down], source: .buffer(UnsafePointer(memory.inner)), width: inner))
+    }
+
+    /// Products of one shape whose chunks are computed together.
+    private func together(_ products: [DecodeProduct]) -> [DecodeProduct] {
+        let columns = Self.columnsPerChunk(bytes: products.reduce(0) { $0 + $1.rowBytes })
+        return products.map {
+            var product = $0
+            product.columnsPerChunk = columns
+            return product
+        }
+    }
+
+    /// A multiple of 16, so that no two threads write to one cache line.
+    private static func columnsPerChunk(bytes: Int) -> Int { max(16, chunkBytes / max(1, bytes) / 16 * 16) }
+
+    private func copied<Element>(_ elements: [Element]) -> UnsafePointer<Element> { memory.copied(elements) }
+
+    private func preparation(_ linears: [Linear], source: DecodePreparation.Source, width: Int) -> DecodePreparation {
+        var result = DecodePreparation(source: source, width: width)
+        for linear in linears {
+            switch linear.weight {
+            case .dense(let parameter): result.needsHalves = result.needsHalves || parameter.dtype != .float32
+            case .quantized(let matrix): result.needsCodes = result.needsCodes || tb_has_block_dot(matrix.kernel.kind) != 0
+            }
+            guard let adapter = linear.activeAdapter else { continue }
+            let offset = result.downs.reduce(0) { $0 + $1.rank }
+            result.downs.append(
+                DecodePreparation.Down(matrix: floats(adapter.a.value), rank: adapter.rank, offset: offset, scale: adapter.scale))
+        }
+        return result
+    }
+
+    /// - Parameters:
+    ///   - rows: the part of the weight to use; nil for all
+    ///   - after: the stage's products before this one, whose adapters come first in `low`
+    private func product(
+        _ linear: Linear, rows: Range<Int>? = nil, to: UnsafeMutablePointer<Float>, stride: Int, after: [DecodeProduct]
+    ) -> DecodeProduct {
+        let first = rows?.lowerBound ?? 0, inputs = linear.inputCount
+        let weight: DecodeProduct.Weight
+        switch linear.weight {
+        case .dense(let parameter):
+            let tensor = parameter.value
+            memory.keep(tensor)
+            let start = UnsafeRawPointer(tensor.address)
+            weight = tensor.dtype == .float32 ? .float32(start.assumingMemoryBound(to: Float.self)) : .half(tensor.dtype.kernelType, start)
+        case .quantized(let matrix):
+            memory.keep(matrix)
+            let kernel = memory.allocate(byteCount: MemoryLayout<tb_quantized>.size).assumingMemoryBound(to: tb_quantized.self)
+            kernel.initialize(to: matrix.kernel)
+            weight = .quantized(kernel)
+        }
+        var product = DecodeProduct(
+            weight: weight, inputs: inputs, outputs: rows?.count ?? linear.outputCount, bias: linear.bias.map { floats($0.value) + first }, to: to,
+            stride: stride)
+        product.firstRow = first
+        if let adapter = linear.activeAdapter {
+            product.up = floats(adapter.b.value) + first * adapter.rank
+            product.rank = adapter.rank
+            product.lowOffset = after.reduce(0) { $0 + $1.rank }
+        }
+        return product
+    }
+
+    /// A small tensor's numbers in f32, alive as long as the program.
+    private func floats(_ tensor: Tensor) -> UnsafePointer<Float> {
+        if tensor.dtype == .float32 {
+            memory.keep(tensor)
+            return UnsafePointer(tensor.floatPointer)
+        }
+        let copy = memory.allocate(byteCount: tensor.count * 4).assumingMemoryBound(to: Float.self)
+        tensor.widen(from: 0, count: tensor.count, into: copy)
+        return UnsafePointer(copy)
+    }
+
+    func norm(_ norm: DecodeDescription.Norm) -> DecodeNorm {
+        DecodeNorm(
+            isLayerNorm: norm.kind == .layer, width: norm.weight.count, weight: floats(norm.weight.value),
+            bias: norm.bias.map { floats($0.value) }, epsilon: norm.epsilon, offset: norm.weightOffset)
+    }
+
+    private func attention(_ block: DecodeDescription.Block, _ layer: Int) -> DecodeAttention {
+        let shape = block.shape, group = shape.headCount / shape.keyValueHeadCount
+        /// The column of the heads' element `place` when all ranges are laid side by side.
+        func column(_ ranges: [Range<Int>], _ place: Int) -> Int {
+            var left = place
+            for range in ranges {
+                if left < range.count { return range.lowerBound + left }
+                left -= range.count
+            }
+            preconditionFailure("heads beyond the projections")
+        }
+        let heads = 0..<shape.keyValueHeadCount, dimension = shape.headDimension
+        var slopes: UnsafePointer<Float>?
+        if let given = shape.slopes {
+            let copy = memory.allocate(byteCount: given.count * 4).assumingMemoryBound(to: Float.self)
+            for (index, slope) in given.enumerated() { copy[index] = slope }
+            slopes = UnsafePointer(copy)
+        }
+        return DecodeAttention(
+            layer: layer, shape: shape, isSliding: block.isSliding, queryNorm: block.queryNorm.map(norm), keyNorm: block.keyNorm.map(norm),
+            queryColumns: heads.map { column(block.parts[0], $0 * group * dimension) },
+            keyColumns: heads.map { column(block.parts[1], $0 * dimension) },
+            valueColumns: heads.map { column(block.parts[2], $0 * dimension) }, slopes: slopes)
+    }
+
+    static func stored(_ parameter: Parameter) -> StoredMatrix {
+        parameter.quantized.map { .quantized($0) } ?? .dense(parameter.value)
+    }
+}
+
+extension DecodeDescription.FeedForward {
+    /// The layers that read the norm's output.
+    var first: [Linear] {
+        switch self {
+        case .gated(let gate, let up, _): [gate, up]
+        case .fusedGated(let gateUp, _): [gateUp]
+        case .plain(let up, _): [up]
+        }
+    }
+
+    var down: Linear {
+        switch self {
+        case .gated(_, _, let down), .fusedGated(_, let down), .plain(_, let down): down
+        }
+    }
+}
+
+extension DecodeDescription.Block {
+    fileprivate var innerWidth: Int { feedForward.down.inputCount }
+}
