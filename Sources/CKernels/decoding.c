@@ -97,3 +97,7 @@ CLONED uint64_t tb_read_all(const void *from, long bytes) {
     for (long i = 0; i < bytes / 8; i++) sum += words[i];
     return sum;
 }
+
+void tb_fetch(const void *from, long bytes) {
+    for (long at = 0; at < bytes; at += 64) __builtin_prefetch((const char *)from + at, 0, 2);
+}

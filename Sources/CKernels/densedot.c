@@ -129,19 +129,54 @@ CLONED static void scaled_by(const float *from, float factor, long count, float 
     for (long i = 0; i < count; i++) to[i] = factor * from[i];
 }
 
+static void halve(const float *from, float factor, long count, uint16_t *to) {
+    float piece[256];
+    for (long first = 0; first < count; first += 256) {
+        long here = count - first < 256 ? count - first : 256;
+        scaled_by(from + first, factor, here, piece);
+        tb_narrow_f16(piece, to + first, here);
+    }
+}
+
+#if defined(__x86_64__)
+WITH_AVX512 static float largest_avx512(const float *from, long count) {
+    __m512 largest = _mm512_setzero_ps();
+    for (long i = 0; i < count; i += 16) {
+        __mmask16 mask = count - i >= 16 ? 0xFFFF : (__mmask16)((1u << (count - i)) - 1);
+        // The second operand is taken where the first is no number: as the plain loop does.
+        largest = _mm512_max_ps(_mm512_abs_ps(_mm512_maskz_loadu_ps(mask, from + i)), largest);
+    }
+    return _mm512_reduce_max_ps(largest);
+}
+
+WITH_AVX512 static void halve_avx512(const float *from, float factor, long count, uint16_t *to) {
+    __m512 by = _mm512_set1_ps(factor);
+    for (long i = 0; i < count; i += 16) {
+        __mmask16 mask = count - i >= 16 ? 0xFFFF : (__mmask16)((1u << (count - i)) - 1);
+        __m512 x = _mm512_mul_ps(by, _mm512_maskz_loadu_ps(mask, from + i));
+        _mm256_mask_storeu_epi16(to + i, mask, _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT));
+    }
+}
+#endif
+
 void tb_halve_activation(const float *from, long count, tb_activation *x) {
+#if defined(__x86_64__)
+    float largest = tb_vector_level() >= 2 ? largest_avx512(from, count) : largest_size(from, count);
+#else
     float largest = largest_size(from, count);
+#endif
     // The largest number becomes one of 2^14 to 2^15; what is 2^29 times smaller loses digits, which no sum will miss.
     int exponent = 0;
     if (largest > 0 && largest < INFINITY) frexpf(largest, &exponent);
     float factor = ldexpf(1.0f, 15 - exponent < 127 ? 15 - exponent : 127);
     x->half_scale = 1 / factor;
-    float piece[256];
-    for (long first = 0; first < count; first += 256) {
-        long here = count - first < 256 ? count - first : 256;
-        scaled_by(from + first, factor, here, piece);
-        tb_narrow_f16(piece, x->halves + first, here);
+#if defined(__x86_64__)
+    if (tb_vector_level() >= 2) {
+        halve_avx512(from, factor, count, x->halves);
+        return;
     }
+#endif
+    halve(from, factor, count, x->halves);
 }
 
 void tb_dense_gemv(int type, const void *weight, long first_row, long rows, long columns, const tb_activation *x, long m, float *y,

@@ -123,6 +123,7 @@ extension TextGenerator {
             let chunk = Array(rest.prefix(Self.promptChunk))
             rest = rest.dropFirst(chunk.count)
             let tape = Tape(backend: model.backend, isRecording: false)
+            tape.isAnswering = true
             let hidden = model.hidden(tape, tokens: chunk, layout: SequenceLayout(appending: chunk.count, to: cache), reach: prompt.count)
             if rest.isEmpty { logits = tape.tensor(model.logits(tape, hidden, rows: [Int32(chunk.count - 1)])).floats() }
         }

@@ -157,6 +157,7 @@ public final class TextGenerator {
     /// - Returns: the logits after its last token
     func promptLogits(_ tokens: [Int32], cache: KeyValueCache, reach: Int) -> [Float] {
         let tape = Tape(backend: model.backend, isRecording: false)
+        tape.isAnswering = true
         let hidden = model.hidden(tape, tokens: tokens, layout: SequenceLayout(appending: tokens.count, to: cache), reach: reach)
         return tape.tensor(model.logits(tape, hidden, rows: [Int32(tokens.count - 1)])).floats()
     }

@@ -52,6 +52,7 @@ struct PrefillBenchmark {
     /// Reads a prompt and computes the logits after its last token.
     static func feed(_ model: Transformer, _ tokens: [Int32], _ cache: KeyValueCache) {
         let tape = Tape(backend: model.backend, isRecording: false)
+        tape.isAnswering = true
         let hidden = model.hidden(tape, tokens: tokens, layout: SequenceLayout(appending: tokens.count, to: cache))
         _ = model.logits(tape, hidden, rows: [Int32(tokens.count - 1)])
     }

@@ -58,7 +58,9 @@ import Tokenizers
             for type in [DType.float32, .bfloat16] {
                 let model = try Transformer.load(directory: FamilyTests.directory("qwen2"), backend: own, options: LoadOptions(dtype: type))
                 let decoder = Decoder(model)
-                let lines: [[Int32]] = (0..<Decoder.maximumConversations).map { line in tokens.map { ($0 &+ Int32(line) * 3) % 33 } }
+                let lines = (0..<Decoder.maximumConversations).map { (line: Int) -> [Int32] in
+                    tokens.map { (token: Int32) -> Int32 in (token + Int32(3 * line)) % 33 }
+                }
                 let caches = lines.map { _ in model.makeCache(capacity: 16) }
                 #expect(caches[0].dtype == type)
                 var together: [[Float]] = []
@@ -81,7 +83,10 @@ import Tokenizers
     func answersAreThose() throws {
         let model = try Transformer.load(directory: Fixtures.llama, backend: backend)
         let tokenizer = try Tokenizer(directory: Fixtures.llama)
-        let prompts: [[Int32]] = (0..<11).map { number in (0..<3 + number % 4).map { Int32(5 + (number * 7 + $0 * 3) % 40) } }
+        let prompts: [[Int32]] = (0..<11).map { (number: Int) -> [Int32] in
+            let length = 3 + number % 4
+            return (0..<length).map { (place: Int) -> Int32 in Int32(5 + (number * 7 + place * 3) % 40) }
+        }
         for options in [
             SamplingOptions.greedy(maxNewTokens: 12),
             SamplingOptions(doSample: true, temperature: 1.3, topK: 20, topP: 0.9, maxNewTokens: 9, stopTokenIDs: [7, 9, 11]),
@@ -102,6 +107,20 @@ import Tokenizers
             #expect(together.map(\.finishReason) == alone.map(\.finishReason))
             for (tokens, result) in zip(heard, together) { #expect(tokens == Array(result.tokenIDs.prefix(tokens.count))) }
         }
+    }
+
+    @Test("a prompt in bf16 gives the logits of f32 within what bf16 leaves", arguments: ["llama", "gemma2", "phi3", "gpt2", "qwen2"])
+    func promptsInHalves(family: String) throws {
+        let model = try Transformer.load(directory: FamilyTests.directory(family), backend: backend, options: LoadOptions(dtype: .bfloat16))
+        let prompt = tokens + tokens
+        func logits(isAnswering: Bool) -> [Float] {
+            let tape = Tape(backend: model.backend, isRecording: false)
+            tape.isAnswering = isAnswering
+            return tape.tensor(model.logits(tape, model.hidden(tape, tokens: prompt, layout: SequenceLayout(lengths: [prompt.count])))).floats()
+        }
+        let exact = logits(isAnswering: false), found = logits(isAnswering: true)
+        #expect(cosine(found, exact) > 0.9999)
+        #expect(largestDifference(found, exact) < 0.03 * exact.reduce(0) { max($0, abs($1)) })
     }
 
     @Test("cancelling one of several conversations ends all")

@@ -125,6 +125,26 @@ import Testing
         }
     }
 
+    @Test("products of many rows in bf16 are those of the rounded numbers", arguments: [(9, 64, 48), (40, 76, 33), (13, 300, 7)])
+    func halfProducts(_ size: (Int, Int, Int)) {
+        guard tb_gemm_has_bf16() != 0 else { return }
+        let (rows, inputs, outputs) = size, backend = CPUBackend(threadCount: 2)
+        let x = Tensor(Self.numbers(rows * inputs, 1), shape: [rows, inputs])
+        let bias = Tensor(Self.numbers(outputs, 3), shape: [outputs]), low = Tensor(Self.numbers(rows * 2, 4), shape: [rows, 2])
+        let up = Tensor(Self.numbers(outputs * 2, 5), shape: [outputs, 2])
+        let weight = Tensor(Self.numbers(outputs * inputs, 2), shape: [outputs, inputs])
+        for type in [DType.bfloat16] {
+            let parameter = Parameter(name: "w", value: weight.converted(to: type))
+            let rounded = Parameter(name: "r", value: weight.converted(to: type).converted(to: .bfloat16).converted(to: .float32))
+            let found = backend.empty([rows, outputs], .float32), expected = backend.empty([rows, outputs], .float32)
+            backend.inferenceLinear(x, weight: .dense(parameter), bias: bias, low: MatrixView(low), up: up, into: found)
+            backend.linear(
+                x.converted(to: .bfloat16).converted(to: .float32), weight: .dense(rounded), bias: bias, low: MatrixView(low), up: up, into: expected)
+            let most = zip(found.floats(), expected.floats()).map { abs($0 - $1) }.max() ?? .infinity
+            #expect(most < 1e-4)
+        }
+    }
+
     @Test("stages run in order, every chunk once, with any number of threads", arguments: [1, 2, 3, 7])
     func stagesRun(_ threads: Int) {
         let sizes = [1, 5, 64, 2, 1, 33, 8]

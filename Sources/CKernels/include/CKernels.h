@@ -229,6 +229,8 @@ long tb_largest(const float *from, long count);
 int tb_reaches(const float *from, long count, float limit);
 // The sum of exp(scale * (from[i] - largest)).
 double tb_exponential_mass(const float *from, long count, float scale, float largest);
+// Asks for memory that will be read soon.
+void tb_fetch(const void *from, long bytes);
 // Adds up 8-byte words: how fast memory can be read is the limit of decoding.
 uint64_t tb_read_all(const void *from, long bytes);
 

@@ -57,6 +57,8 @@ public protocol Backend: OptimizerBackend, FamilyBackend, AdapterBackend {
     // Products
     /// result [T, O] = x [T, H] Wᵀ + bias + low [T, r] upᵀ, with up an adapter's B [O, r].
     func linear(_ x: Tensor, weight: WeightStore, bias: Tensor?, low: MatrixView?, up: Tensor?, into result: Tensor)
+    /// The same for a model that only answers: factors may be rounded to the weight's own precision.
+    func inferenceLinear(_ x: Tensor, weight: WeightStore, bias: Tensor?, low: MatrixView?, up: Tensor?, into result: Tensor)
     /// result [T, H] (+)= gradient [T, O] W + lowGradient [T, R] down, with down the adapters' A [R, H].
     func linearInputGradient(
         gradient: Tensor, weight: WeightStore, lowGradient: MatrixView?, down: Tensor?, into result: GradientTarget)
@@ -198,5 +200,9 @@ extension Backend {
         let copy = empty(tensor.shape, .float32)
         convert(tensor, into: copy)
         return copy
+    }
+
+    public func inferenceLinear(_ x: Tensor, weight: WeightStore, bias: Tensor?, low: MatrixView?, up: Tensor?, into result: Tensor) {
+        linear(x, weight: weight, bias: bias, low: low, up: up, into: result)
     }
 }

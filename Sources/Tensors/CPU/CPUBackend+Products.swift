@@ -7,15 +7,17 @@ extension CPUBackend {
     private static let fewRows = 4
 
     public func linear(_ x: Tensor, weight: WeightStore, bias: Tensor?, low: MatrixView?, up: Tensor?, into result: Tensor) {
-        switch weight {
-        case .dense(let parameter):
-            product(x, weight: .dense(parameter.value), bias: bias.map(asFloats), low: low, up: up, into: result)
-        case .quantized(let matrix):
-            product(x, weight: .quantized(matrix), bias: bias.map(asFloats), low: low, up: up, into: result)
-        }
+        product(x, weight: weight.stored, bias: bias.map(asFloats), low: low, up: up, isRounded: roundsProducts, into: result)
     }
 
-    private func product(_ x: Tensor, weight: StoredMatrix, bias: Tensor?, low: MatrixView?, up: Tensor?, into result: Tensor) {
+    /// What meets a bf16 or quantised weight is rounded to bf16 where this machine multiplies such pairs faster.
+    public func inferenceLinear(_ x: Tensor, weight: WeightStore, bias: Tensor?, low: MatrixView?, up: Tensor?, into result: Tensor) {
+        product(x, weight: weight.stored, bias: bias.map(asFloats), low: low, up: up, isRounded: tb_gemm_has_bf16() != 0, into: result)
+    }
+
+    private func product(
+        _ x: Tensor, weight: StoredMatrix, bias: Tensor?, low: MatrixView?, up: Tensor?, isRounded: Bool, into result: Tensor
+    ) {
         let rows = x.rowCount, inputs = weight.columnCount, outputs = weight.rowCount
         let from = x.floatPointer, to = result.floatPointer
         let isThin = rows <= CPUBackend.fewRows
@@ -24,7 +26,7 @@ extension CPUBackend {
             var parts = [
                 PackedProduct.Part(
                     depth: inputs, a: from, aStride: inputs, aIsTransposed: false, b: weight, bIsTransposed: false,
-                    isRounded: roundsProducts && PackedProduct.Part.canRound(weight, depth: inputs))
+                    isRounded: isRounded && PackedProduct.Part.canRound(weight, depth: inputs))
             ]
             if let low, let up {
                 parts.append(

@@ -51,3 +51,13 @@ extension Tensor {
         }
     }
 }
+
+extension WeightStore {
+    /// As products read it.
+    var stored: StoredMatrix {
+        switch self {
+        case .dense(let parameter): .dense(parameter.value)
+        case .quantized(let matrix): .quantized(matrix)
+        }
+    }
+}

@@ -73,7 +73,7 @@ struct DecodeBuilder {
     let hidden: Int
 
     /// Bytes of weights in a chunk: a few microseconds of reading.
-    private static let chunkBytes = 32 << 10
+    private static let chunkBytes = 16 << 10
 
     init(_ description: DecodeDescription) {
         self.description = description

@@ -61,6 +61,18 @@ struct DecodeProduct {
         return first..<min(outputs, first + columnsPerChunk)
     }
 
+    /// Asks for the beginning of a chunk's weights.
+    func fetch(_ columns: Range<Int>) {
+        let start = (firstRow + columns.lowerBound) * rowBytes
+        let base: UnsafeRawPointer =
+            switch weight {
+            case .float32(let matrix): UnsafeRawPointer(matrix)
+            case .half(_, let matrix): matrix
+            case .quantized(let matrix): UnsafeRawPointer(matrix.pointee.codes)
+            }
+        tb_fetch(base + start, min(4096, columns.count * rowBytes))
+    }
+
     func run(_ columns: Range<Int>, input: DecodeInput) {
         let corner = to + columns.lowerBound, rows = input.rows
         switch weight {

@@ -64,7 +64,7 @@ public final class DecodeProgram {
         }
         if let first = preparations[0] { prepare(first) }
         let pass = DecodePass(program: self, caches: caches, tables: tables)
-        runners[rows - 1].run(on: backend.threads, perform: pass.perform, finish: pass.finish)
+        runners[rows - 1].run(on: backend.threads, perform: pass.perform, ahead: pass.ahead, finish: pass.finish)
         for cache in caches { cache.advance(by: 1) }
         return UnsafeMutableBufferPointer(start: memory.logits, count: rows * vocabularySize)
     }
@@ -145,6 +145,21 @@ struct DecodePass {
                 tb_soft_cap(at, at, nil, cap, columns.count)
             }
         case .attention(let attention): attend(attention, chunk)
+        }
+    }
+
+    /// While a thread waits for the others, the memory that it will read next comes nearer.
+    func ahead(_ stage: Int, _ chunk: Int) {
+        switch program.stages[stage].work {
+        case .products(let products, let count):
+            var index = count - 1
+            while products[index].firstChunk > chunk { index -= 1 }
+            products[index].fetch(products[index].columns(chunk))
+        case .gated(let pair, _, _):
+            pair[0].fetch(pair[0].columns(chunk))
+            pair[1].fetch(pair[1].columns(chunk))
+        case .activated(let product, _, _), .capped(let product, _): product.pointee.fetch(product.pointee.columns(chunk))
+        case .attention: break
         }
     }
 

@@ -10,6 +10,7 @@ public final class Storage: @unchecked Sendable {
 
     private enum Origin {
         case allocated(Int)
+        case arena(HugePageArena)
         case pooled(MemoryPool, blockBytes: Int)
         case borrowed(AnyObject)
         case planned(MemoryLedger, PlannedBlock)
@@ -20,6 +21,11 @@ public final class Storage: @unchecked Sendable {
     public init(zeroedByteCount byteCount: Int) {
         self.byteCount = byteCount
         let rounded = max(64, (byteCount + 63) / 64 * 64)
+        if rounded >= HugePageArena.smallestBlock, let (address, arena) = HugePageArena.block(byteCount: rounded) {
+            self.address = address
+            self.origin = .arena(arena)
+            return
+        }
         self.address = MemoryPool.allocate(rounded)
         self.origin = .allocated(rounded)
         if !MemoryPool.isMapped(rounded) { memset(address, 0, rounded) }
@@ -58,6 +64,7 @@ public final class Storage: @unchecked Sendable {
     deinit {
         switch origin {
         case .allocated(let bytes): MemoryPool.release(address, byteCount: bytes)
+        case .arena(let arena): arena.release(address, byteCount: byteCount)
         case .pooled(let pool, let blockBytes): pool.giveBack(address, blockBytes: blockBytes)
         case .borrowed: break
         case .planned(let ledger, let block): ledger.release(block)

@@ -20,9 +20,12 @@ extension Tape {
         var values: [Value] = []
         for (index, layer) in layers.enumerated() {
             let result = backend.empty([input.rowCount, layer.outputCount], .float32)
-            backend.linear(
-                input, weight: layer.weight, bias: layer.bias?.value, low: pass.low(of: index), up: layer.activeAdapter?.b.value,
-                into: result)
+            let bias = layer.bias?.value, low = pass.low(of: index), up = layer.activeAdapter?.b.value
+            if isAnswering {
+                backend.inferenceLinear(input, weight: layer.weight, bias: bias, low: low, up: up, into: result)
+            } else {
+                backend.linear(input, weight: layer.weight, bias: bias, low: low, up: up, into: result)
+            }
             values.append(newValue(result, requiresGradient: flows))
         }
         if let first = values.first, requiresGradient(first) {

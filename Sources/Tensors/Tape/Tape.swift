@@ -14,6 +14,8 @@ public final class Tape {
     public let isRecording: Bool
     /// Dropout is on. Follows `isRecording` unless it is set.
     public var isTraining: Bool
+    /// For prompts: products may round to the precision that the weights have (`Backend.inferenceLinear`).
+    public var isAnswering = false
     /// Drawn from by dropout only.
     public internal(set) var random: RandomGenerator
     /// Multiplies what losses send back, so that small gradients are not lost in half precision: whoever uses the gradients divides
