@@ -50,6 +50,11 @@ final class DecodeMemory {
         return block
     }
 
+    /// A value that stays where it is as long as the program.
+    func place<Element>(_ element: Element) -> UnsafeMutablePointer<Element> {
+        UnsafeMutablePointer(mutating: copied([element]))
+    }
+
     /// Elements that stay where they are as long as the program.
     func copied<Element>(_ elements: [Element]) -> UnsafePointer<Element> {
         let pointer = UnsafeMutablePointer<Element>.allocate(capacity: max(1, elements.count))

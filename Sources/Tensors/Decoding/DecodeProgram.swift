@@ -24,7 +24,9 @@ public final class DecodeProgram {
     private let embeddingScale: Float
     private let embeddingNorm: DecodeNorm?
     private let hidden: Int
-    var input: DecodeInput
+    let input: UnsafeMutablePointer<DecodeInput>
+    /// The stages where threads read them: without counting references.
+    let plainStages: UnsafePointer<DecodeStage>
 
     /// Nil where the backend is another or the model has something that the program does not know.
     public init?(_ description: DecodeDescription, backend: any Backend) {
@@ -33,7 +35,8 @@ public final class DecodeProgram {
         let builder = DecodeBuilder(description)
         (stages, preparations) = builder.build()
         memory = builder.memory
-        input = builder.input
+        input = memory.place(builder.input)
+        plainStages = memory.copied(stages)
         hidden = builder.hidden
         vocabularySize = description.head.outputCount
         table = DecodeBuilder.stored(description.embedding)
@@ -57,13 +60,13 @@ public final class DecodeProgram {
         let rows = tokens.count
         precondition(rows > 0 && rows <= Self.maximumRows && caches.count == rows, "\(rows) tokens for \(caches.count) caches")
         for cache in caches { precondition(cache.length < cache.capacity, "a cache of \(cache.capacity) tokens is full") }
-        input.rows = rows
+        input.pointee.rows = rows
         for row in 0..<rows {
             memory.positions[row] = Int32(caches[row].length)
             embed(tokens[row], position: caches[row].length, into: memory.stream + row * hidden)
         }
         if let first = preparations[0] { prepare(first) }
-        let pass = DecodePass(program: self, caches: caches, tables: tables)
+        let pass = DecodePass(program: self, caches: caches, tables: tables, stages: plainStages, input: UnsafePointer(input))
         runners[rows - 1].run(on: backend.threads, perform: pass.perform, ahead: pass.ahead, finish: pass.finish)
         for cache in caches { cache.advance(by: 1) }
         return UnsafeMutableBufferPointer(start: memory.logits, count: rows * vocabularySize)
@@ -83,7 +86,7 @@ public final class DecodeProgram {
 
     /// Makes the next stage's input.
     func prepare(_ preparation: DecodePreparation) {
-        let rows = input.rows, stream = memory.stream
+        let rows = input.pointee.rows, stream = memory.stream
         if let delta = preparation.delta {
             if let norm = preparation.deltaNorm { norm.apply(delta, rows: rows, into: delta, statistics: memory.statistics) }
             tb_add(stream, delta, stream, rows * hidden)
@@ -91,10 +94,10 @@ public final class DecodeProgram {
         switch preparation.source {
         case .stream(let norm):
             norm.apply(stream, rows: rows, into: memory.normalised, statistics: memory.statistics)
-            input.numbers = UnsafePointer(memory.normalised)
-        case .buffer(let buffer): input.numbers = buffer
+            input.pointee.numbers = UnsafePointer(memory.normalised)
+        case .buffer(let buffer): input.pointee.numbers = buffer
         }
-        let width = preparation.width
+        let width = preparation.width, input = input.pointee
         for row in 0..<rows {
             let numbers = input.numbers + row * width, activation = input.activations + row
             activation.pointee.full = numbers
@@ -114,10 +117,12 @@ struct DecodePass {
     let program: DecodeProgram
     let caches: [KeyValueCache]
     let tables: (full: RotaryTable, sliding: RotaryTable)?
+    let stages: UnsafePointer<DecodeStage>
+    let input: UnsafePointer<DecodeInput>
 
     func perform(_ stage: Int, _ chunk: Int) {
-        let input = program.input
-        switch program.stages[stage].work {
+        let input = input.pointee
+        switch stages[stage].work {
         case .products(let products, let count):
             var index = count - 1
             while products[index].firstChunk > chunk { index -= 1 }
@@ -150,7 +155,7 @@ struct DecodePass {
 
     /// While a thread waits for the others, the memory that it will read next comes nearer.
     func ahead(_ stage: Int, _ chunk: Int) {
-        switch program.stages[stage].work {
+        switch stages[stage].work {
         case .products(let products, let count):
             var index = count - 1
             while products[index].firstChunk > chunk { index -= 1 }
