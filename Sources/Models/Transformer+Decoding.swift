@@ -27,17 +27,36 @@ public final class Decoder {
     public func step<Result>(
         tokens: [Int32], caches: [KeyValueCache], reach: Int = 0, _ body: (UnsafeMutableBufferPointer<Float>) throws -> Result
     ) rethrows -> Result {
-        let longest = (caches.map(\.length).max() ?? 0) + 1
-        if let program, tokens.count <= Self.maximumConversations {
-            let tables = model.rotaryTables(length: max(reach, longest))
-            return try body(program.step(tokens: tokens, caches: caches, tables: tables.map { ($0.full, $0.sliding) }))
+        // As many at a time as leave each one's numbers what they are alone: beyond the original positions, rotations of some
+        // models go by the length of the one sequence.
+        let longest = max(reach, (caches.map(\.length).max() ?? 0) + 1)
+        let atOnce = model.stretchesRotations(at: longest) ? 1 : program == nil ? 4 : Self.maximumConversations
+        if program != nil, tokens.count <= atOnce { return try body(compiled(tokens, caches, reach)) }
+        logits.removeAll(keepingCapacity: true)
+        for first in stride(from: 0, to: tokens.count, by: atOnce) {
+            let range = first..<min(tokens.count, first + atOnce)
+            if program == nil {
+                logits += onTape(Array(tokens[range]), Array(caches[range]), reach)
+            } else {
+                logits += compiled(Array(tokens[range]), Array(caches[range]), reach)
+            }
         }
+        return try logits.withUnsafeMutableBufferPointer { try body($0) }
+    }
+
+    private func compiled(_ tokens: [Int32], _ caches: [KeyValueCache], _ reach: Int) -> UnsafeMutableBufferPointer<Float> {
+        let longest = (caches.map(\.length).max() ?? 0) + 1
+        guard let program else { return UnsafeMutableBufferPointer(start: nil, count: 0) }
+        let tables = model.rotaryTables(length: max(reach, longest))
+        return program.step(tokens: tokens, caches: caches, tables: tables.map { ($0.full, $0.sliding) })
+    }
+
+    private func onTape(_ tokens: [Int32], _ caches: [KeyValueCache], _ reach: Int) -> [Float] {
         let tape = Tape(backend: model.backend, isRecording: false)
         let layout = SequenceLayout(
             cumulativeLengths: (0...Int32(tokens.count)).map { $0 }, positions: caches.map { Int32($0.length) }, caches: caches)
         let hidden = model.hidden(tape, tokens: tokens, layout: layout, reach: reach)
-        logits = tape.tensor(model.logits(tape, hidden)).floats()
-        return try logits.withUnsafeMutableBufferPointer { try body($0) }
+        return tape.tensor(model.logits(tape, hidden)).floats()
     }
 }
 

@@ -120,6 +120,9 @@ public final class Transformer: @unchecked Sendable {
         }
     }
 
+    /// Whether a sequence of this length is rotated otherwise than a short one.
+    func stretchesRotations(at length: Int) -> Bool { [rotary, slidingRotary].compactMap { $0 }.contains { $0.isStretched(length) } }
+
     /// - Parameter dtype: nil keeps as many digits as the weights have: f32 for a model in f32, else bf16 at half the memory.
     public func makeCache(capacity: Int, dtype: DType? = nil) -> KeyValueCache {
         let dtype = dtype ?? (isQuantized || parameters.contains { $0.dtype != .float32 && $0.shape.count == 2 } ? .bfloat16 : .float32)
