@@ -9,7 +9,7 @@ void tb_cpu_relax(void) {
 #endif
 }
 
-static int limit = 9;
+static _Thread_local int limit = 9;
 
 static int detected_level(void) {
 #if defined(__x86_64__)

@@ -98,7 +98,7 @@ import Testing
     @Test(arguments: BlockType.all) func aFewRowsAgainstBlocksGiveTheProductOnTheirNumbers(_ type: BlockType) {
         let inputs = 768, outputs = 21
         let matrix = blocks(type, rows: outputs, columns: inputs)
-        let backend = CPUBackend(threadCount: 2)
+        let backend = CPUBackend(threadCount: 1)
         let full = Parameter(name: "full", value: matrix.dequantized())
         let x = random([3, inputs], 9)
         let expected = backend.empty([3, outputs], .float32)

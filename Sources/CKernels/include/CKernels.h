@@ -243,7 +243,7 @@ void tb_quantize_row8(const float *from, long columns, int8_t *codes, float *lar
 void tb_cpu_relax(void);
 // 0 plain, 1 AVX2, 2 AVX-512, 3 with VNNI: what the kernels with hand-written vectors use.
 int tb_vector_level(void);
-// For tests: uses no more than this level; 9 gives all back.
+// For tests: the calling thread uses no more than this level; 9 gives all back.
 void tb_limit_vector_level(int level);
 const char *tb_instruction_set(void);
 
