@@ -55,6 +55,10 @@ struct BenchModel {
         }
     }
 
+    static func unknown(_ format: String) -> BenchError {
+        .unsuitable("no format is called \(format); there are " + formats.joined(separator: ", "))
+    }
+
     static let formats = ["bf16", "q8_0", "q4_0", "q4_k_m"]
 
     /// Which blocks llama.cpp would choose: Q4_K_M gives the values, the layers' ends and the head more bits, and rows that are

@@ -27,7 +27,7 @@ struct DecodeBenchmark {
 
     func run() throws -> JSONObject {
         let backend = CPUBackend(threadCount: threads)
-        guard let model = try shape.make(backend: backend, format: format) else { throw BenchError.unknownFormat(format) }
+        guard let model = try shape.make(backend: backend, format: format) else { throw BenchModel.unknown(format) }
         let caches = (0..<streams).map { _ in model.makeCache(capacity: prompt + tokens) }
         var random = RandomGenerator(seed: 4)
         let first = (0..<prompt).map { _ in Int32(random.index(below: shape.vocabulary)) }
@@ -55,15 +55,5 @@ struct DecodeBenchmark {
             ("gigabytes_per_second", .number(bytes / perStep / 1e9)), ("read_gigabytes_per_second", .number(limit)),
             ("share_of_bandwidth", .number(bytes / perStep / 1e9 / limit)), ("peak_rss_bytes", .integer(Int(peak))),
         ])
-    }
-}
-
-enum BenchError: Error, CustomStringConvertible {
-    case unknownFormat(String)
-
-    var description: String {
-        switch self {
-        case .unknownFormat(let name): "no format is called \(name); there are " + BenchModel.formats.joined(separator: ", ")
-        }
     }
 }

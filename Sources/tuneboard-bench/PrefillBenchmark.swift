@@ -24,7 +24,7 @@ struct PrefillBenchmark {
 
     func run() throws -> JSONObject {
         let backend = CPUBackend(threadCount: threads)
-        guard let model = try shape.make(backend: backend, format: format) else { throw BenchError.unknownFormat(format) }
+        guard let model = try shape.make(backend: backend, format: format) else { throw BenchModel.unknown(format) }
         let cache = model.makeCache(capacity: tokens)
         var random = RandomGenerator(seed: 4)
         let prompt = (0..<tokens).map { _ in Int32(random.index(below: shape.vocabulary)) }
