@@ -12,7 +12,7 @@ import Tokenizers
         for (directory, key) in [(Fixtures.llama, "llama"), (Fixtures.qwen2, "qwen2")] {
             // The reference computes in f32; a checkpoint in bf16 as it is would keep its keys and values in bf16.
             let model = try Transformer.load(directory: directory, backend: backend, options: LoadOptions(dtype: .float32))
-            let generator = TextGenerator(model: model, tokenizer: try Tokenizer(directory: directory))
+            let generator = TextGenerator(model: model, tokenizer: try Tokenizer(directory: Fixtures.llama))
             let found = try generator.generate(prompt: try prompt(), options: endless(.greedy(maxNewTokens: 32)))
             #expect(found.tokenIDs == Fixtures.tokens(expected[key]?["greedy"]), "\(key)")
             #expect(found.finishReason == .length)
