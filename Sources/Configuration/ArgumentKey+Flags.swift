@@ -23,6 +23,7 @@ extension ArgumentKey where Value == Bool {
     public static var imageDoPanAndScan: Self { Self("image_do_pan_and_scan") }
     public static var cropToPatches: Self { Self("crop_to_patches") }
     public static var useAudioInVideo: Self { Self("use_audio_in_video") }
+    public static var exportGGUFAdapter: Self { Self("export_gguf_adapter") }
     public static var exportLegacyFormat: Self { Self("export_legacy_format") }
     public static var trainOnPrompt: Self { Self("train_on_prompt") }
     public static var maskHistory: Self { Self("mask_history") }

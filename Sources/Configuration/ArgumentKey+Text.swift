@@ -61,6 +61,7 @@ extension ArgumentKey where Value == String? {
     public static var omHubToken: Self { Self("om_hub_token") }
     public static var quantizationDeviceMap: Self { Self("quantization_device_map") }
     public static var exportDir: Self { Self("export_dir") }
+    public static var exportGGUF: Self { Self("export_gguf") }
     public static var exportQuantizationDataset: Self { Self("export_quantization_dataset") }
     public static var exportHubModelId: Self { Self("export_hub_model_id") }
     public static var template: Self { Self("template") }

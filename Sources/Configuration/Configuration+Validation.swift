@@ -107,6 +107,12 @@ private struct ValidationRules {
         if let target = configuration[.exportDir], target == configuration[.modelNameOrPath] || configuration[.adapterNameOrPath].contains(target) {
             error("export_dir", "export_dir is the folder of the model itself; name another.")
         }
+        if configuration[.exportGGUFAdapter] {
+            if configuration[.adapterNameOrPath].count != 1 { error("export_gguf_adapter", "export_gguf_adapter writes one adapter; name it in adapter_name_or_path.") }
+            if let type = configuration[.exportGGUF], !["f32", "f16", "bf16"].contains(type) {
+                error("export_gguf", "An adapter is written as f32, f16 or bf16, not as \(type).")
+            }
+        }
         if !configuration[.adapterNameOrPath].isEmpty, configuration[.quantizationBit] != nil {
             error("quantization_bit", "An adapter cannot be merged into a quantised base; leave quantization_bit out.")
         }

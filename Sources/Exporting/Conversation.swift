@@ -8,6 +8,7 @@ struct Conversation {
     /// Where answers end.
     let stopTokenIDs: [Int32]
     let notices: [String]
+    let template: PromptTemplate
 
     /// A named template is written into the tokenizer. Without a name the tokenizer that training left beside the adapter is taken,
     /// which has the template of that training; without that, the model's own.
@@ -16,6 +17,7 @@ struct Conversation {
             let template = try PromptTemplate.named(name)
             (tokenizer, notices) = template.prepare(try settings.vocabulary.tokenizer(settings.modelDirectory))
             templateName = name
+            self.template = template
             stopTokenIDs = template.stopTokenIDs(tokenizer)
             return
         }
@@ -23,7 +25,7 @@ struct Conversation {
         tokenizer = try settings.vocabulary.tokenizer(besideAdapter ?? settings.modelDirectory)
         templateName = nil
         notices = []
-        let template = try PromptTemplate.choose(name: nil, tokenizer: tokenizer)
+        template = try PromptTemplate.choose(name: nil, tokenizer: tokenizer)
         stopTokenIDs = tokenizer.chatTemplateSource == nil ? [] : template.stopTokenIDs(tokenizer)
     }
 }

@@ -14,8 +14,8 @@ import Tokenizers
 /// stopped leaves nothing that looks finished.
 public struct ExportJob {
     private let configuration: Configuration
-    private let sink: any EventSink
-    private let control: JobControl
+    let sink: any EventSink
+    let control: JobControl
 
     public init(configuration: Configuration, sink: any EventSink, control: JobControl) {
         self.configuration = configuration
@@ -52,8 +52,17 @@ public struct ExportJob {
             Path.directory(plan.exportDirectory), ".\(Path.name(plan.exportDirectory)).partial-\(getpid())")
         try? FileSystem.removeTree(partial)
         defer { try? FileSystem.removeTree(partial) }
-        try write(model, conversation, to: partial, plan: plan, settings: settings)
-        let verification = try verify(partial, prompts: prompts, reference: reference, backend: backend, plan: plan)
+        let verification: Verification
+        if let type = settings.ggufType {
+            try FileSystem.createDirectory(partial)
+            verification = try writeGGUF(
+                model, conversation, type: type, to: partial, prompts: prompts, reference: reference, backend: backend, plan: plan,
+                adapterAlone: settings.writesAdapterAlone)
+        } else {
+            try write(model, conversation, to: partial, plan: plan, settings: settings)
+            verification = try verify(partial, prompts: prompts, reference: reference, backend: backend, plan: plan)
+        }
+        try writeModelfile(conversation, model: model, plan: plan, to: partial)
         let card = ModelCard(plan: plan, templateName: conversation.templateName, verification: verification)
         try FileSystem.writeAtomically(Path.join(partial, "README.md"), text: card.text())
         try heed(plan)
@@ -69,7 +78,7 @@ public struct ExportJob {
         let type: DType? = settings.adapterDirectories.count > 1 ? .float32 : nil
         let model = try Transformer.load(directory: settings.modelDirectory, backend: backend, options: LoadOptions(dtype: type, growth: growth))
         for note in model.notes { log(.warning, note) }
-        if model.isQuantized {
+        if model.isQuantized, !settings.writesAdapterAlone {
             guard settings.adapterDirectories.isEmpty else {
                 throw ExportError.unsupported(
                     argument: "adapter_name_or_path", value: settings.adapterDirectories.joined(separator: ","),
@@ -129,13 +138,17 @@ public struct ExportJob {
         let verification = Verification(
             reference: reference, written: Verification.logits(written, prompts), vocabularySize: written.spec.vocabularySize)
         if let problem = verification.problem { throw ExportError.verificationFailed(path: plan.exportDirectory, reason: problem) }
+        tell(verification)
+        return verification
+    }
+
+    func tell(_ verification: Verification) {
         log(
             .info,
             "verified on \(verification.tokenCount) tokens: largest logit difference "
                 + "\(NumberText.significant(Double(verification.largestDifference), digits: 3)), same next token "
                 + "\(NumberText.fixed(100 * verification.agreement, digits: 1)) %, KL divergence "
                 + "\(NumberText.significant(verification.divergence, digits: 3))")
-        return verification
     }
 
     /// Gives the folder its name. An earlier export steps aside first and is removed once the new one is in place.
@@ -169,11 +182,11 @@ public struct ExportJob {
             text: "exported \(NumberText.bytes(plan.totalBytes)) in \(plan.dtypeName) to \(plan.exportDirectory)")
     }
 
-    private func log(_ level: LogLevel, _ text: String) {
+    func log(_ level: LogLevel, _ text: String) {
         sink.emit(.log(LogRecord(time: Clock.unixTime(), level: level, text: text)))
     }
 
-    private func heed(_ plan: ExportPlan) throws {
+    func heed(_ plan: ExportPlan) throws {
         control.waitWhilePaused()
         if control.isStopping { throw ExportError.aborted(path: plan.exportDirectory) }
     }

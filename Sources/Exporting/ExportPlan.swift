@@ -29,6 +29,8 @@ public struct ExportPlan: Sendable, Equatable {
     public let warnings: [String]
 
     let dtype: DType
+    /// For a GGUF export; nil for safetensors.
+    let ggufName: String?
 
     public init(_ configuration: Configuration) throws {
         try self.init(ExportSettings(configuration))
@@ -50,16 +52,28 @@ public struct ExportPlan: Sendable, Equatable {
         exportDirectory = settings.exportDirectory
         parameterCount = summary.parameterCount
         dtype = type
-        dtypeName = Self.name(of: type)
-        files = shards.map { File(name: $0.name, bytes: $0.bytes) }
-        totalBytes = shards.reduce(0) { $0 + $1.bytes }
+        var notices: [String] = []
+        if let ggufType = settings.ggufType {
+            let layout = try GGUFLayout(folder: folder, fileType: ggufType)
+            let name = Self.ggufName(settings, ggufType)
+            ggufName = name
+            dtypeName = "GGUF " + ggufType.label
+            let bytes = settings.writesAdapterAlone ? try Self.adapterBytes(settings) : layout.byteCount
+            files = [File(name: name, bytes: bytes)]
+            notices = layout.notices + Self.exceptionNotice(layout)
+        } else {
+            ggufName = nil
+            dtypeName = Self.name(of: type)
+            files = shards.map { File(name: $0.name, bytes: $0.bytes) }
+        }
+        totalBytes = files.reduce(0) { $0 + $1.bytes }
         freeDiskBytes = FileSystem.freeBytes(at: Self.existingAncestor(of: settings.exportDirectory))
         let widened = settings.adapterDirectories.count > 1 ? Int64(summary.parameterCount * 4) : summary.weightBytes
         peakBytes = widened + totalBytes
         availableBytes = SystemInfo.availableMemoryBytes
         let state = try Self.state(of: settings.exportDirectory)
         replacesExport = state == .earlierExport
-        warnings = try Self.warnings(settings, summary: summary, state: state)
+        warnings = try Self.warnings(settings, summary: summary, state: state) + notices
         for adapter in settings.adapterDirectories { _ = try AdapterFile.configuration(adapter) }
     }
 
@@ -71,7 +85,8 @@ public struct ExportPlan: Sendable, Equatable {
         guard FileSystem.isDirectory(directory) else { throw ExportError.folderInUse(path: directory) }
         let names = try FileSystem.list(directory)
         if names.isEmpty { return .free }
-        guard names.contains("config.json"), names.contains(where: { $0.hasSuffix(".safetensors") }) else {
+        let isGGUF = names.contains { $0.hasSuffix(".gguf") } && names.allSatisfy { $0.hasSuffix(".gguf") || ["Modelfile", "README.md"].contains($0) }
+        guard isGGUF || (names.contains("config.json") && names.contains { $0.hasSuffix(".safetensors") }) else {
             throw ExportError.folderInUse(path: directory)
         }
         return .earlierExport
@@ -92,10 +107,30 @@ public struct ExportPlan: Sendable, Equatable {
         var warnings: [String] = []
         if settings.adapterDirectories.isEmpty { warnings.append("No adapter is given: the model itself is written again.") }
         if state == .earlierExport { warnings.append("\(settings.exportDirectory) holds an earlier export, which will be replaced.") }
-        if settings.requestedType == .float16 && summary.dtype == .bfloat16 {
+        if (settings.requestedType == .float16 || settings.ggufType == .f16) && summary.dtype == .bfloat16 {
             warnings.append("bfloat16 weights above 65504 do not fit float16.")
         }
         return warnings
+    }
+
+    /// `qwen2.5-0.5b-Q4_K_M.gguf`, or `qwen2.5-0.5b-adapter-F16.gguf`.
+    private static func ggufName(_ settings: ExportSettings, _ type: GGUFFileType) -> String {
+        var name = Path.name(settings.modelDirectory)
+        if name.hasSuffix(".gguf") { name = String(name.dropLast(5)) }
+        return name + (settings.writesAdapterAlone ? "-adapter-" : "-") + type.label + ".gguf"
+    }
+
+    /// The file of the adapter is of the same kind.
+    private static func adapterBytes(_ settings: ExportSettings) throws -> Int64 {
+        settings.adapterDirectories.reduce(0) { $0 + FileSystem.treeSize($1) }
+    }
+
+    private static func exceptionNotice(_ layout: GGUFLayout) -> [String] {
+        let exceptions = layout.exceptions
+        guard let first = exceptions.first else { return [] }
+        return [
+            "\(exceptions.count) tensors have rows that are no whole number of blocks and take another type (\(first.name): \(first.type.name))."
+        ]
     }
 
     private static func existingAncestor(of path: String) -> String {

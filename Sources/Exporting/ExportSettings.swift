@@ -14,6 +14,10 @@ struct ExportSettings {
     /// The type asked for; nil keeps the stored one.
     let requestedType: DType?
     let maximumShardBytes: Int64
+    /// Write a GGUF file of this type instead of safetensors.
+    let ggufType: GGUFFileType?
+    /// Of which only the adapter is written.
+    let writesAdapterAlone: Bool
     /// Name of the template to write into the tokenizer; nil keeps the tokenizer's own.
     let templateName: String?
     let threadCount: Int
@@ -33,10 +37,17 @@ struct ExportSettings {
         default: requestedType = nil
         }
         maximumShardBytes = Int64(max(1, configuration[.exportSize])) * 1_000_000_000
+        ggufType = configuration[.exportGGUF].flatMap { GGUFFileType(rawValue: $0) }
+        writesAdapterAlone = configuration[.exportGGUFAdapter]
         templateName = configuration[.template]
         threadCount = configuration[.threads]
         vocabulary = try VocabularyChange(configuration)
         try Self.checkSupport(configuration)
+        if writesAdapterAlone, adapterDirectories.count != 1 || ggufType == nil || ggufType?.isQuantized == true {
+            throw ExportError.unsupported(
+                argument: "export_gguf_adapter", value: "true",
+                whatToDo: "Name one adapter in adapter_name_or_path, and f32, f16 or bf16 in export_gguf.")
+        }
         for source in [modelDirectory] + adapterDirectories where Self.isSame(source, exportDirectory) {
             throw ExportError.folderIsSource(path: exportDirectory)
         }

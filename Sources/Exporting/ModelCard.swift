@@ -8,7 +8,7 @@ struct ModelCard {
 
     func text() -> String {
         let name = Path.name(plan.exportDirectory)
-        var lines = ["---", "library_name: transformers", "pipeline_tag: text-generation", "base_model: \(quoted(Path.name(plan.modelDirectory)))"]
+        var lines = ["---", plan.ggufName == nil ? "library_name: transformers" : "library_name: gguf", "pipeline_tag: text-generation", "base_model: \(quoted(Path.name(plan.modelDirectory)))"]
         lines += ["tags:", "- tuneboard", "- \(plan.architecture)", "---", "", "# \(name)", ""]
         if plan.adapterDirectories.isEmpty {
             lines.append("A copy of `\(Path.name(plan.modelDirectory))`, written by Tuneboard.")

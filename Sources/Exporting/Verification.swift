@@ -14,11 +14,16 @@ public struct Verification: Sendable, Equatable {
     /// Mean Kullback-Leibler divergence of the written model from the one in memory, in nats.
     public var divergence = 0.0
 
-    /// Rounding to bf16 moves logits by a few hundredths and the divergence by less than a thousandth; beyond these bounds something
-    /// else is wrong.
-    var problem: String? {
+    /// Nothing was compared.
+    init() {}
+
+    /// Rounding to bf16 moves logits by a few hundredths and the divergence by less than a thousandth, eight bits by less than a
+    /// hundredth; beyond these bounds something else is wrong. Four bits may cost a small model more.
+    var problem: String? { problem(limit: 0.05) }
+
+    func problem(limit: Double) -> String? {
         if !largestDifference.isFinite || !divergence.isFinite { return "its logits are not finite." }
-        if divergence > 0.05 { return "its next-token probabilities differ (KL divergence \(NumberText.significant(divergence, digits: 3)))." }
+        if divergence > limit { return "its next-token probabilities differ (KL divergence \(NumberText.significant(divergence, digits: 3)))." }
         return nil
     }
 

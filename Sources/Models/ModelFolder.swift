@@ -2,7 +2,7 @@ import Formats
 import Platform
 import Tensors
 
-/// A Hugging Face model folder, as far as `config.json` tells.
+/// A Hugging Face model folder, as far as `config.json` tells; or a GGUF file, whose metadata are read as one.
 public struct ModelFolder: Sendable {
     public let directory: String
     public private(set) var fields: ConfigurationFields
@@ -10,6 +10,12 @@ public struct ModelFolder: Sendable {
     public var spec: ArchitectureSpec
     /// The checkpoint keeps the experts of a layer in one tensor, as transformers 5 has them in memory; it is written back so.
     public var storesExpertsFused = false
+    /// Where the model lies in a GGUF file.
+    let gguf: GGUFSource?
+    /// The weights are used in the order of the GGUF file, which is not the family's: adapters do not fit.
+    var usesFileLayout = false
+    /// Whether the model is a GGUF file.
+    public var isGGUF: Bool { gguf != nil }
 
     /// The files beside the weights that belong to a model and are copied with it.
     public static let companionFiles = [
@@ -22,13 +28,19 @@ public struct ModelFolder: Sendable {
 
     /// Reads and checks `config.json`; the weights are not looked at.
     public init(directory: String) throws(ModelError) {
-        try self.init(directory: directory, fields: try Self.configuration(directory))
+        let gguf = try GGUFSource.open(directory)
+        try self.init(directory: directory, fields: try Self.configuration(directory, gguf), gguf: gguf)
     }
 
     /// `config.json`, whatever it says.
     static func configuration(_ directory: String) throws(ModelError) -> ConfigurationFields {
+        try configuration(directory, try GGUFSource.open(directory))
+    }
+
+    private static func configuration(_ directory: String, _ gguf: GGUFSource?) throws(ModelError) -> ConfigurationFields {
+        if let gguf { return ConfigurationFields(try gguf.configuration(), file: gguf.file.path, record: KeyRecord()) }
         guard FileSystem.isDirectory(directory) else {
-            throw .notAModelFolder(path: directory, reason: FileSystem.exists(directory) ? "it is a file" : "there is no such folder")
+            throw .notAModelFolder(path: directory, reason: FileSystem.exists(directory) ? "it is a file, and no GGUF file" : "there is no such folder")
         }
         let file = Path.join(directory, "config.json")
         guard FileSystem.exists(file) else { throw .notAModelFolder(path: directory, reason: "there is no config.json in it") }
@@ -40,12 +52,14 @@ public struct ModelFolder: Sendable {
         try self.init(directory: "", fields: ConfigurationFields(configuration, file: file, record: KeyRecord()))
     }
 
-    private init(directory: String, fields: ConfigurationFields) throws(ModelError) {
+    private init(directory: String, fields: ConfigurationFields, gguf: GGUFSource? = nil) throws(ModelError) {
         self.directory = directory
+        self.gguf = gguf
         self.fields = fields
         definition = try ArchitectureRegistry.definition(for: fields)
         spec = try definition.spec(fields)
         unreadKeys = fields.unreadKeys
+        matchFile()
     }
 
     /// The type that `config.json` says the weights have: `dtype`, or `torch_dtype` before transformers 5.

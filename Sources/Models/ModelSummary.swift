@@ -27,8 +27,8 @@ public struct ModelSummary: Sendable, Equatable {
     public let weightBytes: Int64
     /// Whether safetensors are there; without them only a model from scratch can be made.
     public let hasWeights: Bool
-    /// How they are kept, for people: safetensors or PyTorch pickles.
-    public var weightsKind: String? { CheckpointFiles.kind(of: directory)?.text }
+    /// How they are kept, for people: safetensors, PyTorch pickles or GGUF.
+    public var weightsKind: String? { CheckpointFiles.kind(of: directory)?.text ?? (GGUFFile.location(directory) != nil ? "GGUF" : nil) }
     /// Every linear layer but the head.
     public let linears: [LinearShape]
 

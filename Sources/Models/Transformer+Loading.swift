@@ -14,11 +14,15 @@ public struct LoadOptions: Sendable {
     public var quantizer: WeightQuantizer?
     /// Gives embedding and head more rows, for tokens that the checkpoint does not know.
     public var growth: VocabularyGrowth?
+    /// Weights of a GGUF file are put into the order that the family has them in, as adapters and other programs need it; false uses
+    /// them where they lie.
+    public var restoresLayout: Bool
 
     public init(
         dtype: DType? = nil, trainsBase: Bool = false, rotaryScaling: RotaryScaling? = nil, quantizer: WeightQuantizer? = nil,
-        growth: VocabularyGrowth? = nil
+        growth: VocabularyGrowth? = nil, restoresLayout: Bool = true
     ) {
+        self.restoresLayout = restoresLayout
         self.quantizer = quantizer
         self.growth = growth
         self.dtype = dtype
@@ -28,7 +32,7 @@ public struct LoadOptions: Sendable {
 }
 
 extension Transformer {
-    /// Loads a Hugging Face folder. Every tensor is checked against the architecture before any is used.
+    /// Loads a Hugging Face folder or a GGUF file. Every tensor is checked against the architecture before any is used.
     public static func load(
         directory: String, backend: any Backend, options: LoadOptions = LoadOptions()
     ) throws(ModelError) -> Transformer {
@@ -36,6 +40,8 @@ extension Transformer {
         if let scaling = options.rotaryScaling { folder.stretch(scaling) }
         let reader = try CheckpointReader(&folder)
         let quantised = try QuantizedCheckpoint(folder)
+        let restores = options.restoresLayout || options.trainsBase
+        if !restores { folder.adoptFileLayout() }
         let head = folder.spec.headWeight(names: folder.definition.names)
         var (embeddingSource, notes) = try settleTie(&folder, reader: reader, head: head)
         try checkNames(folder, reader: reader, head: head, embeddingSource: embeddingSource, quantised: quantised)
@@ -50,13 +56,23 @@ extension Transformer {
         return try Transformer(folder: folder, backend: backend, notes: notes) { weight throws(ModelError) in
             if let matrix = try quantised?.matrix(weight, reader) { return Parameter(name: weight.name, quantized: matrix) }
             let isTable = options.growth != nil && (weight.role == .embedding || weight.role == .head) && weight.kind != .bias
-            let expectedShape = isTable && weight.storedShape.count == 2 ? storedShape : weight.storedShape
             let source = weight.role == .embedding ? embeddingSource : weight.name
             guard let location = reader.tensors[source] else {
-                throw .missingTensor(file: reader.mainFile, tensor: source, expected: expectedShape, also: 0)
+                throw .missingTensor(file: reader.mainFile, tensor: source, expected: weight.storedShape, also: 0)
             }
+            let placement = location.gguf
+            let ownShape = placement == nil ? weight.storedShape : weight.shape
+            let expectedShape = isTable && weight.storedShape.count == 2 ? storedShape : ownShape
             guard location.entry.shape == expectedShape else {
                 throw .wrongShape(file: location.path, tensor: source, expected: expectedShape, found: location.entry.shape)
+            }
+            if let placement, let matrix = CheckpointReader.matrix(location, placement, restores: restores) {
+                guard !options.trainsBase, options.growth == nil || !isTable || matrix.rowCount == weight.shape[0] else {
+                    throw .unsupported(
+                        file: location.path, what: options.trainsBase ? "training quantised weights" : "adding tokens to a quantised vocabulary",
+                        whatToDo: "Train an adapter on this file, or take the model's safetensors.")
+                }
+                return Parameter(name: weight.name, quantized: matrix)
             }
             guard var stored = try reader.tensor(source, as: options.dtype, backend: backend) else {
                 throw .missingTensor(file: reader.mainFile, tensor: source, expected: expectedShape, also: 0)
@@ -64,7 +80,8 @@ extension Transformer {
             if let growth = options.growth, isTable, stored.shape.count == 2 {
                 stored = growth.applied(to: stored, stream: weight.role == .embedding ? 0 : 1)
             }
-            let value = weight.isStoredTransposed ? stored.transposed() : stored
+            if let placement, restores { stored = CheckpointReader.restored(stored, placement) }
+            let value = weight.isStoredTransposed && placement == nil ? stored.transposed() : stored
             if let quantizer = options.quantizer, quantised == nil, weight.isQuantizable {
                 let matrix = quantizer.quantize(value, backend: backend)
                 location.mapping?.forget(location.bytes)

@@ -32,7 +32,7 @@ struct StoredFormats {
 
     init(folder: ModelFolder, reader: CheckpointReader? = nil) throws(ModelError) {
         checkpoint = try QuantizedCheckpoint(folder)
-        guard checkpoint != nil, CheckpointReader.hasWeights(folder.directory) else {
+        guard checkpoint != nil || folder.isGGUF, CheckpointReader.hasWeights(folder.directory) else {
             self.reader = reader
             return
         }
@@ -47,6 +47,7 @@ struct StoredFormats {
     var isQuantized: Bool { checkpoint != nil }
 
     func format(_ weight: WeightDescription) -> QuantizationFormat? {
+        if let blocks = reader?.tensors[weight.name]?.gguf?.blocks { return .blocks(blocks) }
         guard let checkpoint, let reader else { return nil }
         return checkpoint.format(weight, reader)
     }

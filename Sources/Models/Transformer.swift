@@ -93,6 +93,9 @@ public final class Transformer: @unchecked Sendable {
         linears = layers.flatMap(\.linears)
     }
 
+    /// The weights lie as a GGUF file has them (`LoadOptions.restoresLayout` was off): no adapter fits.
+    public var usesFileLayout: Bool { folder.usesFileLayout }
+
     /// Where the model was loaded from; empty for one made from a configuration alone.
     public var directory: String { folder.directory }
 

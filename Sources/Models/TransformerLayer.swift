@@ -109,13 +109,13 @@ public struct TransformerLayer: Sendable {
 
 extension ArchitectureSpec {
     /// Columns of queries, keys and values, one group after the other.
-    fileprivate var stackedParts: [[Range<Int>]] {
+    var stackedParts: [[Range<Int>]] {
         let keys = queryWidth..<queryWidth + keyValueWidth
         return [[0..<queryWidth], [keys], [keys.upperBound..<keys.upperBound + keyValueWidth]]
     }
 
     /// Columns of queries, keys and values, where each key head's queries, key and value lie together.
-    fileprivate var groupedParts: [[Range<Int>]] {
+    var groupedParts: [[Range<Int>]] {
         let queries = queryWidth / keyValueHeadCount, width = queries + 2 * headDimension
         let starts = (0..<keyValueHeadCount).map { $0 * width }
         return [

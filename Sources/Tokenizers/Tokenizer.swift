@@ -32,11 +32,12 @@ public final class Tokenizer: @unchecked Sendable {
     /// Tokens that this instance has and the files of `directory` do not.
     let newTokens: [AddedToken]
 
-    /// Reads tokenizer.json and the files beside it; where there is none, a SentencePiece or tiktoken model, or vocab.json and merges.txt.
+    /// Reads tokenizer.json and the files beside it; where there is none, a SentencePiece or tiktoken model, vocab.json and merges.txt,
+    /// or what a GGUF file says.
+    /// - Parameter directory: a model folder, or a GGUF file.
     /// - Parameter tokens: to be known besides; those that the vocabulary has keep their ids, the others follow the largest.
     public init(directory: String, adding tokens: [NewToken] = []) throws(TokenizerError) {
-        var settings = try TokenizerSettings(directory: directory)
-        let (file, path) = try TokenizerSource.read(directory: directory, settings: &settings)
+        let (file, settings, path) = try TokenizerSource.open(directory)
         let stored = try TokenizerCore(file: file, settings: settings, path: path)
         newTokens = NewToken.placed(tokens, in: stored)
         if newTokens.isEmpty {

@@ -81,7 +81,7 @@ import Tokenizers
             }
             #expect(
                 try FileSystem.list(directory) == [
-                    "README.md", "config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json",
+                    "Modelfile", "README.md", "config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json",
                 ])
             #expect(try FileSystem.list(parent) == ["merged"])
             let expected = try Fixtures.tensors("llama-adapter-expected.safetensors")

@@ -102,7 +102,7 @@ enum DiskWork {
     static func planExport(_ configuration: Configuration, generation: Int, _ queue: ActionQueue) {
         begin(queue) {
             let model = ModelLocation.folder(configuration.text("model_name_or_path"))
-            guard FileSystem.isDirectory(model) else {
+            guard FileSystem.isDirectory(model) || FileSystem.isFile(model) else {
                 return [.planned(.export, generation: generation, .failed(say("\(model) is not a folder.")))]
             }
             var plan = RunPlan()
@@ -124,8 +124,9 @@ enum DiskWork {
     }
 
     private static func weightBytes(in directory: String) -> Int64 {
+        if FileSystem.isFile(directory) { return (try? FileSystem.size(directory)) ?? 0 }
         let names = (try? FileSystem.list(directory)) ?? []
-        return names.filter { $0.hasSuffix(".safetensors") }.reduce(0) {
+        return names.filter { $0.hasSuffix(".safetensors") || $0.hasSuffix(".gguf") }.reduce(0) {
             $0 + ((try? FileSystem.size(Path.join(directory, $1))) ?? 0)
         }
     }

@@ -107,8 +107,8 @@ public struct FormLayout: Sendable {
             "model_name_or_path", "adapter_name_or_path", "finetuning_type", "template", "quantization_bit", "quantization_method",
         ]),
         Section("Export", [
-            "export_dir", "export_size", "infer_dtype", "export_device", "export_legacy_format", "export_quantization_bit",
-            "export_quantization_dataset", "export_hub_model_id",
+            "export_dir", "export_gguf", "export_gguf_adapter", "export_size", "infer_dtype", "export_device", "export_legacy_format",
+            "export_quantization_bit", "export_quantization_dataset", "export_hub_model_id",
         ]),
         Section("Device", isOpenAtFirst: false, ["device", "threads"]),
     ])

@@ -239,6 +239,9 @@ void tb_quantize_table4(const float *from, long count, long block, const float *
 void tb_quantize_table8(const float *from, long count, long block, const float *table, uint8_t *codes, float *scales);
 void tb_quantize_row8(const float *from, long columns, int8_t *codes, float *largest);
 
+// blockquantize.c: `count` numbers, whole blocks, as a GGUF block type; 0 for types that cannot be made (Q2_K, Q3_K).
+int tb_quantize_blocks(int kind, const float *from, long count, void *to);
+
 // cpu.c
 void tb_cpu_relax(void);
 // 0 plain, 1 AVX2, 2 AVX-512, 3 with VNNI: what the kernels with hand-written vectors use.

@@ -29,6 +29,10 @@ extension ArgumentTable {
     static let export: [Argument] = rows(.export, [.export], [
         .optionalText("export_dir", "Folder for the merged model."),
         .integer("export_size", 5, "Largest file in GB.").above(0),
+        .optionalChoice(
+            "export_gguf", nil, ["f32", "f16", "bf16", "q8_0", "q6_k", "q5_k_m", "q4_k_m", "q4_0"],
+            "Write a GGUF file of this type, for llama.cpp and Ollama, in place of safetensors."),
+        .flag("export_gguf_adapter", false, "Write only the adapter as GGUF, for llama.cpp's --lora.").only(withSet: "export_gguf"),
         .choice("export_device", "cpu", ["cpu", "auto"], "Where weights are merged.").noEffect(["auto"], "Merging is done on the CPU."),
         .optionalInteger("export_quantization_bit", nil, "Bits of a quantised export.").later("Quantised export is not built yet.").between(2, 8),
         .optionalText("export_quantization_dataset", "Texts that calibrate the quantisation.").only(withSet: "export_quantization_bit"),

@@ -23,7 +23,8 @@ public enum EngineSetup {
     public static func model(_ configuration: Configuration, backend: any Backend) throws -> Transformer {
         let directory = try modelDirectory(configuration)
         let growth = try VocabularyChange.growth(configuration, directory: directory)
-        let options = LoadOptions(quantizer: WeightQuantizer(configuration), growth: growth)
+        let options = LoadOptions(
+            quantizer: WeightQuantizer(configuration), growth: growth, restoresLayout: !configuration[.adapterNameOrPath].isEmpty)
         let model = try Transformer.load(directory: directory, backend: backend, options: options)
         try AdapterFile.load(configuration[.adapterNameOrPath], into: model)
         return model

@@ -24,6 +24,9 @@ public enum AdapterFile {
     /// - Parameter isTrainable: whether what the adapter brings goes on being trained; the base is frozen either way.
     @discardableResult
     public static func load(_ directory: String, into model: Transformer, isTrainable: Bool = false) throws(ModelError) -> AdapterConfiguration {
+        guard !model.usesFileLayout else {
+            throw .cannotWrite(reason: "\(model.directory): the model was opened to be used as it lies in its file; open it again for \(directory).")
+        }
         let configuration = try configuration(directory)
         if isTrainable { try checkTrainable(configuration, directory) }
         let path = weightsPath(directory)

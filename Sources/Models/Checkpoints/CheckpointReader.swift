@@ -14,10 +14,11 @@ final class CheckpointReader {
         /// The file to name in errors.
         let path: String
         let entry: TensorEntry
+        /// For weights of a GGUF file, which are never turned round.
+        var gguf: GGUFPlacement?
     }
 
     let directory: String
-    let kind: CheckpointFiles
     private(set) var tensors: [String: Location] = [:]
     /// The file to name when something is missing.
     let mainFile: String
@@ -28,20 +29,29 @@ final class CheckpointReader {
         guard let kind = CheckpointFiles.kind(of: directory) else {
             throw .notAModelFolder(path: directory, reason: Self.whyNoWeights(directory))
         }
-        self.kind = kind
         let single = Path.join(directory, kind.single), index = Path.join(directory, kind.index)
         if FileSystem.exists(single) {
             mainFile = single
-            try take(single)
+            try take(single, kind)
         } else {
             mainFile = index
-            try takeShards(index)
+            try takeShards(index, kind)
         }
         if let prefix = names?.optionalPrefix, let head = names?.module(.head) { completeNames(prefix: prefix, head: head) }
     }
 
+    /// Without tensors yet.
+    init(directory: String, mainFile: String) {
+        self.directory = directory
+        self.mainFile = mainFile
+    }
+
     /// The checkpoint of a folder, experts apart; whether they lie together in the files is noted in the folder.
     convenience init(_ folder: inout ModelFolder) throws(ModelError) {
+        if let gguf = folder.gguf {
+            try self.init(gguf, folder: folder)
+            return
+        }
         let names = folder.definition.names
         try self.init(directory: folder.directory, names: names)
         folder.storesExpertsFused = try separateExperts(folder.spec, names: names)
@@ -58,7 +68,7 @@ final class CheckpointReader {
     }
 
     /// Whether the folder has weights that can be read.
-    static func hasWeights(_ directory: String) -> Bool { CheckpointFiles.kind(of: directory) != nil }
+    static func hasWeights(_ directory: String) -> Bool { CheckpointFiles.kind(of: directory) != nil || GGUFFile.location(directory) != nil }
 
     /// The tensor in the type asked for; nil keeps the stored one. Without conversion its bytes are the file's.
     func tensor(_ name: String, as type: DType?, backend: any Backend) throws(ModelError) -> Tensor? {
@@ -85,11 +95,11 @@ final class CheckpointReader {
         return copy
     }
 
-    private func take(_ path: String, wanted: Set<String>? = nil) throws(ModelError) {
+    private func take(_ path: String, _ kind: CheckpointFiles, wanted: Set<String>? = nil) throws(ModelError) {
         for location in try kind.locations(path) where wanted?.contains(location.entry.name) ?? true { add(location) }
     }
 
-    private func takeShards(_ index: String) throws(ModelError) {
+    private func takeShards(_ index: String, _ kind: CheckpointFiles) throws(ModelError) {
         guard let map = try ModelFolder.object(index)["weight_map"]?.objectValue else {
             throw .missingKey(file: index, key: "weight_map")
         }
@@ -104,7 +114,7 @@ final class CheckpointReader {
             guard FileSystem.exists(Path.join(directory, shard)) else {
                 throw .missingShard(file: index, shard: shard, tensor: names.min() ?? "", also: names.count - 1)
             }
-            try take(Path.join(directory, shard), wanted: names)
+            try take(Path.join(directory, shard), kind, wanted: names)
             if let absent = names.filter({ tensors[$0] == nil }).min() {
                 throw .indexMismatch(file: index, tensor: absent, shard: shard)
             }
@@ -116,7 +126,7 @@ final class CheckpointReader {
         if let other = names.first(where: { $0.hasSuffix(".bin") || $0.hasSuffix(".pth") || $0.hasSuffix(".pt") }) {
             return "there is \(other), but neither model.safetensors nor pytorch_model.bin nor an index of shards"
         }
-        if names.contains(where: { $0.hasSuffix(".gguf") }) { return "its weights are a GGUF file; safetensors can be trained" }
+        if let file = names.first(where: { $0.hasSuffix(".gguf") }) { return "its weights are GGUF: name the file, \(Path.join(directory, file))" }
         return "there is no model.safetensors, no pytorch_model.bin and no index of shards in it"
     }
 }

@@ -49,7 +49,8 @@ final class EngineChatModel: ChatModel {
         quantizer = WeightQuantizer(configuration)
         let growth = vocabulary.growth(plainTokenizer)
         transformer = try Transformer.load(
-            directory: directory, backend: CPUBackend(threadCount: threadCount), options: LoadOptions(quantizer: quantizer, growth: growth))
+            directory: directory, backend: CPUBackend(threadCount: threadCount),
+            options: LoadOptions(quantizer: quantizer, growth: growth, restoresLayout: !configuration[.adapterNameOrPath].isEmpty))
         generator = TextGenerator(model: transformer, tokenizer: tokenizer)
         info = ChatInfo(
             modelName: Path.relative(directory, to: FileSystem.currentDirectory), templateName: template.name,
@@ -85,7 +86,7 @@ final class EngineChatModel: ChatModel {
     /// Whether the loaded base serves the configuration.
     func canTake(_ configuration: Configuration) -> Bool {
         !isBaseChanged && configuration.text("model_name_or_path") == directory && configuration[.threads] == threadCount
-            && WeightQuantizer(configuration) == quantizer
+            && WeightQuantizer(configuration) == quantizer && (configuration[.adapterNameOrPath].isEmpty || !transformer.usesFileLayout)
     }
 
     /// Puts the configuration's adapters and template on the loaded base.

@@ -16,6 +16,12 @@ public struct BlockType: Sendable, Equatable {
 
     public static let all: [BlockType] = [q4_0, q4_1, q5_0, q5_1, q8_0, q2_k, q3_k, q4_k, q5_k, q6_k]
 
+    /// - Returns: nil for a number that is none of these types.
+    public init?(number: Int) {
+        guard let found = Self.all.first(where: { $0.number == number }) else { return nil }
+        self = found
+    }
+
     private init(_ number: Int, _ name: String) {
         var elements = 0, bytes = 0
         precondition(tb_block_layout(Int32(number), &elements, &bytes) != 0, "block type \(name)")

@@ -27,6 +27,12 @@ struct SentencePieceFile {
 
     private let path: String
 
+    /// From pieces that another format holds.
+    init(pieces: [Piece], path: String) {
+        self.pieces = pieces
+        self.path = path
+    }
+
     /// - Parameter path: what errors call the file.
     init(bytes: UnsafeRawBufferPointer, path: String) throws(TokenizerError) {
         self.path = path

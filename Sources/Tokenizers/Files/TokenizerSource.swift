@@ -1,9 +1,24 @@
+import Formats
 import Platform
 
 /// Finds what a model folder's tokenizer is made of: tokenizer.json; else a SentencePiece or tiktoken model, else vocab.json and
 /// merges.txt, completed by the rules of the class that tokenizer_config.json names.
 enum TokenizerSource {
     private static let modelNames = ["tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "qwen.tiktoken"]
+
+    /// Everything of a folder's tokenizer, or of a GGUF file's.
+    static func open(_ directory: String) throws(TokenizerError) -> (file: TokenizerFile, settings: TokenizerSettings, path: String) {
+        let hasFiles = (["tokenizer.json", "vocab.json"] + modelNames).contains { FileSystem.exists(Path.join(directory, $0)) }
+        if !hasFiles, let path = GGUFFile.location(directory) {
+            let gguf: GGUFFile
+            do { gguf = try GGUFFile(path: path) } catch { throw .notJSON(sentence: error.description) }
+            let tokenizer = try GGUFTokenizer(gguf)
+            return (tokenizer.file, tokenizer.settings, path)
+        }
+        var settings = try TokenizerSettings(directory: directory)
+        let (file, path) = try read(directory: directory, settings: &settings)
+        return (file, settings, path)
+    }
 
     static func read(directory: String, settings: inout TokenizerSettings) throws(TokenizerError) -> (file: TokenizerFile, path: String) {
         let path = Path.join(directory, "tokenizer.json")

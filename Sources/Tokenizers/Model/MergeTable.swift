@@ -16,7 +16,7 @@ final class MergeTable: @unchecked Sendable {
         let longest: Int
     }
 
-    private let concatenation: Concatenation?
+    let concatenation: Concatenation?
     private let slots: UnsafeMutablePointer<Slot>
     /// A bit for each hash of a pair that merges: most pairs that do not are known by it without touching the large table.
     private let filter: UnsafeMutablePointer<UInt64>
@@ -71,6 +71,16 @@ final class MergeTable: @unchecked Sendable {
         while slots[slot].key != MergeTable.free, slots[slot].key != key { slot = (slot + 1) & mask }
         if slots[slot].key == MergeTable.free { count += 1 }
         slots[slot] = Slot(key: key, rank: rank, result: result)
+    }
+
+    /// Every pair with what it makes, in no order; none where there is only a list of tokens.
+    var entries: [(left: Int32, right: Int32, rank: UInt32, result: Int32)] {
+        guard concatenation == nil else { return [] }
+        return (0...mask).compactMap { index in
+            let slot = slots[index]
+            guard slot.key != MergeTable.free else { return nil }
+            return (Int32(truncatingIfNeeded: slot.key >> 32), Int32(truncatingIfNeeded: slot.key), slot.rank, slot.result)
+        }
     }
 
     /// True when no merge touches one of these tokens.

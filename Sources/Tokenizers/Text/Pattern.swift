@@ -1,6 +1,8 @@
 /// A regular expression over UTF-8, run by backtracking with an explicit stack: the general path for split patterns
 /// that have no hand-written scanner. Memory and steps are bounded; a match that would exceed them ends as no match.
 final class Pattern: Sendable {
+    /// As it was written.
+    let text: String
     private let program: [Instruction]
     private let sets: [CompiledSet]
     private let beginnings: [Int]?
@@ -51,6 +53,7 @@ final class Pattern: Sendable {
     }
 
     init(_ text: String) throws(PatternSyntaxError) {
+        self.text = text
         let node = try PatternParser.parse(text)
         var compiler = Compiler()
         try compiler.compile(node)

@@ -1,0 +1,88 @@
+import Configuration
+import Events
+import Exporting
+import Formats
+import Models
+import Platform
+import Tensors
+import Testing
+import Tokenizers
+
+/// Models written as GGUF: read again they are the same model, and llama.cpp, where it is installed, answers as we do.
+@Suite struct GGUFExportTests {
+    static func export(_ source: String, to directory: String, type: String, adapter: String? = nil, alone: Bool = false, template: String? = nil) throws -> String {
+        var configuration = Configuration()
+        configuration[.modelNameOrPath] = source
+        configuration[.exportDir] = directory
+        configuration[.exportGGUF] = type
+        configuration[.template] = template
+        if let adapter { configuration[.adapterNameOrPath] = [adapter] }
+        configuration[.exportGGUFAdapter] = alone
+        _ = try ExportJob(configuration: configuration, sink: RecordingSink(), control: JobControl()).run()
+        let name = try #require(try FileSystem.list(directory).first { $0.hasSuffix(".gguf") })
+        return Path.join(directory, name)
+    }
+
+    @Test("a written model is read as the same one", arguments: GGUFFamilies.all)
+    func roundTrip(family: GGUFFamilies.Family) throws {
+        try Fixtures.withTemporaryDirectory { parent in
+            let source = Path.join(parent, "model")
+            let model = try GGUFFamilies.write(family, to: source)
+            let path = try Self.export(source, to: Path.join(parent, "out"), type: "f32")
+            let plain = try Tokenizer(directory: source), tokenizer = try Tokenizer(directory: path)
+            for text in GGUFFamilies.texts {
+                #expect(tokenizer.encode(text) == plain.encode(text), "\(text)")
+                #expect(tokenizer.encode(text, addSpecialTokens: true) == plain.encode(text, addSpecialTokens: true))
+                #expect(tokenizer.decode(plain.encode(text)) == plain.decode(plain.encode(text)))
+            }
+            #expect(tokenizer.chatTemplateSource == plain.chatTemplateSource && tokenizer.eosID == plain.eosID)
+            let tokens = Array(plain.encode(GGUFFamilies.texts.joined()).prefix(40))
+            let expected = GGUFFamilies.allLogits(model, tokens), scale = expected.reduce(0) { max($0, abs($1)) }
+            for restores in [false, true] {
+                let read = try Transformer.load(directory: path, backend: backend, options: LoadOptions(restoresLayout: restores))
+                #expect(largestDifference(GGUFFamilies.allLogits(read, tokens), expected) < 1e-4 * scale, "restored: \(restores)")
+                if restores, read.spec.modelType == model.spec.modelType {
+                    let same = zip(read.parameters, model.parameters).allSatisfy { $0.name == $1.name && $0.shape == $1.shape }
+                    #expect(same)
+                }
+            }
+            let summary = try ModelSummary(directory: path)
+            #expect(summary.hasWeights && summary.weightsKind == "GGUF" && summary.spec.layerCount == model.spec.layerCount)
+            #expect(try ModelInspection(directory: path, length: 16).problems == [])
+        }
+    }
+
+    @Test("llama.cpp answers as we do", .enabled(if: Python.interpreter != nil), arguments: GGUFFamilies.all, ["f32", "f16"])
+    func llamaAgrees(family: GGUFFamilies.Family, type: String) throws {
+        let python = try #require(Python.interpreter)
+        try Fixtures.withTemporaryDirectory { parent in
+            let source = Path.join(parent, "model")
+            // Numbers that a half holds exactly.
+            try GGUFFamilies.write(family, to: source, dtype: .float16)
+            let path = try Self.export(source, to: Path.join(parent, "out"), type: type)
+            // With f16 weights llama.cpp rounds what it multiplies them with to halves as well.
+            try Self.compare(python, [(path, nil, type == "f32" ? family.tolerance : 5e-3)], model: try Transformer.load(directory: source, backend: backend), source: source)
+        }
+    }
+
+    /// Runs llama.cpp on files and compares tokens, logits and greedy answers with a model of ours.
+    static func compare(_ python: String, _ files: [(path: String, adapter: String?, tolerance: Float)], model: Transformer, source: String) throws {
+        try Fixtures.withTemporaryDirectory { directory in
+            let tokenizer = try Tokenizer(directory: source)
+            let prompt = Array(tokenizer.encode(GGUFFamilies.texts[0] + GGUFFamilies.texts[1]).prefix(24))
+            let logits = GGUFFamilies.allLogits(model, prompt)
+            let ours = Path.join(directory, "ours.safetensors"), expectations = Path.join(directory, "expected.json")
+            try TensorFile.write(ours, tensors: [("logits", Tensor(logits, shape: [prompt.count, logits.count / prompt.count]))])
+            func list(_ tokens: [Int32]) -> JSONValue { .array(tokens.map { .integer(Int64($0)) }) }
+            let texts = JSONValue.array(GGUFFamilies.texts.map { text in
+                ["text": .string(text), "tokens": list(tokenizer.encode(text)), "special": list(tokenizer.encode(text, addSpecialTokens: true))]
+            })
+            let object: JSONObject = ["texts": texts, "prompt": list(prompt), "greedy": list(GGUFFamilies.greedy(model, after: prompt))]
+            try FileSystem.writeAtomically(expectations, text: object.text())
+            var arguments = [python, Path.join(Path.directory(Fixtures.directory), "generate/open_gguf.py"), expectations, ours]
+            for file in files { arguments += [file.path, file.adapter ?? "", "\(file.tolerance)"] }
+            let result = try ProcessRunner.run(arguments)
+            #expect(result.ending == .exited(0), "\(String(decoding: result.output, as: UTF8.self))")
+        }
+    }
+}
