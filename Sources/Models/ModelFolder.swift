@@ -108,6 +108,11 @@ public struct ModelFolder: Sendable {
         fields = ConfigurationFields(object, file: fields.file)
     }
 
+    /// Every tensor of a checkpoint of this configuration, under the family's names.
+    public func weightEntries(dtype: DType) -> [TensorFile.Entry] {
+        spec.weights(names: definition.names).map { TensorFile.Entry(name: $0.name, shape: $0.storedShape, dtype: dtype) }
+    }
+
     mutating func replace(fields object: JSONObject) { fields = ConfigurationFields(object, file: fields.file) }
 
     /// A small JSON file that must hold an object.

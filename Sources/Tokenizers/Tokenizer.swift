@@ -89,6 +89,9 @@ public final class Tokenizer: @unchecked Sendable {
         return output
     }
 
+    /// The 256 characters that byte-level vocabularies write bytes with, by byte.
+    public static var byteAlphabet: [String] { (0..<256).map { ByteAlphabet.text(of: [UInt8($0)]) } }
+
     /// Text of token ids. Ids that do not exist are left out.
     public func decode(_ ids: [Int32], skipSpecialTokens: Bool = true) -> String {
         core.decode(ids, skipSpecialTokens: skipSpecialTokens)

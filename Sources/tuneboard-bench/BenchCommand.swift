@@ -14,6 +14,8 @@ enum BenchCommand {
         Case(name: "train", arguments: TrainBenchmark.argumentNames) { try TrainBenchmark($0).run() },
         Case(name: "decode", arguments: DecodeBenchmark.argumentNames) { try DecodeBenchmark($0).run() },
         Case(name: "prefill", arguments: PrefillBenchmark.argumentNames) { try PrefillBenchmark($0).run() },
+        Case(name: "load", arguments: LoadBenchmark.argumentNames) { try LoadBenchmark($0).run() },
+        Case(name: "load-once", arguments: LoadOnce.argumentNames) { try LoadOnce($0).run() },
         Case(name: "tokenize", arguments: TokenizeBenchmark.argumentNames) { try TokenizeBenchmark($0).run() },
         Case(name: "frame", arguments: FrameBenchmark.argumentNames) { try FrameBenchmark($0).run() },
         Case(name: "open-run", arguments: OpenRunBenchmark.argumentNames) { try OpenRunBenchmark($0).run() },

@@ -52,6 +52,53 @@ import Tokenizers
         }
     }
 
+    @Test func aTokenizerThatDiffersInLlamaIsToldAndOneThatItLacksRefused() throws {
+        try Fixtures.withTemporaryDirectory { directory in
+            for (folder, notice) in [("mistral", "after every special token"), ("qwen2", "NFC"), ("llama2", nil)] {
+                let tokenizer = try Tokenizer(directory: Path.join(Path.directory(Fixtures.directory), "tokenizers", folder))
+                let found = try tokenizer.ggufEntries(vocabularySize: tokenizer.vocabularySize)
+                #expect(found.notices.count == (notice == nil ? 0 : 1))
+                if let notice { #expect(found.notices.first?.contains(notice) == true) }
+                #expect(throws: TokenizerError.self) { try tokenizer.ggufEntries(vocabularySize: 100) }
+            }
+            for folder in ["kinds/unigram-bytes", "kinds/bert", "kinds/deepseek", "gpt2-prefix"] {
+                let tokenizer = try Tokenizer(directory: Path.join(Path.directory(Fixtures.directory), "tokenizers", folder))
+                #expect(throws: TokenizerError.self) { try tokenizer.ggufEntries(vocabularySize: 10_000) }
+            }
+        }
+    }
+
+    @Test func familiesAndSettingsThatLlamaLacksAreRefusedBeforeAnythingIsWritten() throws {
+        try Fixtures.withTemporaryDirectory { parent in
+            let cases: [(String, JSONObject, String)] = [
+                ("qwen3", ["attention_bias": true], "a bias on query, key and value"), ("qwen2_moe", ["norm_topk_prob": true], "add up to one"),
+                ("baichuan", ["num_hidden_layers": 3], "a Baichuan model of 3 layers"), ("llama", ["hidden_act": "gelu"], "the activation"),
+                ("gemma", ["tie_word_embeddings": false], "a head apart from the embedding"), ("glm", ["head_dim": 8], "heads that together"),
+            ]
+            for (name, changes, reason) in cases {
+                let family = try #require(GGUFFamilies.all.first { $0.name == name })
+                let source = Path.join(parent, name)
+                try GGUFFamilies.write(family, to: source, extra: changes)
+                #expect { try Self.export(source, to: Path.join(parent, "out"), type: "f16") } throws: { "\($0)".contains(reason) }
+                #expect(!FileSystem.exists(Path.join(parent, "out")))
+            }
+        }
+    }
+
+    @Test func aModelfileIsTheOneOfLlamaFactory() throws {
+        try Fixtures.withTemporaryDirectory { parent in
+            let source = Path.join(parent, "model"), out = Path.join(parent, "out")
+            try GGUFFamilies.write(try #require(GGUFFamilies.all.first { $0.name == "qwen2" }), to: source)
+            _ = try Self.export(source, to: out, type: "q8_0", template: "vicuna")
+            let text = try FileSystem.readText(Path.join(out, "Modelfile"))
+            #expect(text.contains("FROM ./model-Q8_0.gguf\n"))
+            let template = "TEMPLATE \"\"\"{{ if .System }}{{ .System }}{{ end }}{{ range .Messages }}{{ if eq .Role \"user\" }}USER: {{ .Content }} ASSISTANT:"
+                + "{{ else if eq .Role \"assistant\" }}{{ .Content }}<|end|>{{ end }}{{ end }}\"\"\"\n"
+            #expect(text.contains(template))
+            #expect(text.contains("SYSTEM \"\"\"A chat between a curious user") && text.contains("PARAMETER stop \"<|end|>\"\nPARAMETER num_ctx"))
+        }
+    }
+
     @Test("llama.cpp answers as we do", .enabled(if: Python.interpreter != nil), arguments: GGUFFamilies.all, ["f32", "f16"])
     func llamaAgrees(family: GGUFFamilies.Family, type: String) throws {
         let python = try #require(Python.interpreter)
@@ -65,8 +112,16 @@ import Tokenizers
         }
     }
 
+    /// Runs llama.cpp on quantised files: both programs make bytes of activations there, in ways of their own.
+    static func compareNear(_ python: String, _ paths: [String], source: String) throws {
+        for path in paths {
+            let model = try Transformer.load(directory: path, backend: backend, options: LoadOptions(restoresLayout: false))
+            try compare(python, [(path, nil, 0.05)], model: model, source: source, isGreedy: false)
+        }
+    }
+
     /// Runs llama.cpp on files and compares tokens, logits and greedy answers with a model of ours.
-    static func compare(_ python: String, _ files: [(path: String, adapter: String?, tolerance: Float)], model: Transformer, source: String) throws {
+    static func compare(_ python: String, _ files: [(path: String, adapter: String?, tolerance: Float)], model: Transformer, source: String, isGreedy: Bool = true) throws {
         try Fixtures.withTemporaryDirectory { directory in
             let tokenizer = try Tokenizer(directory: source)
             let prompt = Array(tokenizer.encode(GGUFFamilies.texts[0] + GGUFFamilies.texts[1]).prefix(24))
@@ -77,7 +132,7 @@ import Tokenizers
             let texts = JSONValue.array(GGUFFamilies.texts.map { text in
                 ["text": .string(text), "tokens": list(tokenizer.encode(text)), "special": list(tokenizer.encode(text, addSpecialTokens: true))]
             })
-            let object: JSONObject = ["texts": texts, "prompt": list(prompt), "greedy": list(GGUFFamilies.greedy(model, after: prompt))]
+            let object: JSONObject = ["texts": texts, "prompt": list(prompt), "greedy": list(isGreedy ? GGUFFamilies.greedy(model, after: prompt) : [])]
             try FileSystem.writeAtomically(expectations, text: object.text())
             var arguments = [python, Path.join(Path.directory(Fixtures.directory), "generate/open_gguf.py"), expectations, ours]
             for file in files { arguments += [file.path, file.adapter ?? "", "\(file.tolerance)"] }

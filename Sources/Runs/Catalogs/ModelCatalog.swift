@@ -4,7 +4,7 @@ import Formats
 import Models
 import Platform
 
-/// A folder with a config.json in the Hugging Face layout.
+/// A folder with a config.json in the Hugging Face layout, or a GGUF file.
 public struct FoundModel: Sendable, Equatable {
     public var path: String
     /// What a recipe would say: the path relative to the working directory, or `org/name` for the Hugging Face cache.
@@ -36,6 +36,9 @@ public enum ModelCatalog {
         var models: [FoundModel] = []
         for root in roots {
             FolderWalk.visit(Path.absolute(Path.expandingTilde(root)), depth: 4) { path, names in
+                for name in GGUFFile.candidates(in: path) where !name.contains("-adapter-") && seen.insert(Path.join(path, name)).inserted {
+                    models.append(readFile(Path.join(path, name)))
+                }
                 guard names.contains("config.json"), !names.contains("adapter_config.json"), seen.insert(path).inserted else { return true }
                 if let model = read(path, names: names) { models.append(model) }
                 return true
@@ -62,6 +65,20 @@ public enum ModelCatalog {
             model.name = name
             return model
         }
+    }
+
+    private static func readFile(_ path: String) -> FoundModel {
+        let size = (try? FileSystem.size(path)) ?? 0
+        var model = FoundModel(
+            path: path, name: Path.relative(path, to: FileSystem.currentDirectory), architecture: "", parameterCount: 0, bytes: size, problem: nil)
+        do {
+            let summary = try ModelSummary(directory: path)
+            model.architecture = summary.spec.modelType
+            model.parameterCount = summary.parameterCount
+        } catch {
+            model.problem = String(describing: error)
+        }
+        return model
     }
 
     private static func read(_ path: String, names: [String]) -> FoundModel? {
