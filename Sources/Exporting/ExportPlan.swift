@@ -38,6 +38,11 @@ public struct ExportPlan: Sendable, Equatable {
 
     init(_ settings: ExportSettings) throws {
         var folder = try ModelFolder(directory: settings.modelDirectory)
+        if folder.isGGUF, settings.ggufType == nil {
+            throw ExportError.unsupported(
+                argument: "model_name_or_path", value: settings.modelDirectory,
+                whatToDo: "A GGUF file is written as GGUF only: set export_gguf, or take the model's safetensors.")
+        }
         if let growth = settings.vocabulary.growth(try settings.vocabulary.tokenizer(settings.modelDirectory)) {
             folder.setVocabulary(growth.rows(stored: folder.spec.vocabularySize))
         }

@@ -51,12 +51,12 @@ enum GGUFFamilies {
         let tokenizer = try Tokenizer(directory: directory)
         var object = try JSONValue.read(file: Path.join(fixtures, "families", family.name, "config.json")).objectValue ?? [:]
         object.merge(try JSONValue.parse(family.changes, name: "changes").objectValue ?? [:])
+        object.set("initializer_range", 0.25)
         object.merge(extra)
         let rows = JSONValue.integer(Int64((tokenizer.vocabularySize + 7) / 8 * 8))
         object.set(family.name == "chatglm" ? "padded_vocab_size" : "vocab_size", rows)
         object.set("bos_token_id", .integer(Int64(tokenizer.bosID ?? 0)))
         object.set("eos_token_id", .integer(Int64(tokenizer.eosID ?? 1)))
-        object.set("initializer_range", 0.25)
         var random = RandomGenerator(seed: UInt64(family.name.utf8.reduce(7) { $0 &* 31 &+ Int($1) }))
         let model = try Transformer.initialized(
             folder: ModelFolder(configuration: object, file: family.name), backend: backend, random: &random, dtype: dtype)

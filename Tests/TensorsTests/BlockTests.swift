@@ -44,7 +44,7 @@ import Testing
     @Test func numbersThatAreNoneDoNotTrap() {
         let backend = CPUBackend(threadCount: 1)
         var values = [Float](repeating: 0.5, count: 512)
-        for (index, value) in [Float.nan, .infinity, -.infinity, 1e38, -1e-42].enumerated() { values[index * 37] = value }
+        for (index, value) in [Float.nan, .infinity, -.infinity, 1e38, -Float.leastNonzeroMagnitude].enumerated() { values[index * 37] = value }
         for type in BlockType.all where type.canQuantize {
             #expect(backend.blocks(Tensor(values, shape: [2, 256]), as: type).count == type.byteCount([2, 256]))
         }

@@ -14,7 +14,7 @@ extension GGUFArchitecture {
         // llama.cpp tells Baichuan's sizes apart by their layers: 32 with rotated positions, 40 with ALiBi.
         if name == "baichuan", spec.layerCount != (spec.positions == .slopes ? 40 : 32) { return "a Baichuan model of \(spec.layerCount) layers" }
         if let obstacle = mixtureObstacle(spec) ?? windowObstacle(spec) { return obstacle }
-        if case .longrope = spec.rotary.scaling, name != "phi3" { return "LongRoPE" }
+        if case .longrope = spec.rotary.scaling, name != "phi3", !spec.rotary.hasOneList { return "LongRoPE" }
         if let sliding = spec.slidingRotary, sliding.scaling != .none { return "a position scaling in layers with a window" }
         return nil
     }

@@ -46,6 +46,7 @@ extension GGUFLayout {
         if let sliding = spec.slidingRotary { entries.append((own + "rope.freq_base_swa", .float32(Float(sliding.theta)))) }
         switch rotary.scaling {
         case .none, .dynamic, .llama3: break
+        case .longrope where rotary.hasOneList && architecture.name != "phi3": break
         case .linear(let factor):
             entries += [(own + "rope.scaling.type", .text("linear")), (own + "rope.scaling.factor", .float32(Float(factor)))]
         case .yarn(let factor, let betaFast, let betaSlow, let attentionFactor, let original, _):

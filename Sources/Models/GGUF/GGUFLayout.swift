@@ -216,8 +216,18 @@ extension ArchitectureSpec {
             let scaled = RotaryEmbedding.frequencies(rotary, dimension: rotatedDimensions, length: 1)
             return [("rope_freqs.weight", zip(plain, scaled).map { $0 / $1 })]
         case .longrope(let short, let long, _, _):
+            // One list for all lengths, as files of Llama 3.1's kind are read.
+            if rotary.hasOneList { return [("rope_freqs.weight", short.map { Float($0) })] }
             return [("rope_factors_long.weight", long.map { Float($0) }), ("rope_factors_short.weight", short.map { Float($0) })]
         case .none, .linear, .dynamic, .yarn: return []
         }
+    }
+}
+
+extension RotarySpec {
+    /// LongRoPE whose factors do not depend on the length, and no temperature: plain factors of frequencies.
+    var hasOneList: Bool {
+        if case .longrope(let short, let long, let attentionFactor, _) = scaling { return short == long && attentionFactor == 1 }
+        return false
     }
 }

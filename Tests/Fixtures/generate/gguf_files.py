@@ -42,7 +42,7 @@ rng = np.random.default_rng(5)
 numbers = np.concatenate([
     rng.standard_normal((3, 512)) * 0.02, rng.standard_t(3, (2, 512)) * 0.05, rng.uniform(0, 1, (1, 512)),
     np.where(rng.random((1, 512)) < 0.9, 0, 1) * rng.standard_normal((1, 512)), np.zeros((1, 512)),
-]).astype(np.float32)
+]).astype(np.float32) + np.float32(0)  # no negative zeros: which of the two is the least is numpy's choice
 blocks = {"numbers": numbers}
 for type in [T.Q8_0, T.Q4_0, T.Q4_1, T.Q5_0, T.Q5_1, T.Q4_K, T.Q5_K, T.Q6_K]:
     blocks[f"quantized.{type.name}"] = quantize(numbers, type)
