@@ -170,6 +170,7 @@ private struct ValidationRules {
         guard configuration[.streaming] else { return }
         if configuration[.maxSteps] < 0, configuration[.doTrain] { error("max_steps", "streaming needs max_steps, because nobody knows the end.") }
         if size > 1e-6, size < 1 { error("val_size", "With streaming val_size counts rows and must be at least 1.") }
+        if configuration[.tokenizedPath] != nil { error("tokenized_path", "Streamed data are not kept: tokenized_path and streaming exclude each other.") }
         if configuration[.maxSamples] != nil { error("max_samples", "max_samples and streaming exclude each other; leave one of them out.") }
     }
 
@@ -190,15 +191,7 @@ private struct ValidationRules {
         if stage == "sft", configuration[.doPredict], !configuration[.predictWithGenerate] {
             error("predict_with_generate", "do_predict needs predict_with_generate to generate answers.")
         }
-        if !["pt", "sft"].contains(stage), configuration[.doPredict] {
-            error("do_predict", "do_predict does not go with stage \(stage), which has no answers to score; predict with stage sft.")
-        }
-        if ["dpo", "kto"].contains(stage), configuration[.prefBeta] == 0 {
-            error("pref_beta", "pref_beta is 0: it scales the rewards and must be above 0, usually 0.1.")
-        }
-        if ["rm", "ppo"].contains(stage), configuration[.loadBestModelAtEnd] {
-            error("load_best_model_at_end", "load_best_model_at_end does not go with stage \(stage).")
-        }
+        for conflict in configuration.stageConflicts { error(conflict.argument, configuration.sentence(conflict)) }
     }
 
     private mutating func checkPrecision() {

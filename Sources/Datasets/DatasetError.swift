@@ -33,6 +33,8 @@ public enum DatasetError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The file is not what its ending says; the sentence says where.
     case badFile(sentence: String)
     case unknownFileType(path: String)
+    /// Columns in a format of its own; the sentence says how to convert it.
+    case parquet(path: String)
     /// No row is left to learn from; the first problems say why.
     case nothingUsable(dataset: String, rows: Int, problems: [RowProblem])
     /// Two arguments contradict each other, or one is out of its range.
@@ -64,6 +66,11 @@ public enum DatasetError: Error, Sendable, Equatable, CustomStringConvertible {
             return sentence
         case .unknownFileType(let path):
             return "\(path) is of no known type. Data files end in .json, .jsonl, .csv or .txt."
+        case .parquet(let path):
+            let target = String(path.dropLast(".parquet".utf8.count)) + ".jsonl"
+            return "\(path) is a parquet file, which is not read. Convert it once, for example with "
+                + "python -c \"import pandas; pandas.read_parquet('\(path)').to_json('\(target)', orient='records', lines=True)\", "
+                + "or with duckdb -c \"COPY (SELECT * FROM '\(path)') TO '\(target)' (FORMAT json)\", and name \(target)."
         case .nothingUsable(let dataset, let rows, let problems):
             if rows == 0 { return "The data set \"\(dataset)\" is empty." }
             let reasons = problems.prefix(3).map(\.description).joined(separator: "\n  ")

@@ -23,7 +23,7 @@ public struct DatasetLoader: Sendable {
     let template: PromptTemplate
     let log: @Sendable (String) -> Void
     let progress: @Sendable (_ phase: String, _ completed: Int, _ total: Int) -> Void
-    private let directory: DatasetDirectory
+    let directory: DatasetDirectory
     let sampleBuilder: SampleBuilder
 
     /// Files smaller than this together are tokenised into memory: that is quicker than keeping them.
@@ -57,7 +57,7 @@ public struct DatasetLoader: Sendable {
                 cutoffLength: cutoff, trainsOnPrompt: configuration[.trainOnPrompt], masksHistory: configuration[.maskHistory]))
     }
 
-    private var seed: UInt64 { UInt64(bitPattern: Int64(configuration[.seed])) }
+    var seed: UInt64 { UInt64(bitPattern: Int64(configuration[.seed])) }
     private var isPretraining: Bool { configuration[.stage] == "pt" }
 
     // MARK: Loading
@@ -95,7 +95,7 @@ public struct DatasetLoader: Sendable {
         return try loadEvaluation(names)
     }
 
-    private func loadEvaluation(
+    func loadEvaluation(
         _ names: [String]
     ) throws(DatasetError) -> (sets: [(name: String?, store: SampleStore)], report: DatasetReport) {
         var result: [(name: String?, store: SampleStore)] = []
@@ -161,26 +161,31 @@ public struct DatasetLoader: Sendable {
 
     private func mixed(_ sets: [DatasetRows]) throws(DatasetError) -> [RowReference] {
         let lists = sets.enumerated().map { RowSelection.rows($0, $1, maximum: configuration[.maxSamples], seed: seed) }
+        return try RowSelection.mix(lists, strategy: try mixStrategy(), probabilities: try mixWeights(setCount: sets.count), seed: seed)
+    }
+
+    func mixStrategy() throws(DatasetError) -> RowSelection.Strategy {
         guard let strategy = RowSelection.Strategy(rawValue: configuration[.mixStrategy]) else {
             throw .badSetting(argument: "mix_strategy", reason: "\"\(configuration[.mixStrategy])\" is not known")
         }
-        var weights: [Double]?
+        return strategy
+    }
+
+    func mixWeights(setCount: Int) throws(DatasetError) -> [Double]? {
         let given = configuration[.interleaveProbs]
-        if !given.isEmpty, strategy != .concat {
-            if given.count != sets.count {
-                throw .badSetting(argument: "interleave_probs", reason: "it has \(given.count) numbers for \(sets.count) data sets")
-            }
-            if given.contains(where: { !($0 >= 0) }) || !(given.reduce(0, +) > 0) {
-                throw .badSetting(argument: "interleave_probs", reason: "the numbers must not be negative, and not all 0")
-            }
-            weights = given
+        guard !given.isEmpty, try mixStrategy() != .concat else { return nil }
+        if given.count != setCount {
+            throw .badSetting(argument: "interleave_probs", reason: "it has \(given.count) numbers for \(setCount) data sets")
         }
-        return RowSelection.mix(lists, strategy: strategy, probabilities: weights, seed: seed)
+        if given.contains(where: { !($0 >= 0) }) || !(given.reduce(0, +) > 0) {
+            throw .badSetting(argument: "interleave_probs", reason: "the numbers must not be negative, and not all 0")
+        }
+        return given
     }
 
     // MARK: Tokenising
 
-    private var kind: Tokenisation.Kind {
+    var kind: Tokenisation.Kind {
         switch configuration[.stage] {
         case "rm", "dpo": return .pairs
         case "kto": return .feedback

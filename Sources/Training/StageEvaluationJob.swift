@@ -40,7 +40,7 @@ public struct StageEvaluationJob {
                 reason: "it has nothing to evaluate on. Score its answers with stage: rm, or measure their loss with stage: sft.")
         }
         let backend = try EngineSetup.backend(configuration)
-        let settings = try StageSettings(configuration, stage: stage, method: .lora)
+        let settings = try StageSettings(configuration, stage: stage)
         reporter.phase("tokenising")
         let text = try TextSetup(configuration, directory: EngineSetup.modelDirectory(configuration), reporter: reporter)
         let sets = try EvaluatedSet.configured(configuration, text)

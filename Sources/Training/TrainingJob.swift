@@ -134,8 +134,9 @@ private final class SilentSink: EventSink {
 
 extension TrainingSettings {
     func stepPlan(batchesPerEpoch: Int) -> StepPlan {
-        // A step of stage ppo takes as many micro-batches as its buffer holds.
-        let buffers = stage == .policyOptimisation ? stageSettings.policy.bufferSize : 1
-        return StepPlan(batchesPerEpoch: batchesPerEpoch, accumulation: accumulation * buffers, epochs: epochs, maximumSteps: maximumSteps)
+        StepPlan(batchesPerEpoch: batchesPerEpoch, accumulation: batchesPerStep, epochs: epochs, maximumSteps: maximumSteps)
     }
+
+    /// Micro-batches of a step; one of stage ppo takes as many as its buffer holds.
+    var batchesPerStep: Int { accumulation * (stage == .policyOptimisation ? stageSettings.policy.bufferSize : 1) }
 }

@@ -67,14 +67,22 @@ import Testing
     }
 
     @Test("Mixing follows the strategies of interleave_datasets")
-    func mixes() {
+    func mixes() throws {
         let sets = [3, 1, 2].enumerated().map { index, count in (0..<count).map { RowReference(dataset: index, row: $0) } }
-        func short(_ rows: [RowReference]) -> [String] { rows.map { "\($0.dataset)\($0.row)" } }
-        #expect(short(RowSelection.mix(sets, strategy: .concat, probabilities: nil, seed: 1)) == ["00", "01", "02", "10", "20", "21"])
-        #expect(short(RowSelection.mix(sets, strategy: .under, probabilities: nil, seed: 1)) == ["00", "10", "20"])
-        #expect(short(RowSelection.mix(sets, strategy: .over, probabilities: nil, seed: 1)) == ["00", "10", "20", "01", "10", "21", "02", "10", "20"])
-        #expect(short(RowSelection.mix(sets, strategy: .once, probabilities: nil, seed: 1)) == ["00", "10", "20", "01", "21", "02"])
-        let drawn = RowSelection.mix(sets, strategy: .over, probabilities: [0.2, 0.5, 0.3], seed: 1)
+        func mixed(_ sets: [[RowReference]], _ strategy: RowSelection.Strategy, _ weights: [Double]? = nil) throws -> [String] {
+            try RowSelection.mix(sets, strategy: strategy, probabilities: weights, seed: 1).map { "\($0.dataset)\($0.row)" }
+        }
+        #expect(try mixed(sets, .concat) == ["00", "01", "02", "10", "20", "21"])
+        #expect(try mixed(sets, .under) == ["00", "10", "20"])
+        #expect(try mixed(sets, .over) == ["00", "10", "20", "01", "10", "21", "02", "10", "20"])
+        #expect(try mixed(sets, .once) == ["00", "10", "20", "01", "21", "02"])
+        // An empty set ends the shortest-first mixture at once and is passed over by the others.
+        #expect(try mixed(sets + [[]], .under) == [])
+        #expect(try mixed(sets + [[]], .once) == ["00", "10", "20", "01", "21", "02"])
+        // What is never drawn is not waited for.
+        #expect(try Set(mixed(sets, .over, [0.5, 0.5, 0])) == ["00", "01", "02", "10"])
+        #expect(try mixed(sets, .once, [0.2, 0.5, 0.3]).sorted() == ["00", "01", "02", "10", "20", "21"])
+        let drawn = try RowSelection.mix(sets, strategy: .over, probabilities: [0.2, 0.5, 0.3], seed: 1)
         for set in sets { #expect(set.allSatisfy { drawn.contains($0) }) }
     }
 }

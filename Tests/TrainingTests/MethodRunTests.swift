@@ -21,7 +21,7 @@ struct MethodRunTests {
             killed.control(atStep: 3, .abort)
             #expect(throws: Interruption.aborted) { try killed.finish() }
             try Run(output: parts, changes: changes).finish()
-            let file = changes["finetuning_type"] == "freeze" ? "model.safetensors" : "adapter_model.safetensors"
+            let file = ["freeze", "full"].contains(changes["finetuning_type"]) ? "model.safetensors" : "adapter_model.safetensors"
             #expect(try FileSystem.readBytes(Path.join(whole, file)) == FileSystem.readBytes(Path.join(parts, file)))
         }
     }
@@ -32,6 +32,27 @@ struct MethodRunTests {
         ("modules in full", ["additional_target": "embed_tokens,lm_head,norm"]), ("embeddings", ["lora_target": "embed_tokens,q_proj"]),
         ("oft", ["finetuning_type": "oft", "oft_block_size": "4", "module_dropout": "0.3"]), ("freeze", ["finetuning_type": "freeze", "freeze_trainable_layers": "1"]),
         ("neftune", ["neftune_noise_alpha": "5"]), ("longlora", ["shift_attn": "true", "additional_target": "norm"]),
+    ]
+
+    @Test("Killed and resumed with any optimizer, a run ends with the same weights and state, bit for bit", arguments: Self.optimizers)
+    func resumesOptimizers(_ name: String, _ changes: [String: String]) throws {
+        try resumesExactly(name, changes.merging(["finetuning_type": name == "LoRA+" ? "lora" : "full", "num_train_epochs": "2", "save_steps": "2"]) { first, _ in first })
+        // Those of the weights themselves know no adapters.
+        if changes["finetuning_type"] == nil {
+            try resumesExactly(name, changes.merging(["save_steps": "3", "num_train_epochs": "2"]) { first, _ in first })
+        }
+    }
+
+    static let optimizers: [(String, [String: String])] = [
+        ("AdamW", [:]), ("AdamW in 8 bits", ["optim": "adamw_8bit"]), ("paged AdamW", ["optim": "paged_adamw_32bit"]),
+        ("paged AdamW in 8 bits", ["optim": "paged_adamw_8bit"]), ("Adafactor", ["optim": "adafactor"]),
+        ("SGD", ["optim": "sgd", "optim_args": "momentum=0.9"]), ("Adagrad", ["optim": "adagrad"]), ("RMSprop", ["optim": "rmsprop"]),
+        ("Adam-mini", ["use_adam_mini": "true"]), ("Muon", ["use_muon": "true"]),
+        ("BAdam", ["use_badam": "true", "badam_switch_interval": "3", "finetuning_type": "full"]),
+        ("BAdam by share", ["use_badam": "true", "badam_mode": "ratio", "badam_update_ratio": "0.3", "finetuning_type": "full"]),
+        ("GaLore", ["use_galore": "true", "galore_rank": "4", "galore_update_interval": "3", "finetuning_type": "full"]),
+        ("APOLLO", ["use_apollo": "true", "apollo_rank": "4", "apollo_update_interval": "3", "finetuning_type": "full"]),
+        ("AdamW on 16 bits", ["pure_bf16": "true", "finetuning_type": "full"]), ("LoRA+", ["loraplus_lr_ratio": "8"]),
     ]
 
     @Test("pissa_convert leaves the adapter as it began and one for the whole base")

@@ -13,14 +13,18 @@ import Testing
 struct StageJobTests {
     @Test(
         "Killed and resumed, every stage ends as the uninterrupted run does, bit for bit",
-        arguments: ["dpo", "dpo full", "dpo bco", "kto", "rm", "ppo"])
+        arguments: [
+            "pt", "sft", "dpo", "dpo full", "dpo bco", "kto", "rm", "ppo", "pt stream", "sft stream", "dpo stream", "kto stream", "ppo stream",
+        ])
     func resumesExactly(kind: String) throws {
         try Self.withData { directory, configuration in
             var changes = ["save_steps": "2", "logging_steps": "3", "max_steps": "5", "stage": String(kind.prefix { $0 != " " })]
             if kind == "dpo full" { changes["finetuning_type"] = "full" }
             if kind == "dpo bco" { changes["pref_bco_weight"] = "0.5" }
-            if kind == "kto" { changes["dataset"] = "judged" }
-            if kind == "ppo" { changes.merge(try Self.rewardModel(directory, configuration)) { $1 } }
+            if kind.hasPrefix("kto") { changes["dataset"] = "judged" }
+            if kind.hasPrefix("pt") || kind.hasPrefix("sft") { (changes["dataset"], changes["cutoff_len"]) = ("plain", "16") }
+            if kind.hasSuffix("stream") { changes.merge(["streaming": "true", "buffer_size": "3", "gradient_accumulation_steps": "2"]) { $1 } }
+            if kind.hasPrefix("ppo") { changes.merge(try Self.rewardModel(directory, configuration)) { $1 } }
             let whole = Path.join(directory, "whole"), parts = Path.join(directory, "parts")
             _ = try Self.train(configuration, changes.merging(["output_dir": whole]) { $1 })
             let killed = RecordingSink(), control = JobControl()
@@ -31,7 +35,7 @@ struct StageJobTests {
             #expect(CheckpointFolder.all(in: parts).map(\.step) == [2])
             _ = try Self.train(configuration, changes.merging(["output_dir": parts]) { $1 })
             let weights = kind == "dpo full" ? "model.safetensors" : "adapter_model.safetensors"
-            let files = [weights] + (kind == "rm" || kind == "ppo" ? [ValueHead.fileName] : [])
+            let files = [weights] + (kind == "rm" || kind.hasPrefix("ppo") ? [ValueHead.fileName] : [])
             for file in files + ["checkpoint-4/optimizer.safetensors"] {
                 let same = try FileSystem.readBytes(Path.join(whole, file)) == FileSystem.readBytes(Path.join(parts, file))
                 #expect(same, "\(kind): \(file)")
@@ -64,6 +68,45 @@ struct StageJobTests {
                 let extra = sink.all.compactMap { if case .step(let metrics) = $0, metrics.isLogged { metrics.extra } else { nil } }
                 #expect(Set(names).isSubset(of: Set(extra.first?.keys ?? [:].keys)))
             }
+        }
+    }
+
+    @Test("What stage ppo logs has the names of trl's stats, the entropy of the policy among them")
+    func policyNames() throws {
+        try Self.withData { directory, configuration in
+            let reward = try Self.rewardModel(directory, configuration)
+            let output = Path.join(directory, "ppo")
+            _ = try Self.train(configuration, reward.merging(["stage": "ppo", "max_steps": "2", "output_dir": output]) { $1 })
+            let logged = try #require(Self.history(output).first { $0["loss"] != nil })
+            for name in [
+                "reward", "objective/kl", "objective/kl_coef", "objective/entropy", "ppo/mean_non_score_reward", "ppo/loss/policy", "ppo/loss/value",
+                "ppo/policy/entropy", "ppo/policy/approxkl", "ppo/policy/clipfrac", "ppo/returns/mean", "ppo/val/error", "ppo/val/clipfrac",
+                "tokens/responses_len_mean",
+            ] { #expect(logged[name]?.doubleValue?.isFinite == true, "\(name)") }
+            // Nothing that draws from 96 tokens has more than log 96.
+            let entropy = logged["ppo/policy/entropy"]?.doubleValue ?? 0
+            #expect(entropy > 0 && entropy < 4.57)
+        }
+    }
+
+    @Test("disable_shuffling keeps the order of the rows, and logs keep every digit")
+    func keepsOrder() throws {
+        try Self.withData { directory, configuration in
+            let output = Path.join(directory, "ordered")
+            let changes = [
+                "stage": "sft", "dataset": "plain", "per_device_train_batch_size": "1", "disable_shuffling": "true", "num_train_epochs": "2",
+                "learning_rate": "0", "output_dir": output, "max_grad_norm": "0",
+            ]
+            _ = try Self.train(configuration, changes)
+            let losses = try Self.history(output).compactMap { $0["loss"]?.doubleValue }
+            // With a rate of nothing a row's loss is its own wherever it comes, so the second pass repeats the first.
+            #expect(losses.count == 12 && Array(losses[0..<6]) == Array(losses[6...]) && Set(losses).count == 6)
+            let shuffled = Path.join(directory, "shuffled")
+            _ = try Self.train(configuration, changes.merging(["disable_shuffling": "false", "output_dir": shuffled]) { $1 })
+            let others = try Self.history(shuffled).compactMap { $0["loss"]?.doubleValue }
+            #expect(others != losses && others.prefix(6).sorted() == losses.prefix(6).sorted())
+            let text = try FileSystem.readText(Path.join(output, "trainer_log.jsonl"))
+            for loss in losses { #expect(text.contains("\"loss\": \(NumberText.pythonFloat(loss)),")) }
         }
     }
 
@@ -188,6 +231,7 @@ struct StageJobTests {
                 text: #"""
                     {"pairs": {"file_name": "pairs.jsonl", "ranking": true,
                                "columns": {"prompt": "instruction", "chosen": "chosen", "rejected": "rejected"}},
+                     "plain": {"file_name": "pairs.jsonl", "columns": {"prompt": "instruction", "response": "chosen"}},
                      "judged": {"file_name": "judged.jsonl", "columns": {"prompt": "instruction", "response": "output", "kto_tag": "liked"}}}
                     """#)
             var configuration = Configuration()

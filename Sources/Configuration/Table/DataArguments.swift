@@ -10,8 +10,7 @@ extension ArgumentTable {
         .integer("cutoff_len", 2048, "Longest sample in tokens; what is longer is cut.").atLeast(1),
         .flag("train_on_prompt", false, "Learn the prompts too, not the answers only."),
         .flag("mask_history", false, "Learn the last answer of each conversation only."),
-        .flag("streaming", false, "Read the data as it is needed; needs max_steps.")
-            .noEffect("The tokenised data are mapped from disk, so data larger than memory need no streaming."),
+        .flag("streaming", false, "Read and tokenise the data while training, and keep nothing of it; needs max_steps."),
         .integer("buffer_size", 16384, "Rows shuffled at a time while streaming.").atLeast(1).only(withFlag: "streaming"),
         .choice(
             "mix_strategy", "concat", ["concat", "interleave_under", "interleave_over", "interleave_once"],

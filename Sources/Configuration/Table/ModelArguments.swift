@@ -6,8 +6,7 @@ extension ArgumentTable {
     static let model: [Argument] = rows(.model, modelCommands, [
         .optionalText("model_name_or_path", "Folder of a Hugging Face model, or the name of one in the local cache."),
         .list("adapter_name_or_path", "Adapter folders to load on the base model, with commas between them."),
-        .optionalText("adapter_folder", "Subfolder of the adapter folder that holds the weights.")
-            .later("Adapters in a subfolder cannot be named yet; give the whole path in adapter_name_or_path."),
+        .optionalText("adapter_folder", "Subfolder of the adapter folders that holds their weights.").only(withSet: "adapter_name_or_path"),
         .optionalText("cache_dir", "Folder for caches, such as tokenised data; the user's own cache folder when missing."),
         .flag("use_fast_tokenizer", true, "Use the compiled tokenizer.").noEffect("There is one tokenizer, and it is the fast one."),
         .flag("resize_vocab", false, "Grow the embeddings to the tokenizer's vocabulary, stop words of the template included."),
@@ -20,8 +19,7 @@ extension ArgumentTable {
             .only(withSet: "new_special_tokens_config"),
         .text("model_revision", "main", "Branch, tag or commit of a hub model.").noEffect("A folder has no revisions."),
         .flag("low_cpu_mem_usage", true, "Load without a second copy in memory.").noEffect("Weights are mapped, so there never is a second copy."),
-        .optionalChoice("rope_scaling", nil, ["linear", "dynamic", "yarn", "llama3"], "How positions are stretched when cutoff_len is beyond what the model knows.")
-            .later(["yarn"], "YaRN set here is not built yet; linear, dynamic and llama3 are, and what config.json says is followed."),
+        .optionalChoice("rope_scaling", nil, ["linear", "dynamic", "yarn", "llama3"], "How positions are stretched when cutoff_len is beyond what the model knows."),
         .choice("flash_attn", "auto", ["auto", "disabled", "sdpa", "fa2", "fa3"], "Which attention program to use.")
             .noEffect("Attention is always exact, unpadded and without the score matrix in memory."),
         .flag("shift_attn", false, "Train with the shifted sparse attention of LongLoRA."),

@@ -38,8 +38,8 @@ extension ArgumentTable {
         .optionalText("export_quantization_dataset", "Texts that calibrate the quantisation.").only(withSet: "export_quantization_bit"),
         .integer("export_quantization_nsamples", 128, "Samples for the calibration.").atLeast(1).only(withSet: "export_quantization_bit"),
         .integer("export_quantization_maxlen", 1024, "Longest sample of the calibration.").atLeast(1).only(withSet: "export_quantization_bit"),
-        .flag("export_legacy_format", false, "Write pytorch_model.bin.").later("Exports are safetensors; pickle files are not written."),
-        .optionalText("export_hub_model_id", "Hub repository to upload to.").later("Uploading is not built yet; export_dir can be uploaded by hand."),
+        .flag("export_legacy_format", false, "Write pytorch_model.bin.").noEffect("Exports are safetensors; pickle files are not written."),
+        .optionalText("export_hub_model_id", "Hub repository to upload to.").noEffect("Nothing is uploaded; export_dir can be uploaded by hand."),
     ])
 
     static let hub: [Argument] = rows(.hub, [.train], [
@@ -105,12 +105,14 @@ extension ArgumentTable {
     ]) { $0.noEffect("It belongs to another engine or launcher; one process works on a run here.") }
 
     static let otherEngines: [Argument] = rows(.distributed, [.train], [
-        .flag("use_mca", false, "Train with Megatron.").later("Handing a run to Megatron is not built yet."),
-        .flag("use_megatron_bridge", false, "Train with Megatron Bridge.").later("Handing a run to Megatron is not built yet."),
-        .flag("use_hyper_parallel", false, "Train with HyperParallel.").later("Handing a run to HyperParallel is not built yet."),
+        .flag("use_mca", false, "Train with Megatron.").noEffect(ownEngine),
+        .flag("use_megatron_bridge", false, "Train with Megatron Bridge.").noEffect(ownEngine),
+        .flag("use_hyper_parallel", false, "Train with HyperParallel.").noEffect(ownEngine),
         .optionalText("hyper_parallel_args", "Settings of HyperParallel.").only(withFlag: "use_hyper_parallel"),
         .integer("hyper_parallel_cp_size", 1, "Context parallelism of HyperParallel.").atLeast(1).only(withFlag: "use_hyper_parallel"),
     ])
+
+    private static let ownEngine = "Training is done by the engine here; --preview writes the run as LLaMA-Factory's command, which hands it on."
 
     static let tuneboard: [Argument] = rows(.tuneboard, [.train, .evaluate, .chat, .export, .api], [
         .text("device", "auto", "Where to compute: auto, cpu, or cuda:0.").suggesting(["auto", "cpu", "cuda:0"]),

@@ -160,7 +160,7 @@ extension ArgumentTable {
         .optionalInteger("generation_max_length", nil, "Longest generated sequence in evaluations.").atLeast(1)
             .noEffect("max_new_tokens limits every answer."),
         .optionalInteger("generation_num_beams", nil, "Beams in evaluations.").atLeast(1),
-        .optionalText("generation_config", "Folder of a generation_config.json.").later("Settings are taken from these arguments, not from another file."),
+        .optionalText("generation_config", "Folder of a generation_config.json.").noEffect("Answers follow the generation arguments; no other file is read for them."),
         .flag("prediction_loss_only", false, "Only the loss.").noEffect("Nothing but the loss is kept unless compute_accuracy or predict_with_generate asks for it."),
         .flag("eval_do_concat_batches", true, "Join the batches' results.").noEffect("Results are summed as they come."),
         .flag("eval_use_gather_object", false, "Gather results over devices.").noEffect("One device works on a run."),

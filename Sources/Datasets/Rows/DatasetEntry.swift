@@ -126,6 +126,7 @@ public struct DatasetDirectory: Sendable {
         let names: [String]
         do { names = try FileSystem.list(path) } catch { throw .unreadable(path: path, reason: error.description) }
         let found = names.map { Path.join(path, $0) }.filter { RowFile.Kind(path: $0) != nil && !FileSystem.isDirectory($0) }
+        if found.isEmpty, let columns = names.first(where: { Path.extension($0).lowercased() == "parquet" }) { throw .parquet(path: Path.join(path, columns)) }
         if found.isEmpty { throw .missingFile(dataset: dataset, path: Path.join(path, "*.json")) }
         return found
     }
@@ -187,6 +188,7 @@ enum DatasetSniffer {
 
     static func guess(_ entry: inout DatasetEntry) throws(DatasetError) {
         guard let file = entry.files.first else { return }
+        if Path.extension(file).lowercased() == "parquet" { throw .parquet(path: file) }
         guard RowFile.Kind(path: file) != nil else { throw .unknownFileType(path: file) }
         guard let row = firstRow(entry) else { return }
         if row.contains("chosen"), row.contains("rejected") { (entry.chosen, entry.rejected) = ("chosen", "rejected") }

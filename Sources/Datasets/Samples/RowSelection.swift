@@ -81,46 +81,13 @@ enum RowSelection {
         case once = "interleave_once"
     }
 
-    /// Joins the rows of several data sets after the rules of Hugging Face's `interleave_datasets`.
-    static func mix(_ sets: [[RowReference]], strategy: Strategy, probabilities: [Double]?, seed: UInt64) -> [RowReference] {
-        if sets.count < 2 || strategy == .concat { return sets.flatMap { $0 } }
-        if sets.contains(where: \.isEmpty) { return strategy == .under ? [] : mix(sets.filter { !$0.isEmpty }, strategy: strategy, probabilities: nil, seed: seed) }
-        if let probabilities { return draw(sets, strategy, probabilities, seed) }
+    /// Joins the rows of several data sets.
+    static func mix(
+        _ sets: [[RowReference]], strategy: Strategy, probabilities: [Double]?, seed: UInt64
+    ) throws(DatasetError) -> [RowReference] {
+        var mixer = try RowMixer(sets.map { ListSupply($0) }, strategy: strategy, weights: probabilities, seed: seed)
         var result: [RowReference] = []
-        let shortest = sets.map(\.count).min() ?? 0
-        let longest = sets.map(\.count).max() ?? 0
-        switch strategy {
-        case .concat: break
-        case .under: for index in 0..<shortest { for set in sets { result.append(set[index]) } }
-        case .over: for index in 0..<longest { for set in sets { result.append(set[index % set.count]) } }
-        case .once: for index in 0..<longest { for set in sets where index < set.count { result.append(set[index]) } }
-        }
-        return result
-    }
-
-    private static func draw(_ sets: [[RowReference]], _ strategy: Strategy, _ weights: [Double], _ seed: UInt64) -> [RowReference] {
-        var random = RandomGenerator(seed: seed, stream: 0x4D_4958)
-        var places = [Int](repeating: 0, count: sets.count)
-        var isExhausted = [Bool](repeating: false, count: sets.count)
-        var result: [RowReference] = []
-        while strategy == .under ? !isExhausted.contains(true) : isExhausted.contains(false) {
-            let usable = weights.indices.map { strategy == .once && isExhausted[$0] ? 0 : weights[$0] }
-            let total = usable.reduce(0, +)
-            if total <= 0 { break }
-            var point = random.uniform() * total
-            var chosen = 0
-            for (index, weight) in usable.enumerated() where weight > 0 {
-                chosen = index
-                if point < weight { break }
-                point -= weight
-            }
-            result.append(sets[chosen][places[chosen]])
-            places[chosen] += 1
-            if places[chosen] == sets[chosen].count {
-                isExhausted[chosen] = true
-                places[chosen] = 0
-            }
-        }
+        while let row = try mixer.next() { result.append(row) }
         return result
     }
 

@@ -1,7 +1,6 @@
 import Formats
 import Platform
 import Tokenizers
-import Tokenizers
 
 /// Rows to samples, many rows at a time on several threads; the order of the rows is kept whatever the threads do.
 struct Tokenisation: Sendable {
@@ -33,13 +32,6 @@ struct Tokenisation: Sendable {
     let threads: Int
     /// Called between portions: rows done, rows in all.
     let progress: @Sendable (Int, Int) -> Void
-
-    /// What a row gave.
-    private enum Outcome: Sendable {
-        case sample(TrainingSample, isTruncated: Bool)
-        case two(TrainingSample, TrainingSample, isDesirable: Bool, isTruncated: Bool)
-        case problem(String)
-    }
 
     static let portion = 2000
     /// Within so many rows KTO's mismatched answers are passed on, as LLaMA-Factory's batches of rows do by default.
@@ -108,7 +100,7 @@ struct Tokenisation: Sendable {
     }
 
     private func collect(
-        _ outcome: Outcome, _ reference: RowReference, _ report: inout DatasetReport, _ joiner: inout BlockJoiner, _ isBlocks: Bool,
+        _ outcome: RowOutcome, _ reference: RowReference, _ report: inout DatasetReport, _ joiner: inout BlockJoiner, _ isBlocks: Bool,
         _ data: inout SampleData
     ) {
         report.parts[reference.dataset].rowsRead += 1
@@ -137,11 +129,11 @@ struct Tokenisation: Sendable {
         return nil
     }
 
-    private func outcomes(_ rows: [RowReference]) -> [Outcome] {
+    private func outcomes(_ rows: [RowReference]) -> [RowOutcome] {
         let workers = max(1, min(threads, rows.count / 32))
         if workers == 1 { return rows.indices.map { outcome(rows, $0) } }
         let share = (rows.count + workers - 1) / workers
-        let results = Mutex<[Int: [Outcome]]>([:])
+        let results = Mutex<[Int: [RowOutcome]]>([:])
         let running = (0..<workers).map { worker in
             EngineThread(name: "tokenise-\(worker)") {
                 let part = (min(worker * share, rows.count)..<min((worker + 1) * share, rows.count)).map { outcome(rows, $0) }
@@ -152,37 +144,11 @@ struct Tokenisation: Sendable {
         return results.withLock { done in (0..<workers).flatMap { done[$0] ?? [] } }
     }
 
-    private func outcome(_ rows: [RowReference], _ index: Int) -> Outcome {
+    private func outcome(_ rows: [RowReference], _ index: Int) -> RowOutcome {
         let reference = rows[index]
         let set = sets[reference.dataset]
         do throws(RowFault) {
-            let value = try set.value(reference.row)
-            if set.entry.format == .tokenised {
-                let result = try builder.tokenised(value)
-                return .sample(result.sample, isTruncated: result.isTruncated)
-            }
-            switch kind {
-            case .supervised:
-                let result = try builder.supervised(try set.converter.conversation(value))
-                return .sample(result.sample, isTruncated: result.isTruncated)
-            case .pairs:
-                let result = try builder.pair(try set.converter.pair(value))
-                return .two(result.chosen, result.rejected, isDesirable: true, isTruncated: result.isTruncated)
-            case .feedback:
-                let feedback = try set.converter.feedback(value)
-                let result = try builder.feedback(feedback, otherAnswer: otherAnswer(rows, index) ?? feedback.answer)
-                return .two(result.sample, result.mismatched, isDesirable: feedback.isDesirable, isTruncated: result.isTruncated)
-            case .prompts:
-                let result = try builder.promptOnly(try set.converter.promptOnly(value))
-                return .sample(result.sample, isTruncated: result.isTruncated)
-            case .documents(let startsWithBOS):
-                let ids = try builder.document(try set.converter.conversation(value), startsWithBOS: startsWithBOS)
-                let kept = Array(ids.prefix(builder.settings.cutoffLength))
-                return .sample(TrainingSample(tokens: kept, labels: kept), isTruncated: kept.count < ids.count)
-            case .blocks:
-                let ids = try builder.document(try set.converter.conversation(value), startsWithBOS: false)
-                return .sample(TrainingSample(tokens: ids, labels: []), isTruncated: false)
-            }
+            return try RowReader(builder: builder, kind: kind).read(try set.value(reference.row), set.converter) { otherAnswer(rows, index) }
         } catch {
             return .problem(error.reason)
         }

@@ -22,7 +22,10 @@ public enum ModelLocation {
             if folder(model) != model { try resolved.set("model_name_or_path", text: folder(model)) }
         }
         let adapters = configuration[.adapterNameOrPath]
-        let folders = adapters.map(folder)
+        // The folder of weights within each adapter's, which is part of its path from here on.
+        let subfolder = configuration.text("adapter_folder")
+        let folders = adapters.map { subfolder.isEmpty ? folder($0) : Path.join(folder($0), subfolder) }
+        if !subfolder.isEmpty { try resolved.set("adapter_folder", text: "null") }
         if folders != adapters { try resolved.set("adapter_name_or_path", text: folders.joined(separator: ",")) }
         return resolved
     }

@@ -95,6 +95,7 @@ public final class TrainingLoop {
         lastSavedStep = state.globalStep > 0 ? state.globalStep : -1
         follower = schedule.follower
         if !state.schedule.keys.isEmpty { follower?.memory = state.schedule }
+        batches.restore(state.data)
         if settings.scalesLoss, state.scaler == nil { self.state.scaler = LossScaler() }
     }
 
@@ -218,6 +219,7 @@ public final class TrainingLoop {
         }
         state.objective = work.memory
         state.schedule = follower?.memory ?? [:]
+        state.data = batches.memory(before: steps.firstPlace(ofStep: state.globalStep))
         return state
     }
 

@@ -2,6 +2,7 @@
 
 import Configuration
 import Generation
+import Glibc
 import Models
 import Platform
 import Tensors
@@ -152,9 +153,13 @@ public enum TrainableModel {
         case "dynamic": return .dynamic(factor: factor, originalPositions: known)
         case "llama3":
             return .llama3(factor: factor, lowFrequencyFactor: 1, highFrequencyFactor: 4, originalPositions: known)
+        case "yarn":
+            // The temperature and the two turning points are the paper's (arXiv 2309.00071), as transformers fills them in.
+            return .yarn(
+                factor: factor, betaFast: 32, betaSlow: 1, attentionFactor: 0.1 * log(factor) + 1, originalPositions: known, roundsRange: true)
         default:
             throw TrainingError.unsuitable(
-                argument: "rope_scaling", value: name, reason: "training knows linear, dynamic and llama3 so far.")
+                argument: "rope_scaling", value: name, reason: "it is one of linear, dynamic, yarn and llama3.")
         }
     }
 }

@@ -140,6 +140,10 @@ struct RunPlanner {
             warnings.append(
                 "\(NumberText.grouped(plan.truncatedSamples)) samples were cut at cutoff_len (\(configuration[.cutoffLen])).")
         }
+        if data.isStream {
+            warnings.append(
+                "The data stream in: counts, the longest sample and the memory are those of the first \(NumberText.grouped(data.report.samples)) samples.")
+        }
         if plan.droppedSamples > 0 {
             warnings.append("\(NumberText.grouped(plan.droppedSamples)) rows were left out; the log names each with its reason.")
         }

@@ -43,21 +43,14 @@ public struct PolicySettings: Sendable, Equatable {
 
     public init() {}
 
-    init(_ configuration: Configuration, method: TrainingSettings.Method) throws(TrainingError) {
-        guard let model = configuration[.rewardModel], !model.isEmpty else {
-            throw .missingArgument("reward_model", reason: "stage ppo needs something that scores answers: a folder of stage rm, or a server.")
-        }
+    init(_ configuration: Configuration) throws(TrainingError) {
+        let model = configuration[.rewardModel] ?? ""
         passes = configuration[.ppoEpochs]
         bufferSize = configuration[.ppoBufferSize]
         targetDivergence = configuration[.ppoTarget]
         normalisesScores = configuration[.ppoScoreNorm]
         whitensRewards = configuration[.ppoWhitenRewards]
-        if !configuration[.evalDataset].isEmpty || configuration[.valSize] > 1e-6 {
-            throw .unsuitable(
-                argument: configuration[.evalDataset].isEmpty ? "val_size" : "eval_dataset", value: "set",
-                reason: "stage ppo learns from its own answers and has nothing to evaluate on. Leave it out.")
-        }
-        scorer = try Self.scorer(model, configuration, method)
+        scorer = try Self.scorer(model, configuration)
         rewardQuantizer = try StageSettings.quantizer(configuration, .rewardModelQuantizationBit, "reward_model_quantization_bit")
         guard rewardQuantizer != nil else { return }
         guard case .model(_, let adapters) = scorer else {
@@ -69,7 +62,7 @@ public struct PolicySettings: Sendable, Equatable {
     }
 
     private static func scorer(
-        _ model: String, _ configuration: Configuration, _ method: TrainingSettings.Method
+        _ model: String, _ configuration: Configuration
     ) throws(TrainingError) -> Scorer {
         let adapters = configuration[.rewardModelAdapters]
         switch configuration[.rewardModelType] {
@@ -81,12 +74,6 @@ public struct PolicySettings: Sendable, Equatable {
             try checkHead(adapters.last ?? model, argument: adapters.isEmpty ? "reward_model" : "reward_model_adapters")
             return .model(model, adapters: adapters)
         default:
-            guard method == .lora else {
-                throw .unsuitable(
-                    argument: "reward_model_type", value: "lora",
-                    reason: "an adapter scores on the frozen base of LoRA training, and finetuning_type is \(method.rawValue). "
-                        + "Use reward_model_type: full.")
-            }
             try StageSettings.checkAdapter(model, argument: "reward_model")
             try checkHead(model, argument: "reward_model")
             return .adapter(model)

@@ -20,18 +20,21 @@ public struct StageSettings: Sendable {
     public init() {}
 
     /// Refuses what LLaMA-Factory's parser refuses, and what could only fail later.
-    public init(
-        _ configuration: Configuration, stage: TrainingSettings.Stage, method: TrainingSettings.Method
-    ) throws(TrainingError) {
+    public init(_ configuration: Configuration, stage: TrainingSettings.Stage) throws(TrainingError) {
+        if let conflict = configuration.stageConflicts.first {
+            let value = configuration.text(conflict.argument)
+            throw value.isEmpty
+                ? .missingArgument(conflict.argument, reason: conflict.reason)
+                : .unsuitable(argument: conflict.argument, value: value, reason: conflict.reason)
+        }
         switch stage {
         case .pretraining, .supervised: return
         case .preference: try readPreference(configuration)
-        case .feedback: try readFeedback(configuration)
+        case .feedback: readFeedback(configuration)
         case .rewardModelling: break
-        case .policyOptimisation: policy = try PolicySettings(configuration, method: method)
+        case .policyOptimisation: policy = try PolicySettings(configuration)
         }
         if stage != .rewardModelling { try readReference(configuration, stage) }
-        try Self.checkCommon(configuration, stage)
     }
 
     private mutating func readPreference(_ configuration: Configuration) throws(TrainingError) {
@@ -40,43 +43,19 @@ public struct StageSettings: Sendable {
                 argument: "pref_loss", value: configuration[.prefLoss],
                 reason: "it is one of \(PreferenceLossKind.allCases.map(\.rawValue).joined(separator: ", ")).")
         }
-        preference = PreferenceSettings(kind: kind, beta: try Self.beta(configuration))
+        preference = PreferenceSettings(kind: kind, beta: configuration[.prefBeta])
         preference.plainWeight = configuration[.prefFtx]
         preference.baselineWeight = configuration[.prefBcoWeight]
         preference.labelSmoothing = configuration[.dpoLabelSmoothing]
         preference.margin = configuration[.simpoGamma]
         preference.lengthWeight = configuration[.ldAlpha]
-        if kind != .sigmoid, preference.labelSmoothing > 1e-6 {
-            throw .unsuitable(
-                argument: "dpo_label_smoothing", value: "\(preference.labelSmoothing)",
-                reason: "only pref_loss: sigmoid smooths labels, not \(kind.rawValue).")
-        }
-        if !kind.usesReference, preference.baselineWeight > 1e-6 {
-            throw .unsuitable(
-                argument: "pref_bco_weight", value: "\(preference.baselineWeight)",
-                reason: "the BCO loss compares with a reference model, and pref_loss: \(kind.rawValue) has none.")
-        }
     }
 
-    private mutating func readFeedback(_ configuration: Configuration) throws(TrainingError) {
-        feedback.beta = try Self.beta(configuration)
+    private mutating func readFeedback(_ configuration: Configuration) {
+        feedback.beta = configuration[.prefBeta]
         feedback.plainWeight = configuration[.prefFtx]
         feedback.chosenWeight = configuration[.ktoChosenWeight]
         feedback.rejectedWeight = configuration[.ktoRejectedWeight]
-        if feedback.chosenWeight <= 0, feedback.rejectedWeight <= 0 {
-            throw .unsuitable(
-                argument: "kto_chosen_weight", value: "0", reason: "with kto_rejected_weight 0 as well nothing would be learnt.")
-        }
-    }
-
-    private static func beta(_ configuration: Configuration) throws(TrainingError) -> Double {
-        let beta = configuration[.prefBeta]
-        guard beta > 0, beta.isFinite else {
-            throw .unsuitable(
-                argument: "pref_beta", value: NumberText.pythonFloat(beta),
-                reason: "it scales the rewards and must be above 0; with 0 every answer is as good as any other. Usual is 0.1.")
-        }
-        return beta
     }
 
     private mutating func readReference(_ configuration: Configuration, _ stage: TrainingSettings.Stage) throws(TrainingError) {
@@ -84,11 +63,6 @@ public struct StageSettings: Sendable {
         referenceQuantizer = try Self.quantizer(configuration, .refModelQuantizationBit, "ref_model_quantization_bit")
         referenceAdapters = configuration[.refModelAdapters]
         guard let model = configuration[.refModel], !model.isEmpty else {
-            if !referenceAdapters.isEmpty {
-                throw .unsuitable(
-                    argument: "ref_model_adapters", value: referenceAdapters.joined(separator: ","),
-                    reason: "they belong to a reference model; name it with ref_model.")
-            }
             if referenceQuantizer != nil {
                 throw .unsuitable(
                     argument: "ref_model_quantization_bit", value: "set",
@@ -116,28 +90,6 @@ public struct StageSettings: Sendable {
         guard quantizer != nil, adapters.count > 1 else { return }
         throw .unsuitable(
             argument: argument, value: adapters.joined(separator: ","), reason: "a quantised model takes one adapter, nothing can be merged into it.")
-    }
-
-    private static func checkCommon(_ configuration: Configuration, _ stage: TrainingSettings.Stage) throws(TrainingError) {
-        if configuration[.doPredict] {
-            throw .unsuitable(
-                argument: "do_predict", value: "true",
-                reason: "stage \(stage.rawValue) has no answers to score. Predict in a run of its own with stage: sft.")
-        }
-        if configuration[.trainFromScratch] {
-            throw .unsuitable(
-                argument: "train_from_scratch", value: "true",
-                reason: "stage \(stage.rawValue) begins with a model that answers. Train one with stage pt or sft first.")
-        }
-        if [.rewardModelling, .policyOptimisation].contains(stage), configuration[.loadBestModelAtEnd] {
-            throw .unsuitable(
-                argument: "load_best_model_at_end", value: "true", reason: "the stages rm and ppo keep their last model, as in LLaMA-Factory.")
-        }
-        if configuration[.pissaInit], stage != .rewardModelling {
-            throw .unsuitable(
-                argument: "pissa_init", value: "true",
-                reason: "PiSSA moves part of the base into the adapter, so the base alone is no reference for stage \(stage.rawValue).")
-        }
     }
 
     /// The ids of two models that work on the same tokens must mean the same.

@@ -34,6 +34,11 @@ public struct StepPlan: Sendable, Equatable {
         return first..<min(first + accumulation, batchesPerEpoch)
     }
 
+    /// The number that a step's first micro-batch has in the whole run.
+    public func firstPlace(ofStep step: Int) -> Int {
+        step / stepsPerEpoch * batchesPerEpoch + batchRange(stepInEpoch: step % stepsPerEpoch).lowerBound
+    }
+
     /// Where the run stands after `step` optimiser steps, in passes.
     public func epoch(afterSteps step: Int) -> Double {
         guard step > 0 else { return 0 }

@@ -128,7 +128,7 @@ public struct TrainingSettings: Sendable {
                 argument: "train_from_scratch", value: "true",
                 reason: "fresh weights need finetuning_type: full, all of them must be trained.")
         }
-        stageSettings = try StageSettings(configuration, stage: stage, method: method)
+        stageSettings = try StageSettings(configuration, stage: stage)
         precision = Self.precision(configuration, method)
         overwritesOutput = configuration[.overwriteOutputDir]
         resumePath = Self.resumePath(configuration)

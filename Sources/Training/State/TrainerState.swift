@@ -30,6 +30,8 @@ public struct TrainerState: Sendable, Equatable {
     public var objective: JSONObject = [:]
     /// Where a schedule that follows evaluations stands.
     public var schedule: JSONObject = [:]
+    /// Where data that are read while they are used stand.
+    public var data: JSONObject = [:]
     /// Loss scaling, where the run is in half precision.
     public var scaler: LossScaler?
     /// A step whose evaluation was interrupted; a resumed run does first what is left of it.
@@ -61,6 +63,7 @@ public struct TrainerState: Sendable, Equatable {
         if !metrics.isEmpty { callbacks.set("TuneboardRunningMetrics", .object(metrics.json())) }
         if !objective.keys.isEmpty { callbacks.set("TuneboardStage", .object(objective)) }
         if !schedule.keys.isEmpty { callbacks.set("TuneboardSchedule", .object(schedule)) }
+        if !data.keys.isEmpty { callbacks.set("TuneboardData", .object(data)) }
         if let scaler { callbacks.set("TuneboardLossScaler", .object(scaler.json)) }
         if let unfinishedStep { callbacks.set("TuneboardUnfinishedStep", .object(unfinishedStep.json)) }
         return JSONObject([
@@ -116,6 +119,7 @@ public struct TrainerState: Sendable, Equatable {
         if let metrics = callbacks?["TuneboardRunningMetrics"]?.objectValue { state.metrics = MetricSums(metrics) }
         if let objective = callbacks?["TuneboardStage"]?.objectValue { state.objective = objective }
         if let schedule = callbacks?["TuneboardSchedule"]?.objectValue { state.schedule = schedule }
+        if let data = callbacks?["TuneboardData"]?.objectValue { state.data = data }
         state.scaler = callbacks?["TuneboardLossScaler"]?.objectValue.map { LossScaler($0) }
         state.unfinishedStep = callbacks?["TuneboardUnfinishedStep"]?.objectValue.map { StepMeasurement($0) }
         return state

@@ -1,0 +1,93 @@
+import Configuration
+import Platform
+import Tokenizers
+
+/// The data of a run that reads them while it trains.
+public struct StreamedDatasets: Sendable {
+    public var train: StreamedBatches
+    public var evaluation: [(name: String?, store: SampleStore)]
+    public var evaluationReport: DatasetReport
+}
+
+extension DatasetLoader {
+    /// `streaming`: batches of rows that are read as they are needed, shuffled `buffer_size` rows at a time.
+    /// - Parameters:
+    ///   - shuffles: false keeps the order of the files.
+    ///   - seed: of the shuffling.
+    public func stream(batchSize: Int, shuffles: Bool, dropsLast: Bool, seed: UInt64) throws(DatasetError) -> StreamedDatasets {
+        let names = configuration[.dataset]
+        if names.isEmpty { throw .noDataset(argument: "dataset") }
+        if configuration[.tokenizedPath] != nil {
+            throw .badSetting(argument: "tokenized_path", reason: "streamed data are not kept; leave it out, or streaming")
+        }
+        var sets: [StreamedSet] = []
+        for name in names {
+            sets.append(try StreamedSet(try StageRows(stage: configuration[.stage]).suited(try directory.entry(name))))
+        }
+        let mixing = StreamMixing(strategy: try mixStrategy(), weights: try mixWeights(setCount: sets.count), seed: self.seed)
+        let capacity = shuffles ? configuration[.bufferSize] : 0
+        let wanted = Int(configuration[.valSize])
+        let held = try StreamedBatches.firstRows(wanted, of: sets, mixing: mixing, capacity: capacity, seed: seed)
+        let packs = kind == .supervised && (configuration[.packing] ?? false || configuration[.neatPacking])
+        let train = try StreamedBatches(
+            sets: sets, reader: RowReader(builder: sampleBuilder, kind: kind), mixing: mixing,
+            settings: StreamedBatches.Settings(
+                batchSize: batchSize, bufferSize: capacity, seed: seed, dropsLast: dropsLast,
+                packCapacity: packs ? configuration[.cutoffLen] : nil),
+            held: Set(held), log: log)
+        var result = StreamedDatasets(train: train, evaluation: [], evaluationReport: DatasetReport())
+        if wanted > 0 {
+            let (store, report) = try heldBack(held, sets)
+            result.evaluation = [(nil, store)]
+            result.evaluationReport = report
+        } else if !configuration[.evalDataset].isEmpty {
+            (result.evaluation, result.evaluationReport) = try loadEvaluation(configuration[.evalDataset])
+        }
+        return result
+    }
+
+    private func heldBack(_ rows: [StreamedRow], _ sets: [StreamedSet]) throws(DatasetError) -> (store: SampleStore, report: DatasetReport) {
+        var report = DatasetReport(parts: sets.map { DatasetReport.Part(name: $0.entry.name) })
+        let reader = RowReader(builder: sampleBuilder, kind: kind)
+        var data = SampleData()
+        var joiner = BlockJoiner(length: configuration[.cutoffLen], firstToken: tokenizer.addsBOS ? tokenizer.bosID : nil)
+        for (index, row) in rows.enumerated() {
+            report.parts[row.dataset].rowsRead += 1
+            let set = sets[row.dataset], other = rows[(index + 1) % rows.count]
+            do throws(RowFault) {
+                let outcome = try reader.read(try set.value(row), set.converter) {
+                    (try? sets[other.dataset].value(other)).flatMap { try? sets[other.dataset].converter.feedback($0).answer }
+                }
+                switch outcome {
+                case .sample(let sample, let isTruncated):
+                    report.keep(row.dataset, isTruncated: isTruncated)
+                    if case .blocks = kind {
+                        joiner.append(sample.tokens)
+                    } else {
+                        report.count(sample, isLearnt: kind != .prompts)
+                        data.append(sample)
+                    }
+                case .two(let first, let second, let isDesirable, let isTruncated):
+                    report.keep(row.dataset, isTruncated: isTruncated)
+                    report.count(first, second)
+                    data.append(first, isDesirable: isDesirable)
+                    data.append(second)
+                case .problem: break
+                }
+            } catch {
+                report.dropped += 1
+                report.parts[row.dataset].dropped += 1
+                log("Left out: \(set.problem(row, error.reason))")
+            }
+        }
+        if case .blocks = kind {
+            for block in joiner.finish().blocks {
+                report.count(block)
+                data.append(block)
+            }
+        }
+        if report.samples == 0 { throw .nothingUsable(dataset: "the part held back", rows: rows.count, problems: []) }
+        let store = SampleStore(entries: data.entries, memory: data.values, mapping: nil, arrangement: kind.arrangement)
+        return (store, report)
+    }
+}
