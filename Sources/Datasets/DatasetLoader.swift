@@ -147,7 +147,7 @@ public struct DatasetLoader: Sendable {
         return (result, report)
     }
 
-    private func open(_ names: [String]) throws(DatasetError) -> [DatasetRows] {
+    func open(_ names: [String]) throws(DatasetError) -> [DatasetRows] {
         var result: [DatasetRows] = []
         for name in names {
             let entry = try StageRows(stage: configuration[.stage]).suited(try directory.entry(name))
@@ -159,7 +159,7 @@ public struct DatasetLoader: Sendable {
         return result
     }
 
-    private func mixed(_ sets: [DatasetRows]) throws(DatasetError) -> [RowReference] {
+    func mixed(_ sets: [DatasetRows]) throws(DatasetError) -> [RowReference] {
         let lists = sets.enumerated().map { RowSelection.rows($0, $1, maximum: configuration[.maxSamples], seed: seed) }
         return try RowSelection.mix(lists, strategy: try mixStrategy(), probabilities: try mixWeights(setCount: sets.count), seed: seed)
     }

@@ -35,6 +35,13 @@ public struct RunPlan: Sendable, Equatable {
     /// Samples per optimiser step: batch size times accumulation.
     public var effectiveBatch: Int
 
+    /// Seconds of a step, where something has measured one.
+    public var stepSeconds: Double?
+    /// The earlier run that the time is told by; empty when a step was measured for this plan.
+    public var measuredBy = ""
+    /// Seconds of all steps together, evaluations and checkpoints left out.
+    public var trainingSeconds: Double? { stepSeconds.map { $0 * Double(totalSteps) } }
+
     public var memory: [MemoryPart]
     public var peakBytes: Int64
     public var availableBytes: Int64

@@ -64,13 +64,18 @@ public struct TrainingJob {
     }
 
     /// What the run would do and need. Reads the data and the model's headers; writes nothing but the tokenised cache.
-    public static func plan(_ configuration: Configuration) throws -> RunPlan {
+    /// - Parameter measuresStep: loads the model and takes two steps, to tell how long a step is.
+    public static func plan(_ configuration: Configuration, measuresStep: Bool = false) throws -> RunPlan {
         var settings = try TrainingSettings(configuration)
         let output = try OutputDirectory(settings)
         let text = try TextSetup(configuration, directory: settings.modelDirectory, reporter: JobReporter(SilentSink()))
         var data = try TrainingData.load(configuration, settings, text: text)
-        let (steps, plan) = try fitted(configuration, &settings, &data, resumed: output.resumed)
+        var (steps, plan) = try fitted(configuration, &settings, &data, resumed: output.resumed)
         _ = try settings.schedule(totalSteps: steps.totalSteps)
+        if measuresStep {
+            plan.stepSeconds = try MeasuredSpeed.measure(configuration, settings, data, text: text, resumed: output.resumed)
+            plan.measuredBy = ""
+        }
         return plan
     }
 
@@ -119,6 +124,8 @@ public struct TrainingJob {
             "Num examples = \(NumberText.grouped(plan.samples)), evaluation \(NumberText.grouped(plan.evalSamples))",
             "Total train batch size (with accumulation) = \(plan.effectiveBatch)",
             "Optimization steps = \(NumberText.grouped(plan.totalSteps)), \(NumberText.grouped(plan.stepsPerEpoch)) per epoch",
+            "Tokens = \(NumberText.grouped(plan.tokens)), \(NumberText.grouped(plan.lossTokens)) of them learnt, longest sample "
+                + NumberText.grouped(plan.longestSample),
             "Trainable parameters = \(NumberText.grouped(plan.trainableCount)) of \(NumberText.grouped(plan.parameterCount))",
             "Memory = \(NumberText.bytes(plan.peakBytes)) (" + plan.memory.map { "\($0.part) \(NumberText.bytes($0.bytes))" }
                 .joined(separator: ", ") + "), \(NumberText.bytes(plan.availableBytes)) free",

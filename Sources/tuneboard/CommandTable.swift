@@ -53,7 +53,8 @@ enum CommandTable {
                 A closed terminal does not end the run: `tuneboard` or `tuneboard runs` finds it again.
                 """,
             options: [
-                json, OptionRow("plan", nil, "print the estimate of steps, memory and disk, and do not train"),
+                json, OptionRow("plan", nil, "print the estimate of steps, memory, time and disk, and do not train"),
+                OptionRow("measure", nil, "the same, with two steps on the loaded model to tell the time"),
                 OptionRow("detach", nil, "train in the background and return the shell"),
             ] + PreviewCommand.options + [
             ], arguments: .train, run: JobCommand.train),
@@ -86,18 +87,22 @@ enum CommandTable {
                 return ExitCode.usage
             }),
         CommandEntry(
-            "data", "list and preview datasets", usage: [
+            "data", "list and preview datasets, make preferences", usage: [
                 "list [--dataset_dir DIR]", "preview NAME [--rows N] [RECIPE] [KEY=VALUE]...", "prefer FILE --output PAIRS.jsonl [--margin X]",
+                "answer RECIPE --reward_model DIR --output SCORED.jsonl [--answers N] [--best_output BEST.jsonl]",
             ],
             details: """
                 `list` shows the datasets of dataset_info.json. `preview` shows rows as the model gets them: the prompt as text, the
                 token ids, and which tokens carry loss. NAME may be a file.
                 `prefer` makes pairs for dpo and rm out of {"prompt": ..., "answers": [{"text": ..., "score": ...}, ...]}: the best
-                answer against one drawn from those that score less.
+                answer against one drawn from those that score less. `answer` makes such rows: the recipe's model answers each question
+                of its dataset N times, and reward_model (given as for stage ppo) scores the answers.
                 """,
             options: [
                 json, OptionRow("rows", "N", "rows to preview (1)"), OptionRow("from", "N", "the first row to preview (0)"),
-                OptionRow("output", "FILE", "prefer: where the pairs go"),
+                OptionRow("output", "FILE", "prefer, answer: where the rows go"),
+                OptionRow("answers", "N", "answer: how many answers to each question (4)"),
+                OptionRow("best_output", "FILE", "answer: where rows with the best answer alone go, to fine-tune on"),
                 OptionRow("margin", "X", "prefer: how much lower the other answer must score (0)"),
                 OptionRow("pair_seed", "N", "prefer: which of the lower answers is drawn (42)"),
                 OptionRow("prompt_column", "NAME", "prefer: column of the question (prompt)"),

@@ -35,6 +35,20 @@ expect "blocks are added for LLaMA-Pro" "$program" prepare blocks --model_name_o
 methods="dora rslora pissa oft lora_embeddings freeze neftune longlora loraplus llama_pro"
 for recipe in quickstart full_sft pretrain firefly_qlora $methods; do expect "$recipe runs" run $recipe max_steps=4; done
 
+# Those for downloaded models, on the embedded one.
+for recipe in llama3_lora_sft qwen2.5_lora_sft; do
+    expect "$recipe runs" run $recipe model_name_or_path=saves/demo-model template=chatml max_steps=2 output_dir=saves/demo-model/lora/$recipe
+done
+expect "a recipe runs with its data streaming in" run quickstart streaming=true buffer_size=32 max_steps=4 val_size=0 eval_strategy=no \
+    do_eval=false output_dir=saves/demo-model/lora/streamed
+for recipe in recipes/*.yaml; do
+    name=$(basename "$recipe" .yaml)
+    case " quickstart full_sft pretrain firefly_qlora $methods llama3_lora_sft qwen2.5_lora_sft dpo orpo simpo kto reward_model " in
+        *" $name "*) ;;
+        *) expect "$name has its place in this story" false ;;
+    esac
+done
+
 expect "dpo runs" run dpo
 expect "DPO raises the margin of the rewards" rises < <(logged dpo rewards/margins)
 expect "DPO prefers the better answer of unseen pairs" above "$(result dpo 'eval_rewards\/accuracies')" 0.8
@@ -58,5 +72,11 @@ expect "Zephyr's second step prefers the better answer" above "$(result zephyr-d
 for step in 1_sft 2_rm 3_ppo; do expect "BELLE's $step runs" run belle/$step; done
 expect "BELLE's reward model is right" above "$(result belle-reward eval_accuracy)" 0.8
 expect "PPO raises the reward" rises < <(logged belle-ppo reward)
+
+expect "best-of-N answers are scored" "$program" data answer recipes/belle/3_ppo.yaml max_samples=8 max_new_tokens=24 --answers 3 --output scored.jsonl \
+    --best_output best.jsonl >"$work/log" 2>&1
+expect "scored answers become pairs" "$program" data prefer scored.jsonl --output pairs.jsonl >"$work/log" 2>&1
+expect "the pairs train" run dpo dataset=pairs.jsonl dataset_dir=. eval_strategy=no do_eval=false val_size=0 eval_dataset=null max_steps=2 \
+    output_dir=saves/demo-model/lora/from-answers
 
 finish_story

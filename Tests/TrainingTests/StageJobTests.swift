@@ -1,4 +1,5 @@
 import Configuration
+import Datasets
 import Events
 import Formats
 import Models
@@ -86,6 +87,52 @@ struct StageJobTests {
             // Nothing that draws from 96 tokens has more than log 96.
             let entropy = logged["ppo/policy/entropy"]?.doubleValue ?? 0
             #expect(entropy > 0 && entropy < 4.57)
+        }
+    }
+
+    @Test("Best-of-N answers are scored by the reward model, become pairs, and an interrupted run goes on behind what it has")
+    func samplesAnswers() throws {
+        try Self.withData { directory, configuration in
+            let reward = try Self.rewardModel(directory, configuration)
+            let asked = try Self.changed(configuration, reward.merging(["dataset": "plain", "temperature": "1.5", "top_p": "1", "top_k": "0"]) { $1 })
+            let output = Path.join(directory, "scored.jsonl"), best = Path.join(directory, "best.jsonl")
+            func sample() throws -> (questions: Int, mean: Double, meanOfBest: Double) {
+                try AnswerSampling(asked, answerCount: 3, sink: RecordingSink(), control: JobControl()).run(output: output, best: best)
+            }
+            let first = try sample()
+            #expect(first.questions == 6 && first.meanOfBest > first.mean)
+            let text = try FileSystem.readText(output), lines = text.split(separator: "\n")
+            let row = try JSONValue.parse(String(lines[0]))
+            #expect(lines.count == 6 && row["prompt"]?.stringValue == "ab" && row["answers"]?.arrayValue?.count == 3)
+            let winners = try FileSystem.readText(best).split(separator: "\n").map { try JSONValue.parse(String($0)) }
+            let answers = row["answers"]?.arrayValue ?? []
+            let highest = answers.max { ($0["score"]?.doubleValue ?? 0) < ($1["score"]?.doubleValue ?? 0) }
+            #expect(winners.count == 6 && winners[0]["output"] == highest?["text"])
+            // Cut off in the midst of a line, it ends as it would have.
+            try FileSystem.writeAtomically(output, text: lines[..<5].joined(separator: "\n") + "\n{\"prompt\": \"e")
+            #expect(try sample().mean == first.mean)
+            #expect(try FileSystem.readText(output) == text)
+            let pairs = try PreferenceBuilder().run(from: output, to: Path.join(directory, "made.jsonl")).pairs
+            #expect(pairs > 0)
+        }
+    }
+
+    @Test("A plan tells the time by a measured step, or by an earlier run of the same kind")
+    func plansTime() throws {
+        try Self.withData { directory, configuration in
+            let first = try Self.changed(configuration, ["stage": "sft", "dataset": "plain", "output_dir": Path.join(directory, "runs/one")])
+            #expect(try TrainingJob.plan(first).stepSeconds == nil)
+            let measured = try TrainingJob.plan(first, measuresStep: true)
+            #expect((measured.stepSeconds ?? 0) > 0 && measured.measuredBy.isEmpty)
+            #expect(measured.trainingSeconds == (measured.stepSeconds ?? 0) * Double(measured.totalSteps))
+            #expect(!FileSystem.exists(Path.join(directory, "runs/one")))
+            _ = try TrainingJob(configuration: first, sink: RecordingSink(), control: JobControl()).run()
+            let second = try Self.changed(first, ["output_dir": Path.join(directory, "runs/two"), "learning_rate": "0.002"])
+            let told = try TrainingJob.plan(second)
+            #expect(told.measuredBy == "one" && (told.stepSeconds ?? 0) > 0)
+            // Another method goes at another pace.
+            let other = try Self.changed(second, ["finetuning_type": "full"])
+            #expect(try TrainingJob.plan(other).stepSeconds == nil)
         }
     }
 

@@ -77,6 +77,13 @@ extension Painter {
             PlanLine(name: say("batch"), value: say("\(plan.effectiveBatch) samples per step")),
             PlanLine(name: say("memory"), value: memory(plan), scope: isTight ? "ui.error" : "ui.text"),
         ]
+        if let seconds = plan.trainingSeconds {
+            let time = NumberText.duration(seconds)
+            lines.append(
+                PlanLine(
+                    name: say("duration"),
+                    value: plan.measuredBy.isEmpty ? say("about \(time)") : say("about \(time), going by \(plan.measuredBy)")))
+        }
         for part in plan.memory where part.bytes > 0 {
             lines.append(PlanLine(name: "  " + say(key: part.part), value: NumberText.bytes(part.bytes), scope: "ui.text.dim"))
         }

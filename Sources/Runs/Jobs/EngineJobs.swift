@@ -26,9 +26,37 @@ public enum EngineJobs {
         }
     }
 
+    /// Best-of-N sampling into a file of scored answers; what happens meanwhile is told in lines.
+    public static func sampleAnswers(
+        _ configuration: Configuration, count: Int, output: String, best: String?, tell: @escaping @Sendable (String) -> Void
+    ) throws -> (questions: Int, mean: Double, meanOfBest: Double) {
+        try AnswerSampling(
+            try ModelLocation.resolved(configuration), answerCount: count, sink: LineSink(tell: tell), control: JobControl()
+        ).run(output: output, best: best)
+    }
+
+    private final class LineSink: EventSink {
+        private let tell: @Sendable (String) -> Void
+
+        init(tell: @escaping @Sendable (String) -> Void) { self.tell = tell }
+
+        func emit(_ event: JobEvent) {
+            switch event {
+            case .log(let record): tell(record.text)
+            case .progress(let record): tell("\(record.phase) \(record.completed)/\(record.total)")
+            case .phase, .planned, .step, .evaluation, .checkpoint, .sample, .state, .finished, .failed: break
+            }
+        }
+    }
+
     /// The estimate of a training. It reads the data and the model's headers and cannot be interrupted; one that is no longer
     /// wanted is thrown away when it is done.
     public static let plan: Planner.Body = { configuration, _ in
         try TrainingJob.plan(try ModelLocation.resolved(configuration))
+    }
+
+    /// The same with a step measured on the loaded model.
+    public static let measuredPlan: Planner.Body = { configuration, _ in
+        try TrainingJob.plan(try ModelLocation.resolved(configuration), measuresStep: true)
     }
 }

@@ -34,6 +34,10 @@ struct RunPlanner {
             effectiveBatch: settings.batchSize * steps.accumulation, memory: memory.parts, peakBytes: memory.peakBytes,
             availableBytes: availableBytes, checkpointBytes: checkpointBytes(weights: checkpointWeights, optimizer),
             freeDiskBytes: FileSystem.freeBytes(at: existingPart(of: settings.outputDirectory)))
+        if let speed = MeasuredSpeed.ofEarlierRun(configuration, settings), plan.samples > 0 {
+            plan.stepSeconds = speed.secondsPerToken * Double(plan.tokens) / Double(plan.samples) * Double(plan.effectiveBatch)
+            plan.measuredBy = speed.run
+        }
         plan.warnings = try memoryWarning(plan, model, optimizer, batches) + warnings(plan, model)
         return plan
     }

@@ -44,8 +44,9 @@ enum StageMaker {
     }
 
     /// The reward model. One that is an adapter gets a second model over the very same base weights.
-    private static func scorer(
-        _ configuration: Configuration, _ settings: TrainingSettings, _ model: Transformer, _ tokenizer: Tokenizer, _ control: JobControl?
+    static func scorer(
+        _ configuration: Configuration, _ settings: TrainingSettings, _ model: Transformer, _ tokenizer: Tokenizer,
+        _ control: JobControl? = nil
     ) throws -> AnswerScorer {
         switch settings.stageSettings.policy.scorer {
         case .server(let address):

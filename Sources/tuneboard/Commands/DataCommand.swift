@@ -29,8 +29,13 @@ enum DataCommand {
                 throw UsageError("tuneboard data prefer FILE --output PAIRS.jsonl")
             }
             return try prefer(invocation, output)
+        case "answer":
+            guard invocation.words.count == 1, let output = invocation.value("output") else {
+                throw UsageError("tuneboard data answer RECIPE --reward_model DIR --answers N --output SCORED.jsonl")
+            }
+            return try answer(invocation, configuration, Path.expandingTilde(output))
         default:
-            throw UsageError("`\(invocation.words[0])` is none of list, preview, prefer.")
+            throw UsageError("`\(invocation.words[0])` is none of list, preview, prefer, answer.")
         }
     }
 
@@ -93,6 +98,17 @@ enum DataCommand {
         for problem in problems.prefix(10) { Output.message("left out: \(problem)") }
         if problems.count > 10 { Output.message("left out: \(problems.count - 10) more rows") }
         Output.print("\(pairs) pairs written to \(output)")
+        return ExitCode.done
+    }
+
+    /// Several answers to each question, scored by a reward model.
+    private static func answer(_ invocation: Invocation, _ configuration: Configuration, _ output: String) throws -> Int32 {
+        let count = max(1, try invocation.integer("answers", default: 4))
+        let best = invocation.value("best_output").map { Path.expandingTilde($0) }
+        let result = try EngineJobs.sampleAnswers(configuration, count: count, output: output, best: best) { Output.message($0) }
+        Output.print(
+            "\(result.questions) questions with \(count) answers each in \(output), mean score \(NumberText.fixed(result.mean, digits: 4)), "
+                + "of the best \(NumberText.fixed(result.meanOfBest, digits: 4))")
         return ExitCode.done
     }
 

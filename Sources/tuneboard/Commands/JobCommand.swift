@@ -9,7 +9,7 @@ enum JobCommand {
     static func train(_ invocation: Invocation) throws -> Int32 {
         try invocation.expectNoWords()
         if invocation.has("preview") { return try PreviewCommand.run(invocation, .train) }
-        if invocation.has("plan") { return try plan(invocation) }
+        if invocation.has("plan") || invocation.has("measure") { return try plan(invocation) }
         let detachment = invocation.has("detach") ? Detachment.begin() : .none()
         return try run(invocation, .train, JobSequence.train, detachment: detachment)
     }
@@ -53,7 +53,7 @@ enum JobCommand {
 
     private static func plan(_ invocation: Invocation) throws -> Int32 {
         guard let configuration = Arguments.load(invocation, for: .train) else { return ExitCode.usage }
-        let plan = try EngineJobs.plan(configuration, JobControl())
+        let plan = try (invocation.has("measure") ? EngineJobs.measuredPlan : EngineJobs.plan)(configuration, JobControl())
         if invocation.isJSON {
             Output.print(EventJSON.line(.planned(plan)))
             return ExitCode.done

@@ -95,6 +95,7 @@ enum EventJSON {
             ("memory", .object(JSONObject(plan.memory.map { ($0.part, .integer($0.bytes)) }))),
             ("peak_bytes", .integer(plan.peakBytes)), ("available_bytes", .integer(plan.availableBytes)),
             ("checkpoint_bytes", .integer(plan.checkpointBytes)), ("free_disk_bytes", .integer(plan.freeDiskBytes)),
+            ("step_seconds", plan.stepSeconds.map { .number($0) } ?? .null), ("measured_by", .string(plan.measuredBy)),
             ("warnings", .array(plan.warnings.map { .string($0) })),
         ]
     }

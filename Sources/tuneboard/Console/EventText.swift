@@ -56,6 +56,11 @@ enum EventText {
         if plan.totalSteps > 0 {
             lines.append("steps      \(NumberText.grouped(plan.totalSteps)) of \(plan.effectiveBatch) samples, \(NumberText.grouped(plan.stepsPerEpoch)) per epoch")
         }
+        if let seconds = plan.trainingSeconds, let step = plan.stepSeconds {
+            let source = plan.measuredBy.isEmpty ? "as measured" : "as \(plan.measuredBy) took per token"
+            lines.append("time       about \(NumberText.duration(seconds)), \(NumberText.significant(step, digits: 3)) s per step, \(source)")
+        }
+        if plan.fullyMaskedSamples > 0 { lines.append("masked     \(NumberText.grouped(plan.fullyMaskedSamples)) samples carry no loss") }
         if plan.peakBytes > 0 {
             let parts = plan.memory.map { "\($0.part) \(NumberText.bytes($0.bytes))" }.joined(separator: ", ")
             lines.append("memory     about \(NumberText.bytes(plan.peakBytes)) of \(NumberText.bytes(plan.availableBytes)) (\(parts))")
