@@ -14,9 +14,9 @@ struct FactoryArguments {
 
     /// Arguments that LLaMA-Factory 0.9.5 does not take, beside those of this program's own group.
     static let foreign: Set<String> = [
-        "batch_size", "chunk_size", "cpu_infer", "download_mode", "hyper_parallel_cp_size", "kt_force_think", "kt_maxlen", "kt_mode",
-        "kt_optimize_rule", "lang", "mode", "n_shot", "placement_strategy", "ray_run_name", "ray_storage_filesystem", "ray_storage_path",
-        "resources_per_worker", "save_dir", "task", "task_dir", "use_megatron_bridge",
+        "batch_size", "chunk_size", "cpu_infer", "download_mode", "export_gguf", "export_gguf_adapter", "hyper_parallel_cp_size",
+        "kt_force_think", "kt_maxlen", "kt_mode", "kt_optimize_rule", "lang", "mode", "n_shot", "placement_strategy", "ray_run_name",
+        "ray_storage_filesystem", "ray_storage_path", "resources_per_worker", "save_dir", "task", "task_dir", "use_megatron_bridge",
     ]
 
     /// Groups whose arguments are the Trainer's: `chat` and `export` refuse them there.
