@@ -22,6 +22,7 @@ let package = Package(
             name: "CNcurses",
             cSettings: [.define("NCURSES_WIDECHAR", to: "1"), .define("_XOPEN_SOURCE_EXTENDED"), .define("_GNU_SOURCE")],
             linkerSettings: [.linkedLibrary("ncursesw"), .linkedLibrary("tinfo")]),
+        .target(name: "CCUDA", linkerSettings: [.linkedLibrary("dl")]),
         .systemLibrary(name: "COpenBLAS", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "CYAML", providers: [.apt(["libyaml-dev"])]),
 
@@ -32,7 +33,7 @@ let package = Package(
         .target(name: "Configuration", dependencies: ["Formats", "Platform"]),
 
         // The engine.
-        .target(name: "Tensors", dependencies: ["CKernels", "COpenBLAS", "Platform"]),
+        .target(name: "Tensors", dependencies: ["CKernels", "COpenBLAS", "CCUDA", "CUDAKernels", "Platform"]),
         .target(name: "Tokenizers", dependencies: ["Formats", "Platform", "CPlatform"]),
         .target(name: "Models", dependencies: ["Tensors", "Tokenizers", "Formats", "Platform"]),
         .target(name: "Datasets", dependencies: ["Tokenizers", "Configuration", "Formats", "Platform"]),
@@ -77,6 +78,14 @@ let package = Package(
         .testTarget(name: "FormatsTests", dependencies: ["Formats"]),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "CKernels", "Platform"]),
+        // The CUDA kernels' own text, run on the CPU, behind a driver that is not there.
+        .target(
+            name: "KernelEmulator", dependencies: ["CUDAKernels", "CKernels"], path: "Tests/KernelEmulator",
+            cxxSettings: [.headerSearchPath("../../Sources/CUDAKernels/text"), .unsafeFlags(["-O2"])]),
+        .target(
+            name: "FakeCUDA", dependencies: ["CCUDA", "CUDAKernels", "KernelEmulator"], path: "Tests/FakeCUDA",
+            linkerSettings: [.linkedLibrary("openblas")]),
+        .testTarget(name: "CUDATests", dependencies: ["Models", "Formats", "Tensors", "FakeCUDA", "CUDAKernels", "Platform"]),
         .testTarget(name: "TokenizersTests", dependencies: ["Tokenizers"]),
         .testTarget(
             name: "ModelsTests",
@@ -89,5 +98,6 @@ let package = Package(
         .testTarget(name: "TerminalTests", dependencies: ["Terminal", "CNcurses"]),
         .testTarget(name: "BoardTests", dependencies: ["Board", "Terminal", "Configuration", "Events", "Platform"]),
     ],
-    swiftLanguageModes: [.v6]
+    swiftLanguageModes: [.v6],
+    cxxLanguageStandard: .cxx17
 )

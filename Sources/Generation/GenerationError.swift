@@ -11,6 +11,8 @@ public enum GenerationError: Error, Equatable, Sendable {
     case invalidOption(String, String, String)
     /// The model gave no numbers any more.
     case notANumber(position: Int)
+    /// The card could not go on: what it says.
+    case deviceFailed(String)
 }
 
 extension GenerationError: CustomStringConvertible {
@@ -24,6 +26,7 @@ extension GenerationError: CustomStringConvertible {
         case .unknownToken(let token, let vocabularySize):
             "The prompt holds token \(token), but the model knows \(vocabularySize) tokens. The tokenizer belongs to another model."
         case .invalidOption(let name, let expected, let found): "\(name) must be \(expected), found \(found)."
+        case .deviceFailed(let reason): reason
         case .notANumber(let position):
             "The model's output at token \(position) is not a number. The weights are damaged, or training has diverged."
         }

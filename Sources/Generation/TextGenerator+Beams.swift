@@ -84,6 +84,7 @@ extension TextGenerator {
         var pool: [(score: Double, order: Double, beam: Int, token: Int32)] = []
         for (index, beam) in beams.enumerated() {
             var scores = logits[index]
+            try checkDevice()
             guard scores.first.map({ !$0.isNaN }) ?? false else { throw .notANumber(position: prompt.count + beam.tokens.count) }
             Self.logSoftmax(&scores)
             Sampler.penalise(&scores, history: prompt + beam.tokens, penalty: Float(sampler.options.repetitionPenalty))

@@ -63,6 +63,7 @@ public final class TextGenerator {
         var sampler = Sampler(options)
         var history = prompt
         while true {
+            try checkDevice()
             guard logits.first.map({ !$0.isNaN }) ?? false else { throw .notANumber(position: history.count) }
             let token = sampler.next(&logits, history: history)
             result.tokenIDs.append(token)
@@ -163,6 +164,11 @@ public final class TextGenerator {
     }
 
     // MARK: Limits
+
+    /// A card that failed answers with zeros.
+    func checkDevice() throws(GenerationError) {
+        do { try model.backend.throwIfFailed() } catch { throw .deviceFailed("\(error)") }
+    }
 
     func check(_ prompt: [Int32], _ options: SamplingOptions) throws(GenerationError) {
         guard !prompt.isEmpty else { throw .emptyPrompt }

@@ -33,7 +33,7 @@ public struct TrainingJob {
         let reporter = JobReporter(sink)
         let output = try OutputDirectory(settings)
         try output.prepare()
-        let backend = try EngineSetup.backend(configuration, products: settings.products)
+        let backend = try EngineSetup.backend(configuration, products: settings.products, isTraining: true) { reporter.log(.warning, $0) }
         reporter.log(.info, "Computing on \(backend.summary).")
 
         reporter.phase("tokenising")
@@ -43,7 +43,7 @@ public struct TrainingJob {
 
         reporter.phase("planning")
         let (steps, plan) = try Self.fitted(
-            configuration, &settings, &data, resumed: output.resumed, availableBytes: availableBytes, note: { reporter.log(.info, $0) })
+            configuration, &settings, &data, resumed: output.resumed, availableBytes: availableBytes, backend: backend, note: { reporter.log(.info, $0) })
         let schedule = try settings.schedule(totalSteps: steps.totalSteps)
         sink.emit(.planned(plan))
         announce(plan, output, reporter)
@@ -84,7 +84,7 @@ public struct TrainingJob {
     /// A resumed run keeps the size that its checkpoint was made with.
     private static func fitted(
         _ configuration: Configuration, _ settings: inout TrainingSettings, _ data: inout TrainingData, resumed: CheckpointFolder?,
-        availableBytes: Int64? = nil, note: (String) -> Void = { _ in }
+        availableBytes: Int64? = nil, backend: (any Backend)? = nil, note: (String) -> Void = { _ in }
     ) throws -> (steps: StepPlan, plan: RunPlan) {
         if settings.findsBatchSize, let resumed {
             let kept = try TrainerState.read(from: resumed.path).trainBatchSize
@@ -97,7 +97,7 @@ public struct TrainingJob {
             let steps = settings.stepPlan(batchesPerEpoch: data.training.batchesPerEpoch)
             let planner = RunPlanner(
                 configuration: configuration, settings: settings, data: data, steps: steps, resumed: resumed,
-                availableBytes: availableBytes ?? SystemInfo.availableMemoryBytes)
+                availableBytes: availableBytes ?? backend?.availableBytes.map(Int64.init) ?? SystemInfo.availableMemoryBytes, backend: backend)
             let plan = try planner.plan()
             guard settings.findsBatchSize, resumed == nil, plan.peakBytes > plan.availableBytes else { return (steps, plan) }
             guard settings.batchSize > 1 else {

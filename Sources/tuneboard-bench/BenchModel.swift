@@ -16,10 +16,13 @@ struct BenchModel {
 
     static let argumentNames = ["shape", "layers", "hidden", "ff", "heads", "kv-heads", "vocabulary", "tied"]
 
-    /// `shape` a: 12 layers of 768; b: Qwen2.5-0.5B's shape with a tied head. What else is given changes it.
+    /// `shape` a: 12 layers of 768; b: Qwen2.5-0.5B's shape with a tied head; c: Llama-3-8B's. What else is given changes it.
     init(_ arguments: BenchArguments) {
         if arguments.text("shape", "a") == "b" {
             (layers, hidden, feedForward, heads, keyValueHeads, vocabulary, isTied) = (24, 896, 4864, 14, 2, 151_936, true)
+        }
+        if arguments.text("shape", "a") == "c" {
+            (layers, hidden, feedForward, heads, keyValueHeads, vocabulary, isTied) = (32, 4096, 14336, 32, 8, 128_256, false)
         }
         layers = arguments.integer("layers", layers)
         hidden = arguments.integer("hidden", hidden)
@@ -41,6 +44,10 @@ struct BenchModel {
     }
 
     func make(backend: any Backend, dtype: DType, quantizer: WeightQuantizer? = nil) throws -> Transformer {
+        // Normal numbers for a billion weights take minutes; a pattern does for measurements.
+        if layers * hidden * feedForward > 1 << 30 {
+            return try .patterned(folder: ModelFolder(configuration: configuration), backend: backend, dtype: dtype, quantizer: quantizer)
+        }
         var random = RandomGenerator(seed: 1)
         return try Transformer.initialized(
             folder: ModelFolder(configuration: configuration), backend: backend, random: &random, dtype: dtype, quantizer: quantizer)

@@ -13,8 +13,9 @@ struct DecodeBenchmark {
     private let threads: Int
     private let format: String
     private let streams: Int
+    private let device: String
 
-    static let argumentNames = BenchModel.argumentNames + ["prompt", "tokens", "threads", "format", "streams"]
+    static let argumentNames = BenchModel.argumentNames + ["prompt", "tokens", "threads", "format", "streams", "device"]
 
     init(_ arguments: BenchArguments) {
         shape = BenchModel(arguments)
@@ -23,10 +24,11 @@ struct DecodeBenchmark {
         threads = arguments.integer("threads", 0)
         format = arguments.text("format", "bf16")
         streams = max(1, min(Decoder.maximumConversations, arguments.integer("streams", 1)))
+        device = arguments.text("device", "cpu")
     }
 
     func run() throws -> JSONObject {
-        let backend = CPUBackend(threadCount: threads)
+        let backend = try BenchDevice.backend(device, threads: threads, activationType: format == "f32" ? .float32 : .bfloat16)
         guard let model = try shape.make(backend: backend, format: format) else { throw BenchModel.unknown(format) }
         let caches = (0..<streams).map { _ in model.makeCache(capacity: prompt + tokens) }
         var random = RandomGenerator(seed: 4)
@@ -46,14 +48,20 @@ struct DecodeBenchmark {
         }
         let peak = SystemInfo.peakResidentBytes()
         let bytes = Double(model.parameters.reduce(0) { $0 + ($1 === model.embedding && !shape.isTied ? 0 : $1.byteCount) })
-        let perStep = Statistics.median(seconds), limit = ReadBandwidth.measure(threads: backend.threadCount)
+        let perStep = Statistics.median(seconds), rate = bytes / perStep / 1e9
         let cacheBytes = caches.reduce(0.0) { $0 + Double($1.byteCount) * Double($1.length) / Double($1.capacity) }
         return JSONObject([
             ("case", "decode"), ("device", .string(backend.summary)), ("format", .string(format)), ("streams", .integer(streams)),
             ("prompt_tokens", .integer(prompt)), ("tokens_per_second", .number(Double(streams) / perStep)),
             ("tokens_per_second_each", .number(1 / perStep)), ("weight_bytes", .integer(Int(bytes))), ("cache_bytes", .integer(Int(cacheBytes))),
-            ("gigabytes_per_second", .number(bytes / perStep / 1e9)), ("read_gigabytes_per_second", .number(limit)),
-            ("share_of_bandwidth", .number(bytes / perStep / 1e9 / limit)), ("peak_rss_bytes", .integer(Int(peak))),
-        ])
+            ("gigabytes_per_second", .number(rate)), ("peak_rss_bytes", .integer(Int(peak))),
+        ] + processorLimit(backend, rate) + BenchDevice.facts(backend))
+    }
+
+    /// What the processor's threads can read at most, and how much of that the weights took.
+    private func processorLimit(_ backend: any Backend, _ rate: Double) -> [(String, JSONValue)] {
+        guard let processor = backend as? CPUBackend else { return [] }
+        let limit = ReadBandwidth.measure(threads: processor.threadCount)
+        return [("read_gigabytes_per_second", .number(limit)), ("share_of_bandwidth", .number(rate / limit))]
     }
 }

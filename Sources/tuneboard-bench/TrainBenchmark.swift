@@ -31,9 +31,13 @@ struct TrainBenchmark {
     private let quantizer: WeightQuantizer?
     private let recomputes: Bool
     private let products: CPUBackend.ProductKernels
+    private let device: String
+    /// Of activations on a card.
+    private let precision: DType
 
     static let argumentNames = BenchModel.argumentNames + [
         "batch", "length", "lengths", "masked", "rank", "method", "threads", "steps", "warmup", "dtype", "quantization", "checkpointing", "products",
+        "device", "precision",
     ]
 
     init(_ arguments: BenchArguments) throws {
@@ -45,6 +49,8 @@ struct TrainBenchmark {
         rank = arguments.integer("rank", 8)
         isLora = arguments.text("method", "lora") == "lora"
         threads = arguments.integer("threads", 0)
+        device = arguments.text("device", "cpu")
+        precision = arguments.text("precision", "bf16") == "f32" ? .float32 : .bfloat16
         steps = max(1, arguments.integer("steps", 8))
         warmup = max(0, arguments.integer("warmup", 2))
         dtype = arguments.text("dtype", "float32") == "bfloat16" ? .bfloat16 : .float32
@@ -74,17 +80,22 @@ struct TrainBenchmark {
     }
 
     func run() throws -> JSONObject {
-        let backend = CPUBackend(threadCount: threads, products: products)
-        let limit = ProductLimit.measure(threads: backend.threadCount)
+        let backend = try BenchDevice.backend(device, threads: threads, activationType: precision, products: products)
+        // Of a card: what PyTorch's largest bf16 products reach on an H100.
+        let limit = (backend as? CPUBackend).map { ProductLimit.measure(threads: $0.threadCount) } ?? 798_000
         let model = try shape.make(backend: backend, dtype: dtype, quantizer: quantizer)
         try prepare(model)
         let optimizer = Optimizer.adamW(model.trainableParameters, backend: backend)
         var random = RandomGenerator(seed: 3)
         var seconds: [Double] = [], tokens = 0, operations = 0.0, norm = 0.0, loss = 0.0
+        var losses: [Double] = [], norms: [Double] = []
         for number in 0..<(warmup + steps) {
             let step = step(number, &random)
             let start = Clock.monotonicSeconds()
             (loss, norm) = train(step, model, optimizer)
+            try backend.throwIfFailed()
+            norms.append(norm)
+            losses.append(loss)
             guard number >= warmup else { continue }
             seconds.append(Clock.monotonicSeconds() - start)
             tokens += step.tokenCount
@@ -101,7 +112,8 @@ struct TrainBenchmark {
             ("peak_rss_bytes", .integer(Int(SystemInfo.peakResidentBytes()))), ("planned_bytes", .integer(Int(try plannedBytes()))),
             ("flops", .number(operations)), ("gflops", .number(rate)), ("sgemm_gflops", .number(limit)),
             ("share_of_sgemm", .number(rate / limit)), ("gradient_norm", .number(norm)), ("loss", .number(loss)),
-        ])
+            ("losses", .array(losses.map { .number($0) })), ("gradient_norms", .array(norms.map { .number($0) })),
+        ] + BenchDevice.facts(backend))
     }
 
     private func prepare(_ model: Transformer) throws {

@@ -73,6 +73,7 @@ public struct LossEvaluator {
             try heed()
             let range = index * batchSize..<min(count, (index + 1) * batchSize)
             let result = measure(try batch(range))
+            try model.backend.throwIfFailed()
             if result.tokenCount > 0 {
                 weightedLoss += (result.lossSum / Double(result.tokenCount) + result.balanceLoss) * Double(range.count)
                 measuredSamples += range.count

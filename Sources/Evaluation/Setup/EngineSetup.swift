@@ -7,16 +7,24 @@ import Platform
 import Tensors
 
 public enum EngineSetup {
-    /// The device that `device` and `threads` ask for.
-    /// - Parameter products: how it multiplies.
+    /// The device that `device`, `use_cpu` and `threads` ask for.
+    /// - Parameters:
+    ///   - products: how the processor multiplies
+    ///   - notice: is told why a card that seems to be here is not used
     public static func backend(
-        _ configuration: Configuration, products: CPUBackend.ProductKernels = .best
+        _ configuration: Configuration, products: CPUBackend.ProductKernels = .best, isTraining: Bool = false,
+        notice: (String) -> Void = { _ in }
     ) throws(EvaluationError) -> any Backend {
-        let device = configuration[.device]
-        guard device == "auto" || device == "cpu" || device.isEmpty else {
-            throw .unsuitable(argument: "device", value: device, reason: "this version computes on the CPU; use auto or cpu.")
+        guard ComputeDevice.request(configuration) != nil else {
+            throw .unsuitable(argument: "device", value: configuration[.device], reason: "use auto, cpu, or cuda:0 for the first GPU.")
         }
-        return CPUBackend(threadCount: configuration[.threads], products: products)
+        do {
+            let choice = try ComputeDevice.choose(configuration, products: products, isTraining: isTraining)
+            if let text = choice.notice { notice(text) }
+            return choice.backend
+        } catch {
+            throw .unsuitable(argument: "device", value: configuration[.device], reason: error.description)
+        }
     }
 
     /// The model with its adapters: all but the last merged into the base, the last left on it.

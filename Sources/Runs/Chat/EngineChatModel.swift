@@ -1,6 +1,7 @@
 /// A base model with its adapter, a tokenizer and a template, ready to talk.
 
 import Configuration
+import Evaluation
 import Events
 import Generation
 import Models
@@ -24,6 +25,7 @@ public enum EngineChat {
 final class EngineChatModel: ChatModel {
     private let directory: String
     private let threadCount: Int
+    private let device: ComputeDevice.Request?
     private let quantizer: WeightQuantizer?
     private let transformer: Transformer
     /// As it lies in the folder; the template decides what ends a turn.
@@ -40,6 +42,7 @@ final class EngineChatModel: ChatModel {
         let start = Clock.monotonicSeconds()
         directory = configuration.text("model_name_or_path")
         threadCount = configuration[.threads]
+        device = ComputeDevice.request(configuration)
         report("Reading the tokenizer of \(directory)")
         let vocabulary = try VocabularyChange(configuration)
         plainTokenizer = try vocabulary.tokenizer(directory)
@@ -49,7 +52,7 @@ final class EngineChatModel: ChatModel {
         quantizer = WeightQuantizer(configuration)
         let growth = vocabulary.growth(plainTokenizer)
         transformer = try Transformer.load(
-            directory: directory, backend: CPUBackend(threadCount: threadCount),
+            directory: directory, backend: try EngineSetup.backend(configuration, notice: report),
             options: LoadOptions(quantizer: quantizer, growth: growth, restoresLayout: !configuration[.adapterNameOrPath].isEmpty))
         generator = TextGenerator(model: transformer, tokenizer: tokenizer)
         info = ChatInfo(
@@ -64,6 +67,7 @@ final class EngineChatModel: ChatModel {
     init(_ held: HeldTraining, _ configuration: Configuration) throws {
         directory = held.configuration.text("model_name_or_path")
         threadCount = held.configuration[.threads]
+        device = ComputeDevice.request(held.configuration)
         quantizer = WeightQuantizer(held.configuration)
         plainTokenizer = held.tokenizer
         template = try Self.template(configuration, plainTokenizer)
@@ -86,6 +90,7 @@ final class EngineChatModel: ChatModel {
     /// Whether the loaded base serves the configuration.
     func canTake(_ configuration: Configuration) -> Bool {
         !isBaseChanged && configuration.text("model_name_or_path") == directory && configuration[.threads] == threadCount
+            && ComputeDevice.request(configuration) == device
             && WeightQuantizer(configuration) == quantizer && (configuration[.adapterNameOrPath].isEmpty || !transformer.usesFileLayout)
     }
 

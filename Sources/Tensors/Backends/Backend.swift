@@ -3,8 +3,9 @@ import Glibc
 /// Where a tape's operations are computed. An operation takes tensors whose shapes the tape has checked, and writes its results
 /// into tensors it is given. `CPUBackend` is the reference; `PlanningBackend` only counts bytes; a GPU is a third.
 ///
-/// Letters in the shapes: T rows (tokens), H hidden size, O outputs, R adapter ranks side by side, V vocabulary. Everything is f32
-/// but weights, tables and caches, which may be stored in bf16 or f16. "Adds to" means +=.
+/// Letters in the shapes: T rows (tokens), H hidden size, O outputs, R adapter ranks side by side, V vocabulary. Weights, tables and
+/// caches may be stored in bf16 or f16, activations and their gradients have the backend's `activationType`; everything else (saved
+/// statistics of rows, losses, gradients of parameters, moments) is f32. "Adds to" means +=.
 public protocol Backend: OptimizerBackend, FamilyBackend, AdapterBackend {
     /// For people: "CPU, AVX-512, 2 threads".
     var summary: String { get }
@@ -16,6 +17,15 @@ public protocol Backend: OptimizerBackend, FamilyBackend, AdapterBackend {
     func resetPeakMemory()
     /// Gives free pooled memory back to the system.
     func trimMemory()
+    /// How activations and their gradients are kept: f32, or narrower on a card.
+    var activationType: DType { get }
+    /// Logits that may exist at a time.
+    var logitsAtOnce: Int { get }
+    /// Free memory of the backend's own; nil where it is the system's.
+    var availableBytes: Int? { get }
+    /// Throws what went wrong since the last call. Operations cannot throw: after a failure they do nothing, so that no wrong number
+    /// reaches a weight, and whoever drives them asks here before results are used.
+    func throwIfFailed() throws
 
     // Tensors
     /// Uninitialised memory from the pool.
@@ -30,6 +40,8 @@ public protocol Backend: OptimizerBackend, FamilyBackend, AdapterBackend {
     /// Adds factor * source to result.
     func accumulate(_ source: Tensor, factor: Float, into result: Tensor)
     func sumOfSquares(_ tensor: Tensor) -> Double
+    /// Of all of them together, read once.
+    func sumOfSquares(_ tensors: [Tensor]) -> Double
     func dot(_ a: Tensor, _ b: Tensor) -> Double
     /// result = source * mask / (1 - probability), the mask being a function of seed and element.
     func dropout(_ source: Tensor, probability: Float, seed: UInt64, into result: Tensor)
@@ -116,6 +128,17 @@ extension Backend {
     }
 }
 
+extension Backend {
+    public var activationType: DType { .float32 }
+    /// 64 MiB of them in f32.
+    public var logitsAtOnce: Int { 1 << 24 }
+    public var availableBytes: Int? { nil }
+    public func throwIfFailed() throws {}
+    public func sumOfSquares(_ tensors: [Tensor]) -> Double { tensors.reduce(0) { $0 + sumOfSquares($1) } }
+    /// An uninitialised activation, or gradient of one.
+    public func empty(_ shape: [Int]) -> Tensor { empty(shape, activationType) }
+}
+
 /// A gradient's tensor, and whether something is there already that must be added to.
 public struct GradientTarget: Sendable {
     public let tensor: Tensor
@@ -177,10 +200,39 @@ public enum CrossEntropyWeight: Sendable {
     case perRow(Tensor)
 }
 
+/// Sums over rows that may still be on their way from a card: asking for them waits.
 public struct CrossEntropySums: Sendable {
-    public var loss = 0.0
-    public var correctCount = 0
+    private var known: (loss: Double, correctCount: Int) = (0, 0)
+    private var pending: [Pending] = []
+
+    private final class Pending: @unchecked Sendable {
+        private let fetch: () -> (loss: Double, correctCount: Int)
+        private var value: (loss: Double, correctCount: Int)?
+
+        init(_ fetch: @escaping () -> (loss: Double, correctCount: Int)) { self.fetch = fetch }
+
+        var fetched: (loss: Double, correctCount: Int) {
+            if let value { return value }
+            let fresh = fetch()
+            value = fresh
+            return fresh
+        }
+    }
+
     public init() {}
+    public init(loss: Double, correctCount: Int) { known = (loss, correctCount) }
+    init(_ fetch: @escaping () -> (loss: Double, correctCount: Int)) { pending = [Pending(fetch)] }
+
+    public var loss: Double { pending.reduce(known.loss) { $0 + $1.fetched.loss } }
+    public var correctCount: Int { pending.reduce(known.correctCount) { $0 + $1.fetched.correctCount } }
+    /// Whether asking waits for nobody.
+    public var isKnown: Bool { pending.isEmpty }
+
+    public mutating func add(_ other: CrossEntropySums) {
+        known.loss += other.known.loss
+        known.correctCount += other.known.correctCount
+        pending += other.pending
+    }
 }
 
 extension Backend {
@@ -196,7 +248,7 @@ extension Backend {
 
     /// What `kept` made, in f32 again.
     func widened(_ tensor: Tensor) -> Tensor {
-        guard tensor.dtype != .float32 else { return tensor }
+        guard savedType != .float32, tensor.dtype != .float32 else { return tensor }
         let copy = empty(tensor.shape, .float32)
         convert(tensor, into: copy)
         return copy

@@ -10,8 +10,15 @@ public final class PlanningBackend: Backend {
     private let ledger = MemoryLedger()
 
     public let savedType: DType
+    public let activationType: DType
+    public let logitsAtOnce: Int
 
-    public init(savedType: DType = .float32) { self.savedType = savedType }
+    /// - Parameter backend: whose habits are planned for; nil for the processor's
+    public init(savedType: DType = .float32, like backend: (any Backend)? = nil) {
+        self.savedType = backend?.savedType ?? savedType
+        activationType = backend?.activationType ?? .float32
+        logitsAtOnce = backend?.logitsAtOnce ?? 1 << 24
+    }
 
     /// A tensor with a shape and no bytes, for the parameters of a model that is only planned. It counts nothing.
     public static func placeholder(_ shape: [Int], _ dtype: DType) -> Tensor {

@@ -43,11 +43,11 @@ extension CPUBackend {
         forEachChunk(of: rows, size: rowsPerChunk) { start, count in
             for row in start..<start + count { finish(row) }
         }
-        var sums = CrossEntropySums()
+        var sum = 0.0, correctCount = 0
         for row in 0..<rows {
-            sums.loss += Double(loss[row])
-            sums.correctCount += Int(hit[row])
+            sum += Double(loss[row])
+            correctCount += Int(hit[row])
         }
-        return sums
+        return CrossEntropySums(loss: sum, correctCount: correctCount)
     }
 }

@@ -4,7 +4,7 @@ import CKernels
 extension CPUBackend {
     public func adamW(parameter: Tensor, gradient: Tensor, firstMoment: Tensor, secondMoment: Tensor, step: AdamWStep) {
         precondition(parameter.count == gradient.count, "AdamW of \(parameter.shape) with gradient \(gradient.shape)")
-        let numbers = kernelStep(step)
+        let numbers = step.kernelStep
         let g = gradient.floatPointer, m = firstMoment.floatPointer, v = secondMoment.floatPointer
         switch parameter.dtype {
         case .float32:
@@ -15,24 +15,6 @@ extension CPUBackend {
             forEachChunk(of: parameter.count) { tb_adamw_bf16(p + $0, g + $0, m + $0, v + $0, $1, numbers) }
         case .float16, .int32, .int64, .uint8: preconditionFailure("AdamW of a \(parameter.dtype) parameter")
         }
-    }
-
-    private func kernelStep(_ step: AdamWStep) -> tb_adamw_step {
-        tb_adamw_step(
-            beta1: Float(step.beta1), beta2: Float(step.beta2), epsilon: Float(step.epsilon),
-            step_size: Float(step.learningRate / (1 - power(step.beta1, step.step))),
-            root_correction: Float(1 / (1 - power(step.beta2, step.step)).squareRoot()),
-            decay: Float(1 - step.learningRate * step.weightDecay), gradient_scale: Float(step.gradientScale))
-    }
-
-    private func power(_ base: Double, _ exponent: Int) -> Double {
-        var result = 1.0, square = base, left = exponent
-        while left > 0 {
-            if left & 1 == 1 { result *= square }
-            square *= square
-            left >>= 1
-        }
-        return result
     }
 
     public func adamDirection(
@@ -48,7 +30,7 @@ extension CPUBackend {
     public func adamDirection8Bit(
         gradient: Tensor, first: EightBitMoment, second: EightBitMoment, step: AdamWStep, into result: Tensor
     ) {
-        let numbers = kernelStep(step)
+        let numbers = step.kernelStep
         let g = gradient.floatPointer, to = result.floatPointer
         let size = 64 * EightBitMoment.blockLength
         forEachChunk(of: gradient.count, size: size) { start, count in
@@ -104,5 +86,26 @@ extension CPUBackend {
         tb_fill(to, 0, width)
         tb_add_column_squares(x.floatPointer, rows, width, to)
         tb_scale(to, to, 1 / Float(rows), width)
+    }
+}
+
+extension AdamWStep {
+    /// The numbers as kernels take them.
+    var kernelStep: tb_adamw_step {
+        tb_adamw_step(
+            beta1: Float(beta1), beta2: Float(beta2), epsilon: Float(epsilon),
+            step_size: Float(learningRate / (1 - Self.power(beta1, step))),
+            root_correction: Float(1 / (1 - Self.power(beta2, step)).squareRoot()), decay: Float(1 - learningRate * weightDecay),
+            gradient_scale: Float(gradientScale))
+    }
+
+    private static func power(_ base: Double, _ exponent: Int) -> Double {
+        var result = 1.0, square = base, left = exponent
+        while left > 0 {
+            if left & 1 == 1 { result *= square }
+            square *= square
+            left >>= 1
+        }
+        return result
     }
 }

@@ -1,12 +1,24 @@
 import Glibc
 
-/// A run of bytes that tensors look into: 64-byte aligned and owned (a pool's block goes back to its pool), or borrowed from
-/// somebody who is kept alive, such as a mapped checkpoint.
+/// A run of bytes that tensors look into. On the host it is 64-byte aligned and owned (a pool's block goes back to its pool), or
+/// borrowed from somebody who is kept alive, such as a mapped checkpoint.
+///
+/// A storage that a card has worked on has a second home there. Whoever reads gets the newest bytes: operations of the card's
+/// backend go through `DeviceMirror`, everybody else through `address` and `readableAddress`, and these are the only doors at
+/// which bytes cross. Each crossing is counted in `TransferCounts`, so that a test can say that a step makes none.
+///
+///     born on the host     host bytes --first use by the card--> both --the card writes--> the card's are newer
+///     born on the card     card's bytes --somebody reads on the host--> both
 public final class Storage: @unchecked Sendable {
-    /// Where the bytes are. A planning backend's storage points nowhere and must not be read.
-    public let address: UnsafeMutableRawPointer
     public let byteCount: Int
+    /// What the bytes are for, in a card's memory statistics.
+    public var purpose: MemoryPurpose = .weights
     private let origin: Origin
+    private var host: UnsafeMutableRawPointer?
+    /// The bytes on a card; nil as long as no card has seen them.
+    var mirror: DeviceMirror?
+    /// Zeroed memory that nobody has asked the address of: a card need not be sent it.
+    private(set) var isKnownZero = false
 
     private enum Origin {
         case allocated(Int)
@@ -14,6 +26,7 @@ public final class Storage: @unchecked Sendable {
         case pooled(MemoryPool, blockBytes: Int)
         case borrowed(AnyObject)
         case planned(MemoryLedger, PlannedBlock)
+        case device
     }
 
     /// Zeroed memory of its own, outside any pool: for what lives as long as a model. Large runs are mapped, so that pages that
@@ -21,33 +34,43 @@ public final class Storage: @unchecked Sendable {
     public init(zeroedByteCount byteCount: Int) {
         self.byteCount = byteCount
         let rounded = max(64, (byteCount + 63) / 64 * 64)
+        isKnownZero = true
         if rounded >= HugePageArena.smallestBlock, let (address, arena) = HugePageArena.block(byteCount: rounded) {
-            self.address = address
+            host = address
             self.origin = .arena(arena)
             return
         }
-        self.address = MemoryPool.allocate(rounded)
+        let address = MemoryPool.allocate(rounded)
+        host = address
         self.origin = .allocated(rounded)
         if !MemoryPool.isMapped(rounded) { memset(address, 0, rounded) }
     }
 
     init(pool: MemoryPool, address: UnsafeMutableRawPointer, byteCount: Int, blockBytes: Int) {
-        self.address = address
+        host = address
         self.byteCount = byteCount
         self.origin = .pooled(pool, blockBytes: blockBytes)
     }
 
     init(plannedBytes: Int, ledger: MemoryLedger) {
-        self.address = UnsafeMutableRawPointer(bitPattern: 64)!
+        host = UnsafeMutableRawPointer(bitPattern: 64)
         self.byteCount = plannedBytes
         self.origin = .planned(ledger, ledger.take(plannedBytes))
     }
 
     /// Bytes that belong to `owner`, which stays alive as long as this does. They must not be written when they are mapped read-only.
     public init(borrowing address: UnsafeRawPointer, byteCount: Int, owner: AnyObject) {
-        self.address = UnsafeMutableRawPointer(mutating: address)
+        host = UnsafeMutableRawPointer(mutating: address)
         self.byteCount = byteCount
         self.origin = .borrowed(owner)
+    }
+
+    /// Bytes that exist on a card alone until somebody reads them here.
+    init(mirror: DeviceMirror, byteCount: Int, purpose: MemoryPurpose) {
+        self.byteCount = byteCount
+        self.origin = .device
+        self.mirror = mirror
+        self.purpose = purpose
     }
 
     public var isBorrowed: Bool {
@@ -61,13 +84,43 @@ public final class Storage: @unchecked Sendable {
         return false
     }
 
+    /// Where the bytes are on the host, for writing: what a card holds counts as out of date from here on. A planning backend's
+    /// storage points nowhere and must not be read.
+    public var address: UnsafeMutableRawPointer {
+        if isKnownZero { isKnownZero = false }
+        return hostBytes(forWriting: true)
+    }
+
+    /// Where the bytes are on the host, for reading.
+    public var readableAddress: UnsafeRawPointer { UnsafeRawPointer(hostBytes(forWriting: false)) }
+
+    /// The host's bytes as they are, whether or not they are the newest.
+    var hostAddress: UnsafeMutableRawPointer? { host }
+
+    private func hostBytes(forWriting: Bool) -> UnsafeMutableRawPointer {
+        if let mirror {
+            let address = host ?? MemoryPool.allocate(max(64, (byteCount + 63) / 64 * 64))
+            host = address
+            mirror.bringHome(to: address, byteCount: byteCount)
+            if forWriting { mirror.isCurrent = false }
+            return address
+        }
+        return host ?? UnsafeMutableRawPointer(bitPattern: 64)!
+    }
+
     deinit {
         switch origin {
-        case .allocated(let bytes): MemoryPool.release(address, byteCount: bytes)
-        case .arena(let arena): arena.release(address, byteCount: byteCount)
-        case .pooled(let pool, let blockBytes): pool.giveBack(address, blockBytes: blockBytes)
+        case .allocated(let bytes): if let host { MemoryPool.release(host, byteCount: bytes) }
+        case .arena(let arena): if let host { arena.release(host, byteCount: byteCount) }
+        case .pooled(let pool, let blockBytes): if let host { pool.giveBack(host, blockBytes: blockBytes) }
         case .borrowed: break
         case .planned(let ledger, let block): ledger.release(block)
+        case .device: if let host { MemoryPool.release(host, byteCount: max(64, (byteCount + 63) / 64 * 64)) }
         }
     }
+}
+
+/// What a card's memory is used for.
+public enum MemoryPurpose: String, Sendable, CaseIterable {
+    case weights, gradients, optimizer, activations, caches, workspace
 }

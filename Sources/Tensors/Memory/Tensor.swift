@@ -50,8 +50,11 @@ public struct Tensor: @unchecked Sendable {
     /// Elements in one row of the first axis.
     public var columnCount: Int { rowCount == 0 ? shape.dropFirst().reduce(1, *) : count / rowCount }
 
+    /// The bytes on the host, for writing.
     public var address: UnsafeMutableRawPointer { storage.address + byteOffset }
-    public var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: address, count: byteCount) }
+    /// The bytes on the host, for reading: what a card holds stays in use.
+    public var readableAddress: UnsafeRawPointer { storage.readableAddress + byteOffset }
+    public var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: readableAddress, count: byteCount) }
 
     /// The elements of an f32 tensor on the host. The caller keeps the tensor alive.
     public var floatPointer: UnsafeMutablePointer<Float> {
@@ -69,24 +72,27 @@ public struct Tensor: @unchecked Sendable {
         return address.assumingMemoryBound(to: Int32.self)
     }
 
-    /// A host tensor's elements, widened to f32.
+    /// The elements, widened to f32.
     public func floats() -> [Float] {
         if storage.isPlanned { return [Float](repeating: 0, count: count) }
         return [Float](unsafeUninitializedCapacity: count) { buffer, used in
             used = count
             guard let to = buffer.baseAddress else { return }
+            let from = readableAddress
             switch dtype {
-            case .float32: memcpy(to, address, byteCount)
-            case .bfloat16: tb_widen_bf16(halfPointer, to, count)
-            case .float16: tb_widen_f16(halfPointer, to, count)
-            case .int32: for i in 0..<count { to[i] = Float(integerPointer[i]) }
-            case .int64: for i in 0..<count { to[i] = Float(address.loadUnaligned(fromByteOffset: 8 * i, as: Int64.self)) }
-            case .uint8: for i in 0..<count { to[i] = Float(address.load(fromByteOffset: i, as: UInt8.self)) }
+            case .float32: memcpy(to, from, byteCount)
+            case .bfloat16: tb_widen_bf16(from.assumingMemoryBound(to: UInt16.self), to, count)
+            case .float16: tb_widen_f16(from.assumingMemoryBound(to: UInt16.self), to, count)
+            case .int32: for i in 0..<count { to[i] = Float(from.loadUnaligned(fromByteOffset: 4 * i, as: Int32.self)) }
+            case .int64: for i in 0..<count { to[i] = Float(from.loadUnaligned(fromByteOffset: 8 * i, as: Int64.self)) }
+            case .uint8: for i in 0..<count { to[i] = Float(from.load(fromByteOffset: i, as: UInt8.self)) }
             }
         }
     }
 
-    public func integers() -> [Int32] { Array(UnsafeBufferPointer(start: integerPointer, count: count)) }
+    public func integers() -> [Int32] {
+        Array(UnsafeBufferPointer(start: readableAddress.assumingMemoryBound(to: Int32.self), count: count))
+    }
 
     /// Overwrites a host tensor of a floating type, rounding to its type.
     public func write(_ values: [Float]) {
@@ -106,7 +112,7 @@ public struct Tensor: @unchecked Sendable {
     public func converted(to type: DType) -> Tensor {
         let result = Tensor.zeros(shape, type)
         if type == dtype {
-            memcpy(result.address, address, byteCount)
+            memcpy(result.address, readableAddress, byteCount)
             return result
         }
         result.write(floats())

@@ -36,7 +36,7 @@ public final class QuantizedMatrix: @unchecked Sendable {
     public let byteCount: Int
     let kernel: tb_quantized
     /// What the kernel's pointers look into.
-    private let owned: [Tensor]
+    let owned: [Tensor]
 
     private init(format: QuantizationFormat, shape: [Int], kernel: tb_quantized, owned: [Tensor]) {
         self.format = format

@@ -3,11 +3,11 @@ extension Tape {
     public func activation(_ x: Value, kind: GatedActivation) -> Value {
         let backend = backend
         let input = x.tensor
-        let result = backend.empty(input.shape, .float32)
+        let result = backend.empty(input.shape, input.dtype)
         backend.activation(input, kind: kind, into: result)
         // Cheap to make again from the input, which the backward keeps.
         let again = {
-            let tensor = backend.empty(input.shape, .float32)
+            let tensor = backend.empty(input.shape, input.dtype)
             backend.activation(input, kind: kind, into: tensor)
             return tensor
         }
@@ -27,7 +27,7 @@ private struct ActivationOperation: Operation {
 
     func backward(on tape: Tape) {
         guard let gradient = tape.takeGradient(of: result) else { return }
-        let inputGradient = tape.backend.empty(input.shape, .float32)
+        let inputGradient = tape.backend.empty(input.shape, input.dtype)
         tape.backend.activationBackward(gradient: gradient, x: input, kind: kind, into: inputGradient)
         tape.addGradient(inputGradient, to: x)
     }

@@ -41,7 +41,7 @@ extension Tape {
 
     /// result[t, j] = magnitude[j] * inverseNorms[j] * x[t, j] + bias[j]. The norms are constants.
     public func scaledColumns(_ x: Value, magnitude: Parameter, inverseNorms: Tensor, bias: Parameter? = nil) -> Value {
-        let factors = backend.empty([magnitude.count], .float32), result = backend.empty(x.tensor.shape, .float32)
+        let factors = backend.empty([magnitude.count], .float32), result = backend.empty(x.tensor.shape, x.tensor.dtype)
         backend.multiply(magnitude.value, inverseNorms, into: factors)
         backend.scaleAndShiftColumns(x.tensor, factors: factors, offsets: bias?.value, into: result)
         let flows = requiresGradient(x) || magnitude.requiresGradient || bias?.requiresGradient == true
@@ -59,7 +59,7 @@ extension Tape {
     public func dropout(_ x: Value, probability: Float) -> Value {
         guard isTraining, probability > 0 else { return x }
         let seed = random.next()
-        let result = backend.empty(x.tensor.shape, .float32)
+        let result = backend.empty(x.tensor.shape, x.tensor.dtype)
         backend.dropout(x.tensor, probability: probability, seed: seed, into: result)
         let value = newValue(result, requiresGradient: requiresGradient(x))
         if requiresGradient(value) {
@@ -73,7 +73,7 @@ extension Tape {
         var rotations = rotation.rotations(backend: backend)
         let still = standingBlocks(rotation)
         if !still.isEmpty { rotations = rotation.withIdentities(rotations, at: still, backend: backend) }
-        let result = backend.empty(x.tensor.shape, .float32)
+        let result = backend.empty(x.tensor.shape, x.tensor.dtype)
         backend.rotateBlocks(x.tensor, rotations: rotations, isTransposed: false, into: result)
         let value = newValue(result, requiresGradient: requiresGradient(x) || rotation.generators.requiresGradient)
         if requiresGradient(value) {
@@ -138,7 +138,7 @@ private struct ScaledColumnsOperation: Operation {
         }
         if let bias, bias.requiresGradient { backend.biasGradient(gradient: gradient, into: tape.gradientTarget(for: bias)) }
         guard tape.needsGradient(x) else { return }
-        let flow = backend.empty(gradient.shape, .float32)
+        let flow = backend.empty(gradient.shape, gradient.dtype)
         backend.scaleColumns(gradient, factors: factors, into: flow)
         tape.addGradient(flow, to: x)
     }
@@ -154,7 +154,7 @@ private struct DropoutOperation: Operation {
 
     func backward(on tape: Tape) {
         guard let gradient = tape.takeGradient(of: result) else { return }
-        let flow = tape.backend.empty(gradient.shape, .float32)
+        let flow = tape.backend.empty(gradient.shape, gradient.dtype)
         tape.backend.dropout(gradient, probability: probability, seed: seed, into: flow)
         tape.addGradient(flow, to: x)
     }
@@ -182,7 +182,7 @@ private struct RotationOperation: Operation {
                 into: tape.gradientTarget(for: rotation.generators))
         }
         guard tape.needsGradient(x) else { return }
-        let flow = backend.empty(gradient.shape, .float32)
+        let flow = backend.empty(gradient.shape, gradient.dtype)
         backend.rotateBlocks(gradient, rotations: rotations, isTransposed: true, into: flow)
         tape.addGradient(flow, to: x)
     }

@@ -3,7 +3,7 @@ extension Tape {
     /// a + b, the residual connection.
     public func add(_ a: Value, _ b: Value) -> Value {
         precondition(a.tensor.shape == b.tensor.shape, "add of \(a.tensor.shape) and \(b.tensor.shape)")
-        let result = backend.empty(a.tensor.shape, .float32)
+        let result = backend.empty(a.tensor.shape, a.tensor.dtype)
         backend.add(a.tensor, b.tensor, into: result)
         let flows = requiresGradient(a) || requiresGradient(b)
         let value = newValue(result, requiresGradient: flows)
@@ -13,7 +13,7 @@ extension Tape {
 
     /// factor * x
     public func scaled(_ x: Value, by factor: Float) -> Value {
-        let result = backend.empty(x.tensor.shape, .float32)
+        let result = backend.empty(x.tensor.shape, x.tensor.dtype)
         backend.scale(x.tensor, by: factor, into: result)
         let value = newValue(result, requiresGradient: requiresGradient(x))
         if requiresGradient(value) { record(ScaleOperation(x: x.id, result: value.id, factor: factor)) }

@@ -15,7 +15,7 @@ extension Tape {
                 && key.tensor.shape == [rows, shape.keyValueHeadCount * shape.headDimension]
                 && value.tensor.shape == key.tensor.shape,
             "attention of \(query.tensor.shape), \(key.tensor.shape), \(value.tensor.shape) for \(rows) tokens")
-        let result = backend.empty(query.tensor.shape, .float32)
+        let result = backend.empty(query.tensor.shape, query.tensor.dtype)
         let flows = requiresGradient(query) || requiresGradient(key) || requiresGradient(value)
         if !layout.caches.isEmpty {
             precondition(!flows, "attention with caches has no gradient")
@@ -51,9 +51,9 @@ private struct AttentionOperation: Operation {
 
     func backward(on tape: Tape) {
         guard let gradient = tape.takeGradient(of: result) else { return }
-        let queryGradient = tape.backend.empty(query.shape, .float32)
-        let keyGradient = tape.backend.empty(key.shape, .float32)
-        let valueGradient = tape.backend.empty(value.shape, .float32)
+        let queryGradient = tape.backend.empty(query.shape, query.dtype)
+        let keyGradient = tape.backend.empty(key.shape, key.dtype)
+        let valueGradient = tape.backend.empty(value.shape, value.dtype)
         tape.backend.attentionBackward(
             gradient: gradient, query: query, key: key, value: value, result: attended, logSumExp: logSumExp, shape: shape,
             layout: layout, queryGradient: queryGradient, keyGradient: keyGradient, valueGradient: valueGradient)

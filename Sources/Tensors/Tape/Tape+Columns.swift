@@ -13,7 +13,7 @@ extension Tape {
             }
         }
         let values = blocks.map { blocks in
-            let result = backend.empty([input.rowCount, blocks.reduce(0) { $0 + $1.count }], .float32)
+            let result = backend.empty([input.rowCount, blocks.reduce(0) { $0 + $1.count }], input.dtype)
             backend.copyColumns(input, blocks: blocks, into: result)
             return newValue(result, requiresGradient: requiresGradient(x))
         }
@@ -35,7 +35,7 @@ private struct ColumnsOperation: Operation {
     func backward(on tape: Tape) {
         let gradients = results.map { tape.takeGradient(of: $0) }
         guard gradients.contains(where: { $0 != nil }) else { return }
-        let together = tape.backend.empty(shape, .float32)
+        let together = tape.backend.empty(shape, gradients.compactMap { $0 }.first?.dtype ?? .float32)
         if gradients.contains(where: { $0 == nil }) { tape.backend.fill(together, with: 0) }
         for (gradient, blocks) in zip(gradients, blocks) {
             guard let gradient else { continue }

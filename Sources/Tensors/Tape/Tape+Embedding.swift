@@ -3,7 +3,7 @@ extension Tape {
     /// scale * table[tokens]: [T, hidden]. A frozen table records nothing, so nothing below the first block is passed on the way back.
     public func embedding(_ table: Parameter, tokens: [Int32], scale: Float = 1) -> Value {
         let indices = backend.upload(tokens)
-        let result = backend.empty([tokens.count, table.shape[1]], .float32)
+        let result = backend.empty([tokens.count, table.shape[1]])
         if let quantized = table.quantized {
             backend.embedding(table: quantized, tokens: indices, scale: scale, into: result)
         } else {
@@ -19,7 +19,7 @@ extension Tape {
     /// x[rows]
     public func selectRows(_ x: Value, rows: [Int32]) -> Value {
         let indices = backend.upload(rows)
-        let result = backend.empty([rows.count] + x.tensor.shape.dropFirst(), .float32)
+        let result = backend.empty([rows.count] + x.tensor.shape.dropFirst(), x.tensor.dtype)
         backend.selectRows(x.tensor, rows: indices, into: result)
         let value = newValue(result, requiresGradient: requiresGradient(x))
         if requiresGradient(value) {

@@ -79,7 +79,7 @@ extension Tape {
         backend.copyColumns(gate.tensor, blocks: [ColumnBlock(from: 0, to: 0, count: 1)], into: pairs)
         backend.softmax(pairs, into: pairs)
         backend.copyColumns(pairs, blocks: [ColumnBlock(from: 0, to: 0, count: 1)], into: factors)
-        let result = backend.empty(x.tensor.shape, .float32)
+        let result = backend.empty(x.tensor.shape, x.tensor.dtype)
         backend.scaleRows(x.tensor, factors: factors, into: result)
         let value = newValue(result, requiresGradient: requiresGradient(x) || requiresGradient(gate))
         if requiresGradient(value) {
@@ -160,7 +160,7 @@ extension Tape {
 
     /// The rows of x that each expert works on.
     private func dispatch(_ x: Value, _ routing: ExpertRouting) -> [Value] {
-        let together = backend.empty([routing.tokens.count, x.tensor.columnCount], .float32)
+        let together = backend.empty([routing.tokens.count, x.tensor.columnCount], x.tensor.dtype)
         backend.selectRows(x.tensor, rows: routing.tokens, into: together)
         let values = routing.groups.map { newValue(together.slice(rows: $0.range), requiresGradient: requiresGradient(x)) }
         if requiresGradient(x) {
@@ -173,10 +173,10 @@ extension Tape {
         let width = outputs.first?.tensor.columnCount ?? 0, rows = routing.places.count
         let factors = backend.empty([rows, 1], .float32)
         backend.selectRows(routing.weights.tensor.reshaped([rows, 1]), rows: routing.places, into: factors)
-        let result = backend.empty([tokenCount, width], .float32)
+        let result = backend.empty([tokenCount, width], outputs.first?.tensor.dtype ?? .float32)
         backend.fill(result, with: 0)
         for (output, group) in zip(outputs, routing.groups) {
-            let weighted = backend.empty(output.tensor.shape, .float32)
+            let weighted = backend.empty(output.tensor.shape, output.tensor.dtype)
             backend.scaleRows(output.tensor, factors: factors.slice(rows: group.range), into: weighted)
             backend.scatterAddRows(weighted, rows: routing.tokens.slice(rows: group.range), into: result)
         }

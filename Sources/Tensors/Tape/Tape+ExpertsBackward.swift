@@ -17,7 +17,7 @@ struct RouteOperation: Operation {
         let target = backend.empty(shape, .float32)
         backend.fill(target, with: 0)
         if normalises {
-            let inner = backend.empty(gradient.shape, .float32)
+            let inner = backend.empty(gradient.shape, gradient.dtype)
             backend.softmaxBackward(gradient: gradient, result: probabilities, into: inner)
             backend.scatterAddRows(inner.reshaped([inner.count, 1]), rows: chosen, into: target.reshaped([elements, 1]))
         } else {
@@ -63,7 +63,7 @@ struct CombineOperation: Operation {
         let backend = tape.backend
         let dots = tape.needsGradient(routing.weights.id) ? backend.empty(factors.shape, .float32) : nil
         for (output, group) in zip(outputs, routing.groups) {
-            let arrived = backend.empty([group.range.count, width], .float32)
+            let arrived = backend.empty([group.range.count, width], gradient.dtype)
             backend.selectRows(gradient, rows: routing.tokens.slice(rows: group.range), into: arrived)
             if let dots, let tensor = output.tensor { backend.rowDots(arrived, tensor, into: dots.slice(rows: group.range)) }
             guard tape.needsGradient(output.id) else { continue }
@@ -103,7 +103,7 @@ struct SigmoidScaleOperation: Operation {
             tape.addGradient(gateGradient, to: ids.gate)
         }
         guard tape.needsGradient(ids.x) else { return }
-        let inputGradient = backend.empty(input.shape, .float32)
+        let inputGradient = backend.empty(input.shape, input.dtype)
         backend.scaleRows(gradient, factors: factors, into: inputGradient)
         tape.addGradient(inputGradient, to: ids.x)
     }

@@ -3,15 +3,15 @@ extension Tape {
     public func gatedActivation(gate: Value, up: Value, kind: GatedActivation) -> Value {
         precondition(gate.tensor.shape == up.tensor.shape, "gated activation of \(gate.tensor.shape) and \(up.tensor.shape)")
         let backend = backend
-        let gateTensor = gate.tensor, upTensor = up.tensor
-        let result = backend.empty(gateTensor.shape, .float32)
+        let gateTensor = gate.tensor, upTensor = up.tensor, shape = gateTensor.shape, type = gateTensor.dtype
+        let result = backend.empty(gateTensor.shape, gateTensor.dtype)
         backend.gatedActivation(gate: gateTensor, up: upTensor, kind: kind, into: result)
         let flows = requiresGradient(gate) || requiresGradient(up)
         let isKept = isRecording && flows
         let keptGate = isKept ? backend.kept(gateTensor) : gateTensor, keptUp = isKept ? backend.kept(upTensor) : upTensor
         // Cheap to make again from gate and up, which the backward keeps.
         let again = {
-            let tensor = backend.empty(keptGate.shape, .float32)
+            let tensor = backend.empty(shape, type)
             backend.gatedActivation(gate: backend.widened(keptGate), up: backend.widened(keptUp), kind: kind, into: tensor)
             return tensor
         }
@@ -35,8 +35,8 @@ private struct GatedActivationOperation: Operation {
 
     func backward(on tape: Tape) {
         guard let gradient = tape.takeGradient(of: result) else { return }
-        let gateGradient = tape.backend.empty(gate.shape, .float32)
-        let upGradient = tape.backend.empty(up.shape, .float32)
+        let gateGradient = tape.backend.empty(gate.shape, gradient.dtype)
+        let upGradient = tape.backend.empty(up.shape, gradient.dtype)
         tape.backend.gatedActivationBackward(
             gradient: gradient, gate: tape.backend.widened(gate), up: tape.backend.widened(up), kind: kind, gateGradient: gateGradient, upGradient: upGradient)
         tape.addGradient(gateGradient, to: ids.gate)

@@ -4,7 +4,7 @@ extension Tape {
     public func layerNorm(_ x: Value, weight: Parameter, bias: Parameter, epsilon: Float) -> Value {
         let input = x.tensor, width = weight.count
         precondition(input.columnCount == width && bias.count == width, "layerNorm of \(input.shape) with a weight of \(width)")
-        let result = backend.empty(input.shape, .float32)
+        let result = backend.empty(input.shape, input.dtype)
         let means = backend.empty([input.rowCount], .float32), inverse = backend.empty([input.rowCount], .float32)
         backend.layerNorm(
             input, weight: weight.value, bias: bias.value, epsilon: epsilon, into: result, means: means, inverseDeviations: inverse)

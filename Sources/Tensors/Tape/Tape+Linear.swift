@@ -19,7 +19,7 @@ extension Tape {
         let flows = requiresGradient(x) || layers.contains { $0.hasTrainableParts }
         var values: [Value] = []
         for (index, layer) in layers.enumerated() {
-            let result = backend.empty([input.rowCount, layer.outputCount], .float32)
+            let result = backend.empty([input.rowCount, layer.outputCount], input.dtype)
             let bias = layer.bias?.value, low = pass.low(of: index), up = layer.activeAdapter?.b.value
             if isAnswering {
                 backend.inferenceLinear(input, weight: layer.weight, bias: bias, low: low, up: up, into: result)
@@ -73,8 +73,8 @@ struct AdapterPass {
             return
         }
         let backend = tape.backend
-        let down = backend.empty([total, input.columnCount], .float32)
-        let low = backend.empty([input.rowCount, total], .float32)
+        let down = backend.empty([total, input.columnCount], input.dtype)
+        let low = backend.empty([input.rowCount, total], input.dtype)
         for (layer, range) in zip(layers, columns) {
             guard let range, let adapter = layer.activeAdapter else { continue }
             backend.scale(adapter.a.value, by: adapter.scale, into: down.slice(rows: range))
@@ -97,7 +97,7 @@ struct AdapterPass {
     /// `tensor` under the dropout mask of a layer's adapter, or itself when there is none.
     func masked(_ tensor: Tensor, of index: Int, layers: [Linear], backend: any Backend) -> Tensor {
         guard let seed = seeds[index], let adapter = layers[index].adapter else { return tensor }
-        let result = backend.empty(tensor.shape, .float32)
+        let result = backend.empty(tensor.shape, tensor.dtype)
         backend.dropout(tensor, probability: adapter.dropout, seed: seed, into: result)
         return result
     }
@@ -141,7 +141,7 @@ private struct LinearOperation: Operation {
     private func lowRankGradient(_ gradients: [Tensor?], _ tape: Tape) -> Tensor? {
         guard let low = pass.low else { return nil }
         let backend = tape.backend
-        let result = backend.empty(low.shape, .float32)
+        let result = backend.empty(low.shape, low.dtype)
         let isPartial = zip(gradients, pass.columns).contains { $0 == nil && $1 != nil }
         if isPartial { backend.fill(result, with: 0) }
         for (index, layer) in layers.enumerated() {
@@ -203,7 +203,7 @@ private struct LinearOperation: Operation {
         guard pass.hasDropout, let lowGradient, let down = pass.down else { return }
         for index in layers.indices {
             guard gradients[index] != nil, let range = pass.columns[index] else { continue }
-            let part = backend.empty(inputShape, .float32)
+            let part = backend.empty(inputShape, lowGradient.dtype)
             backend.product(
                 MatrixView(lowGradient, columns: range), MatrixView(down.slice(rows: range)), alpha: 1, beta: 0, into: MatrixView(part))
             tape.addGradient(pass.masked(part, of: index, layers: layers, backend: backend), to: x)

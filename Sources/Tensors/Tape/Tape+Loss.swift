@@ -20,24 +20,23 @@ extension Tape {
         let selection = RowSelection(hidden.tensor, targets: targets, backend: backend)
         let flows = isRecording && (requiresGradient(hidden) || head.hasTrainableParts)
         var sums = CrossEntropySums()
-        let gradient = flows && requiresGradient(hidden) ? backend.empty(selection.rows.shape, .float32) : nil
-        for range in selection.chunks(outputCount: head.outputCount) {
+        let gradient = flows && requiresGradient(hidden) ? backend.empty(selection.rows.shape) : nil
+        let losses = backend.empty([selection.rows.rowCount], .float32)
+        for range in selection.chunks(outputCount: head.outputCount, most: backend.logitsAtOnce) {
             let piece = Tape(backend: backend, isRecording: flows, random: random)
             piece.isTraining = isTraining
             let input = selection.rows.slice(rows: range)
             let x = gradient == nil ? piece.constant(input) : piece.variable(input)
             let logits = piece.linear(x, head)
             let wanted = selection.targets.slice(rows: range)
-            let part: CrossEntropySums
             if weighting == .equal {
-                part = backend.crossEntropy(
-                    logits: logits.tensor, targets: wanted, weight: flows ? .uniform(lossScale / normalizer) : nil,
-                    labelSmoothing: labelSmoothing, losses: nil)
+                sums.add(
+                    backend.crossEntropy(
+                        logits: logits.tensor, targets: wanted, weight: flows ? .uniform(lossScale / normalizer) : nil,
+                        labelSmoothing: labelSmoothing, losses: losses.slice(rows: range)))
             } else {
-                part = weighted(logits.tensor, wanted, weighting, factor: flows ? lossScale / normalizer : nil)
+                sums.add(weighted(logits.tensor, wanted, weighting, factor: flows ? lossScale / normalizer : nil))
             }
-            sums.loss += part.loss
-            sums.correctCount += part.correctCount
             random = piece.random
             guard flows else { continue }
             piece.backward(from: [(logits, logits.tensor)])
@@ -46,7 +45,13 @@ extension Tape {
             }
         }
         let result = backend.empty([1], .float32)
-        backend.fill(result, with: Float(sums.loss / Double(normalizer)))
+        if sums.isKnown {
+            backend.fill(result, with: Float(sums.loss / Double(normalizer)))
+        } else {
+            // The sum is still on a card: its tensor is made there, and nobody waits.
+            backend.biasGradient(gradient: losses.reshaped([losses.count, 1]), into: GradientTarget(result, isAccumulating: false))
+            backend.scale(result, by: 1 / normalizer, into: result)
+        }
         let loss = newValue(result, requiresGradient: flows)
         if flows {
             record(
@@ -54,16 +59,17 @@ extension Tape {
                     hidden: hidden.id, shape: hidden.tensor.shape, gradient: gradient, indices: selection.indices,
                     isHeadTrained: head.hasTrainableParts, result: loss.id))
         }
-        return LossOutput(loss: loss, lossSum: sums.loss, tokenCount: selection.rows.rowCount, correctCount: sums.correctCount)
+        return LossOutput(loss: loss, tokenCount: selection.rows.rowCount, sums: sums)
     }
 
     /// Cross-entropy whose rows count by their weights. With a factor the logits become their gradient.
     private func weighted(_ logits: Tensor, _ targets: Tensor, _ weighting: TokenWeighting, factor: Float?) -> CrossEntropySums {
         let losses = backend.empty([logits.rowCount], .float32)
-        var sums = backend.crossEntropy(logits: logits, targets: targets, weight: nil, labelSmoothing: 0, losses: losses)
+        let plain = backend.crossEntropy(logits: logits, targets: targets, weight: nil, labelSmoothing: 0, losses: losses)
         // Where bytes are only counted there are no losses to weigh.
         let weights = backend.isPlanning ? [] : weighting.weights(losses: losses.floats(), logits: logits)
-        if !backend.isPlanning { sums.loss = zip(losses.floats(), weights).reduce(0) { $0 + Double($1.0) * Double($1.1) } }
+        let loss = backend.isPlanning ? 0 : zip(losses.floats(), weights).reduce(0) { $0 + Double($1.0) * Double($1.1) }
+        let sums = CrossEntropySums(loss: loss, correctCount: plain.correctCount)
         guard let factor else { return sums }
         let perRow = backend.isPlanning ? losses : Tensor(weights.map { $0 * factor }, shape: [weights.count])
         _ = backend.crossEntropy(logits: logits, targets: targets, weight: .perRow(perRow), labelSmoothing: 0, losses: nil)
@@ -78,7 +84,7 @@ extension Tape {
         let selection = RowSelection(hidden.tensor, targets: targets, backend: backend)
         let losses = backend.empty([selection.rows.rowCount], .float32)
         let before = random
-        for range in selection.chunks(outputCount: head.outputCount) {
+        for range in selection.chunks(outputCount: head.outputCount, most: backend.logitsAtOnce) {
             let piece = Tape(backend: backend, isRecording: false, random: random)
             piece.isTraining = isTraining
             let logits = piece.linear(piece.constant(selection.rows.slice(rows: range)), head)
@@ -113,12 +119,14 @@ extension Tape {
 public struct LossOutput {
     /// lossSum / normalizer, to start `backward` from.
     public let loss: Value
-    /// Sum over the rows with a target, in natural logarithms.
-    public let lossSum: Double
     /// Rows with a target.
     public let tokenCount: Int
+    fileprivate let sums: CrossEntropySums
+
+    /// Sum over the rows with a target, in natural logarithms. On a card, asking for it waits.
+    public var lossSum: Double { sums.loss }
     /// Rows whose largest logit is the target's.
-    public let correctCount: Int
+    public var correctCount: Int { sums.correctCount }
 }
 
 /// The rows of hidden that carry loss, packed together.
@@ -140,17 +148,17 @@ private struct RowSelection {
             return
         }
         let indices = backend.upload(chosen.map { Int32($0) })
-        let rows = backend.empty([chosen.count, hidden.columnCount], .float32)
+        let rows = backend.empty([chosen.count, hidden.columnCount], hidden.dtype)
         if !chosen.isEmpty { backend.selectRows(hidden, rows: indices, into: rows) }
         self.rows = rows
         self.indices = indices
         self.targets = backend.upload(chosen.map { targets[$0] })
     }
 
-    /// Ranges of rows whose logits take at most 64 MiB, but never fewer than 128 rows: the head's weight is read once for each range.
-    func chunks(outputCount: Int) -> [Range<Int>] {
+    /// Ranges of rows with at most `limit` logits, but never fewer than 128 rows: the head's weight is read once for each range.
+    func chunks(outputCount: Int, most limit: Int) -> [Range<Int>] {
         let total = indices?.count ?? rows.rowCount
-        let most = max(128, (1 << 24) / max(1, outputCount) / 32 * 32)
+        let most = max(128, limit / max(1, outputCount) / 32 * 32)
         let pieces = max(1, (total + most - 1) / most)
         // Equal pieces, so that the last one is not a sliver.
         return (0..<pieces).map { total * $0 / pieces..<total * ($0 + 1) / pieces }.filter { !$0.isEmpty }
@@ -169,7 +177,7 @@ private struct CrossEntropyOperation: Operation {
 
     func backward(on tape: Tape) {
         guard let seed = tape.takeGradient(of: result) else { return }
-        let factor = seed.storage.isPlanned ? 1 : seed.floats()[0]
+        let factor = seed.storage.isPlanned ? 1 : tape.number(seed)
         precondition(factor == 1 || !isHeadTrained, "scale a loss with a trained head by its normalizer")
         guard let gradient else { return }
         if factor != 1 { tape.backend.scale(gradient, by: factor, into: gradient) }
@@ -200,9 +208,9 @@ private struct LogProbabilityOperation: Operation {
             backend.scale(arrived, by: -1, into: weights.reshaped([arrived.count]))
         }
         let needsHidden = tape.needsGradient(hidden)
-        let gradient = backend.empty(selection.rows.shape, .float32)
+        let gradient = backend.empty(selection.rows.shape)
         var generator = random
-        for range in selection.chunks(outputCount: head.outputCount) {
+        for range in selection.chunks(outputCount: head.outputCount, most: backend.logitsAtOnce) {
             let piece = Tape(backend: backend, isRecording: true, random: generator)
             piece.isTraining = isTraining
             let input = selection.rows.slice(rows: range)

@@ -13,7 +13,7 @@ extension Tape {
             bounds.append(contentsOf: repeatElement(bound, count: length))
         }
         let seed = random.next()
-        let result = backend.empty(x.tensor.shape, .float32)
+        let result = backend.empty(x.tensor.shape, x.tensor.dtype)
         backend.uniformNoise(x.tensor, bounds: Tensor(bounds, shape: [bounds.count]), seed: seed, into: result)
         let value = newValue(result, requiresGradient: requiresGradient(x))
         if requiresGradient(value) { record(NoiseOperation(x: x.id, result: value.id)) }

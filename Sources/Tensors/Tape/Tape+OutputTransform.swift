@@ -18,8 +18,8 @@ extension Tape {
 
     /// cap * tanh(x / cap)
     public func softCap(_ x: Value, cap: Float) -> Value {
-        let result = backend.empty(x.tensor.shape, .float32)
-        let slopes = requiresGradient(x) ? backend.empty(x.tensor.shape, .float32) : nil
+        let result = backend.empty(x.tensor.shape, x.tensor.dtype)
+        let slopes = requiresGradient(x) ? backend.empty(x.tensor.shape, x.tensor.dtype) : nil
         backend.softCap(x.tensor, cap: cap, into: result, slopes: slopes)
         let value = newValue(result, requiresGradient: requiresGradient(x))
         if let slopes { record(SoftCapOperation(x: x.id, slopes: slopes, result: value.id)) }
@@ -31,7 +31,7 @@ extension Tape {
         guard let weight = layer.weight.parameter else { return x }
         let inverse = backend.empty([layer.outputCount], .float32)
         backend.inverseRowNorms(weight.value, into: inverse)
-        let result = backend.empty(x.tensor.shape, .float32)
+        let result = backend.empty(x.tensor.shape, x.tensor.dtype)
         backend.scaleColumns(x.tensor, factors: inverse, into: result)
         let value = newValue(result, requiresGradient: requiresGradient(x))
         if requiresGradient(value) {
@@ -68,7 +68,7 @@ private struct RowNormOperation: Operation {
         guard let gradient = tape.takeGradient(of: result) else { return }
         let backend = tape.backend
         if weight.requiresGradient {
-            let products = backend.empty(input.shape, .float32), sums = backend.empty([input.columnCount], .float32)
+            let products = backend.empty(input.shape, input.dtype), sums = backend.empty([input.columnCount], .float32)
             backend.multiply(gradient, input, into: products)
             backend.biasGradient(gradient: products, into: GradientTarget(sums, isAccumulating: false))
             for _ in 0..<3 { backend.multiply(sums, inverse, into: sums) }
@@ -82,7 +82,7 @@ private struct RowNormOperation: Operation {
                 backend.scale(along, by: -1, into: target.tensor)
             }
         }
-        let inputGradient = backend.empty(input.shape, .float32)
+        let inputGradient = backend.empty(input.shape, input.dtype)
         backend.scaleColumns(gradient, factors: inverse, into: inputGradient)
         tape.addGradient(inputGradient, to: x)
     }

@@ -7,14 +7,14 @@ extension Tape {
         precondition(x.tensor.columnCount % width == 0, "rmsNorm of \(x.tensor.shape) with a weight of \(width)")
         let backend = backend
         let input = x.tensor
-        let result = backend.empty(input.shape, .float32)
+        let result = backend.empty(input.shape, input.dtype)
         let inverseRMS = backend.empty([input.count / width], .float32)
         let scale = weight.value
         backend.rmsNorm(input, weight: scale, epsilon: epsilon, weightOffset: weightOffset, into: result, inverseRMS: inverseRMS)
         let flows = requiresGradient(x) || weight.requiresGradient
         // The result is cheap to make again from what the backward keeps anyway, so no later operation need save it.
         let again = {
-            let tensor = backend.empty(input.shape, .float32)
+            let tensor = backend.empty(input.shape, input.dtype)
             backend.rmsNormAgain(input, weight: scale, weightOffset: weightOffset, inverseRMS: inverseRMS, into: tensor)
             return tensor
         }

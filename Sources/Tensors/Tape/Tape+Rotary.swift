@@ -6,7 +6,7 @@ extension Tape {
         precondition(table.rotaryDimension <= headDimension, "rotary dimension beyond the head's")
         if let last = positions.max() { precondition(Int(last) < table.positionCount, "position \(last) beyond the rotary table") }
         let indices = backend.upload(positions)
-        let result = backend.empty(x.tensor.shape, .float32)
+        let result = backend.empty(x.tensor.shape, x.tensor.dtype)
         backend.rotary(x.tensor, headDimension: headDimension, table: table, positions: indices, isInverse: false, into: result)
         let value = newValue(result, requiresGradient: requiresGradient(x))
         if requiresGradient(value) {
@@ -29,7 +29,7 @@ private struct RotaryOperation: Operation {
     func backward(on tape: Tape) {
         guard let gradient = tape.takeGradient(of: result) else { return }
         // Every reader of `gradient` but this one is done with it only if nobody shares it; a fresh tensor is safe either way.
-        let turned = tape.backend.empty(gradient.shape, .float32)
+        let turned = tape.backend.empty(gradient.shape, gradient.dtype)
         tape.backend.rotary(
             gradient, headDimension: headDimension, table: table, positions: positions, isInverse: true, into: turned)
         tape.addGradient(turned, to: x)

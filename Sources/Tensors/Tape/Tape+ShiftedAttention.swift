@@ -28,7 +28,7 @@ extension Tape {
     /// The columns of several values of T rows side by side.
     public func joined(_ parts: [Value]) -> Value {
         let rows = parts.first?.tensor.rowCount ?? 0, widths = parts.map { $0.tensor.columnCount }
-        let result = backend.empty([rows, widths.reduce(0, +)], .float32)
+        let result = backend.empty([rows, widths.reduce(0, +)], parts.first?.tensor.dtype ?? .float32)
         var place = 0
         for (part, width) in zip(parts, widths) {
             backend.copyColumns(part.tensor, blocks: [ColumnBlock(from: 0, to: place, count: width)], into: result)
@@ -82,7 +82,7 @@ private struct JoinOperation: Operation {
         for (part, width) in zip(parts, widths) {
             defer { place += width }
             guard tape.needsGradient(part) else { continue }
-            let flow = tape.backend.empty([rows, width], .float32)
+            let flow = tape.backend.empty([rows, width], gradient.dtype)
             tape.backend.copyColumns(gradient, blocks: [ColumnBlock(from: place, to: 0, count: width)], into: flow)
             tape.addGradient(flow, to: part)
         }

@@ -41,6 +41,9 @@ public final class Tape {
     /// Gradients by value id, while they are waiting for the operation that made the value.
     private var gradients: [Tensor?] = []
     private var needsGradient: [Bool] = []
+    /// How values are kept; their gradients are kept alike.
+    private var types: [DType] = []
+    private var seed: (storage: Storage, value: Float)?
 
     public init(backend: any Backend, isRecording: Bool, random: RandomGenerator = RandomGenerator(seed: 0)) {
         self.backend = backend
@@ -74,6 +77,7 @@ public final class Tape {
         layers.removeAll()
         gradients.removeAll(keepingCapacity: true)
         needsGradient.removeAll(keepingCapacity: true)
+        types.removeAll(keepingCapacity: true)
     }
 
     /// - Parameter operation: the function that makes the value; found by itself.
@@ -87,6 +91,7 @@ public final class Tape {
         let value = Value(id: Int32(needsGradient.count), tensor: tensor, again: again)
         needsGradient.append(requiresGradient && isRecording)
         gradients.append(nil)
+        types.append(tensor.dtype)
         return value
     }
 
@@ -104,7 +109,15 @@ public final class Tape {
         let gradient = backend.empty(loss.tensor.shape, .float32)
         backend.fill(gradient, with: seed)
         addGradient(gradient, to: loss)
+        self.seed = (gradient.storage, seed)
         playBackward()
+        self.seed = nil
+    }
+
+    /// The number in a gradient of one element. That which `backward` began with is known without asking the backend.
+    func number(_ gradient: Tensor) -> Float {
+        if let seed, seed.storage === gradient.storage { return seed.value }
+        return gradient.floats()[0]
     }
 
     /// Plays the tape backwards from several values with given gradients.
@@ -149,23 +162,30 @@ public final class Tape {
     func addGradient(_ gradient: Tensor, to id: Int32) {
         guard needsGradient[Int(id)] else { return }
         guard gradients[Int(id)] != nil else {
-            gradients[Int(id)] = gradient
+            gradients[Int(id)] = like(gradient, types[Int(id)])
             return
         }
         let target = gradientTarget(for: id, shape: gradient.shape)
         backend.accumulate(gradient, factor: 1, into: target.tensor)
     }
 
+    private func like(_ gradient: Tensor, _ type: DType) -> Tensor {
+        if gradient.dtype == type { return gradient }
+        let result = backend.empty(gradient.shape, type)
+        backend.convert(gradient, into: result)
+        return result
+    }
+
     /// Where to write (or add) the gradient of a value. What is there already may be shared with others; then it is copied first.
     func gradientTarget(for id: Int32, shape: [Int]) -> GradientTarget {
         let index = Int(id)
         if gradients[index] == nil {
-            let fresh = backend.empty(shape, .float32)
+            let fresh = backend.empty(shape, types[index])
             gradients[index] = fresh
             return GradientTarget(fresh, isAccumulating: false)
         }
         if !gradients[index]!.ownsItsStorage() {
-            let copy = backend.empty(shape, .float32)
+            let copy = backend.empty(shape, gradients[index]!.dtype)
             backend.convert(gradients[index]!, into: copy)
             gradients[index] = copy
         }
@@ -176,6 +196,7 @@ public final class Tape {
     func gradientTarget(for parameter: Parameter) -> GradientTarget {
         if let gradient = parameter.gradient { return GradientTarget(gradient, isAccumulating: true) }
         let fresh = backend.empty(parameter.shape, .float32)
+        fresh.storage.purpose = .gradients
         parameter.gradient = fresh
         return GradientTarget(fresh, isAccumulating: false)
     }

@@ -64,6 +64,7 @@ extension TrainingLoop {
                 backend: model.backend, isRecording: true, random: RandomGenerator(seed: settings.seed, stream: UInt64(place)))
             tape.lossScale = lossScale
             let result = objective.accumulate(batch, tape: tape, divisor: divisor)
+            try model.backend.throwIfFailed()
             losses.append(result.loss)
             measured.merge(result.metrics)
             tokens += batch.tokens.count
@@ -72,6 +73,7 @@ extension TrainingLoop {
         let rate = learningRate
         try update(rate: rate, norm: norm, group.map(\.batch), objective: objective)
 
+        try model.backend.throwIfFailed()
         for loss in losses { state.running.add(loss, afterSteps: state.globalStep, filterNotFinite: settings.filtersNotFinite) }
         state.metrics.merge(measured)
         state.inputTokensSeen += tokens

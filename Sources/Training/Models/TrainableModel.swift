@@ -33,11 +33,14 @@ public enum TrainableModel {
     }
 
     /// The same model without its weights, on a backend that only counts bytes.
-    static func planned(_ configuration: Configuration, settings: TrainingSettings) throws -> Transformer {
+    /// - Parameter backend: whose habits are planned for
+    static func planned(
+        _ configuration: Configuration, settings: TrainingSettings, like backend: (any Backend)? = nil
+    ) throws -> Transformer {
         let summary = try ModelSummary(directory: settings.modelDirectory)
         let isFull = settings.method == .full
         let model = try Transformer.planned(
-            folder: ModelFolder(directory: settings.modelDirectory), backend: PlanningBackend(savedType: settings.products == .bfloat16 ? .bfloat16 : .float32),
+            folder: ModelFolder(directory: settings.modelDirectory), backend: PlanningBackend(savedType: settings.products == .bfloat16 ? .bfloat16 : .float32, like: backend),
             dtype: isFull ? settings.storedType : summary.dtype, trainsBase: isFull, quantizer: WeightQuantizer(configuration),
             growth: VocabularyChange.growth(configuration, directory: settings.modelDirectory))
         if settings.method == .freeze { try model.freeze(FreezeSelection(configuration), trainedType: settings.storedType) }

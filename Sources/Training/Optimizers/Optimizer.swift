@@ -62,9 +62,7 @@ public final class Optimizer {
 
     /// Norm of all gradients together.
     public func gradientNorm() -> Double {
-        entries.reduce(0) { sum, entry in
-            sum + (entry.member.parameter.gradient.map(memory.backend.sumOfSquares) ?? 0)
-        }.squareRoot()
+        memory.backend.sumOfSquares(entries.compactMap { $0.member.parameter.gradient }).squareRoot()
     }
 
     /// The first parameter whose gradient holds something that is not a number, for the diagnosis.

@@ -16,9 +16,11 @@ struct RunPlanner {
     /// Where the run takes up again.
     let resumed: CheckpointFolder?
     var availableBytes = SystemInfo.availableMemoryBytes
+    /// Where the run will compute; nil for the processor.
+    var backend: (any Backend)?
 
     func plan() throws -> RunPlan {
-        let model = try TrainableModel.planned(configuration, settings: settings)
+        let model = try TrainableModel.planned(configuration, settings: settings, like: backend)
         let batches = try plannedBatches(model, of: data)
         let trainable = model.trainableParameters.reduce(0) { $0 + $1.count }
         let checkpointWeights = model.trainableParameters.reduce(0) { $0 + $1.byteCount }

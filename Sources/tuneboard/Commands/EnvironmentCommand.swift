@@ -2,8 +2,10 @@
 
 import CPlatform
 import Formats
+import Generation
 import Glibc
 import Platform
+import Tensors
 
 enum EnvironmentCommand {
     static func run(_ invocation: Invocation) throws -> Int32 {
@@ -31,7 +33,7 @@ enum EnvironmentCommand {
             ("memory", "\(NumberText.bytes(SystemInfo.physicalMemoryBytes)), \(NumberText.bytes(SystemInfo.availableMemoryBytes)) available"),
             ("disk free here", NumberText.bytes(FileSystem.freeBytes(at: "."))),
             ("BLAS", blas()),
-            ("GPU", gpu()),
+        ] + gpu() + [
             ("terminal", "\(Environment.value("TERM") ?? "none"), colours \(Environment.value("COLORTERM") ?? "by TERM")"),
             ("locale", Environment.value("LC_ALL") ?? Environment.value("LC_CTYPE") ?? Environment.value("LANG") ?? "C"),
             ("Hugging Face cache", Environment.value("HF_HOME") ?? Path.join(FileSystem.homeDirectory, ".cache", "huggingface")),
@@ -46,19 +48,21 @@ enum EnvironmentCommand {
         return String(cString: text)
     }
 
-    /// Whether a driver is there. The engine does not use it yet, and says so.
-    private static func gpu() -> String {
-        let hasDevice = FileSystem.exists("/dev/nvidia0")
-        let hasDriver = ["libcuda.so.1", "libcuda.so"].contains { name in
-            guard let handle = dlopen(name, RTLD_LAZY | RTLD_LOCAL) else { return false }
-            dlclose(handle)
-            return true
+    /// The cards, NVIDIA's libraries with their versions, and what is missing.
+    private static func gpu() -> [(name: String, value: String)] {
+        let report = CUDAReport()
+        guard !report.findings.allSatisfy({ $0.path == nil }) || ComputeDevice.seemsToHaveCard else {
+            return [("GPU", "none found; the engine runs on the processor")]
         }
-        switch (hasDevice, hasDriver) {
-        case (true, true): return "an NVIDIA GPU and its driver are here; not supported yet, the engine runs on the CPU"
-        case (true, false): return "an NVIDIA GPU is here without libcuda; not supported yet, the engine runs on the CPU"
-        case (false, true): return "libcuda is here, but no GPU; the engine runs on the CPU"
-        case (false, false): return "none found; the engine runs on the CPU"
+        var rows: [(name: String, value: String)] = []
+        for card in report.cards {
+            rows.append(("GPU \(card.ordinal)", card.text))
         }
+        if let problem = report.problem { rows.append(("GPU", problem)) }
+        for finding in report.findings {
+            let found = finding.path.map { path in [finding.version, path].compactMap { $0 }.joined(separator: ", ") }
+            rows.append((finding.library.title, found ?? "missing: \(finding.problem ?? "not found")"))
+        }
+        return rows
     }
 }

@@ -1,0 +1,236 @@
+import CUDAKernels
+
+/// Attention: tiles on tensor cores for bf16 and fp16, plain f32 kernels for f32 and for heads that no tile fits, and a kernel of its
+/// own for single tokens with a cache.
+extension CUDABackend {
+    public func attention(
+        query: Tensor, key: Tensor, value: Tensor, shape: AttentionShape, layout: SequenceLayout, into result: Tensor, logSumExp: Tensor?
+    ) {
+        let type = query.dtype, keys = cast(key, type), values = cast(value, type)
+        let cumulative = upload(layout.cumulativeLengths), slopes = shape.slopes.map { upload(floats: $0) }
+        writing(result, as: type) { result in
+            var a = description(shape, tokens: layout.tokenCount, sequences: layout.sequenceCount)
+            a.query = pointer(read(query))
+            a.key = pointer(read(keys))
+            a.value = pointer(read(values))
+            a.result = mutable(write(result))
+            a.log_sum_exp = floats(logSumExp.map { write($0) } ?? 0)
+            a.cumulative = integers(read(cumulative))
+            a.slopes = constants(read(slopes))
+            forward(a, type)
+        }
+        withExtendedLifetime((keys, values, cumulative, slopes)) {}
+    }
+
+    public func attentionBackward(
+        gradient: Tensor, query: Tensor, key: Tensor, value: Tensor, result: Tensor, logSumExp: Tensor, shape: AttentionShape,
+        layout: SequenceLayout, queryGradient: Tensor, keyGradient: Tensor, valueGradient: Tensor
+    ) {
+        let type = query.dtype, tokens = layout.tokenCount, heads = shape.headCount, dimension = shape.headDimension
+        let arrived = cast(gradient, type), keys = cast(key, type), values = cast(value, type), attended = cast(result, type)
+        let cumulative = upload(layout.cumulativeLengths), slopes = shape.slopes.map { upload(floats: $0) }
+        let delta = empty([heads, tokens], .float32, for: .workspace)
+        // A gradient may lie where its input lies: each kernel writes what only later kernels no longer read, so both get room.
+        let isShared = [queryGradient, keyGradient, valueGradient].contains { gradient in
+            [query, key, value].contains { $0.storage === gradient.storage }
+        }
+        func own(_ tensor: Tensor) -> Tensor {
+            isShared || tensor.dtype != type ? empty(tensor.shape, type, for: .workspace) : tensor
+        }
+        let dq = own(queryGradient), dk = own(keyGradient), dv = own(valueGradient)
+        var a = description(shape, tokens: tokens, sequences: layout.sequenceCount)
+        a.query = pointer(read(query))
+        a.key = pointer(read(keys))
+        a.value = pointer(read(values))
+        a.result = mutable(read(attended))
+        a.log_sum_exp = floats(read(logSumExp))
+        a.gradient = pointer(read(arrived))
+        a.delta = floats(write(delta))
+        a.query_gradient = mutable(write(dq))
+        a.key_gradient = mutable(write(dk))
+        a.value_gradient = mutable(write(dv))
+        a.cumulative = integers(read(cumulative))
+        a.slopes = constants(read(slopes))
+        let words = KernelArgument.structure(a)
+        run("attention_delta", type, LaunchShape(grid: (tokens + 3) / 4, heads, threads: 128), [words])
+        if usesTiles(type, dimension) {
+            let tile = dimension <= 128 ? 64 : 32, tiles = (tokens + tile - 1) / tile + layout.sequenceCount
+            let shared = 6 * tile * dimension * 2
+            run(
+                "attention_backward_keys", type, dimension: dimension,
+                LaunchShape(
+                    grid: tiles, shape.keyValueHeadCount, (dimension + 127) / 128, threads: 2 * tile, sharedBytes: shared + 16 * tile), [words])
+            run(
+                "attention_backward_queries", type, dimension: dimension,
+                LaunchShape(grid: tiles, heads, threads: 2 * tile, sharedBytes: shared), [words])
+        } else {
+            let tiles = (tokens + 15) / 16 + layout.sequenceCount, shared = (64 * (dimension + 1) + 32 * dimension) * 4
+            run(
+                "plain_attention_backward_keys", type,
+                LaunchShape(grid: tiles, shape.keyValueHeadCount, threads: 128, sharedBytes: shared), [words])
+            run(
+                "plain_attention_backward_queries", type, LaunchShape(grid: tiles, heads, threads: 128, sharedBytes: shared), [words])
+        }
+        for (made, wanted) in [(dq, queryGradient), (dk, keyGradient), (dv, valueGradient)] where made.storage !== wanted.storage {
+            convert(made, into: wanted)
+        }
+        withExtendedLifetime((arrived, keys, values, attended, delta)) {}
+    }
+
+    private func usesTiles(_ type: DType, _ dimension: Int) -> Bool {
+        (type == .bfloat16 || type == .float16) && dimension % 16 == 0 && dimension <= 256
+    }
+
+    private func forward(_ a: tb_cuda_attention, _ type: DType) {
+        let dimension = Int(a.dimension), tokens = Int(a.tokens), sequences = Int(a.sequences), heads = Int(a.heads)
+        if usesTiles(type, dimension) {
+            let tile = dimension <= 128 ? 64 : 32, queries = dimension <= 128 ? 128 : 64
+            run(
+                "attention_forward", type, dimension: dimension,
+                LaunchShape(
+                    grid: (tokens + queries - 1) / queries + sequences, heads, threads: 128, sharedBytes: (queries + 4 * tile) * dimension * 2),
+                [.structure(a)])
+        } else {
+            run(
+                "plain_attention_forward", type,
+                LaunchShape(
+                    grid: (tokens + 15) / 16 + sequences, heads, threads: 128, sharedBytes: (64 * (dimension + 1) + 16 * dimension) * 4),
+                [.structure(a)])
+        }
+    }
+
+    private func description(_ shape: AttentionShape, tokens: Int, sequences: Int) -> tb_cuda_attention {
+        var a = tb_cuda_attention()
+        let width = Int64(shape.headCount * shape.headDimension), keyWidth = Int64(shape.keyValueHeadCount * shape.headDimension)
+        a.query_stride = width
+        a.key_stride = keyWidth
+        a.value_stride = keyWidth
+        a.result_stride = width
+        a.gradient_stride = width
+        a.query_gradient_stride = width
+        a.key_gradient_stride = keyWidth
+        a.value_gradient_stride = keyWidth
+        a.sequences = Int32(sequences)
+        a.tokens = Int32(tokens)
+        a.heads = Int32(shape.headCount)
+        a.key_value_heads = Int32(shape.keyValueHeadCount)
+        a.dimension = Int32(shape.headDimension)
+        a.window = Int32(shape.slidingWindow ?? 0)
+        a.is_causal = shape.isCausal ? 1 : 0
+        a.scale = shape.scale
+        a.soft_cap = shape.softCap ?? 0
+        return a
+    }
+
+    // MARK: With caches
+
+    public func attentionWithCaches(
+        query: Tensor, key: Tensor, value: Tensor, shape: AttentionShape, layout: SequenceLayout, layer: Int, into result: Tensor
+    ) {
+        let type = query.dtype, dimension = shape.headDimension, heads = shape.headCount, keyHeads = shape.keyValueHeadCount
+        let width = heads * dimension, keyWidth = keyHeads * dimension, caches = layout.caches
+        guard let first = caches.first else { return }
+        for (sequence, cache) in caches.enumerated() {
+            precondition(cache.length + layout.rows(of: sequence).count <= cache.capacity, "a cache of \(cache.capacity) tokens is full")
+            precondition(cache.headDimension == dimension && cache.keyValueHeadCount == keyHeads, "a cache of another shape")
+        }
+        precondition(caches.allSatisfy { $0.capacity == first.capacity && $0.dtype == first.dtype }, "caches of different capacities")
+        let keys = cast(key, type), values = cast(value, type), cumulative = upload(layout.cumulativeLengths)
+        for cache in caches {
+            cache.keys(layer: layer).storage.purpose = .caches
+            cache.values(layer: layer).storage.purpose = .caches
+        }
+        let keyPages = upload(longs: caches.map { Int64(bitPattern: update($0.keys(layer: layer))) })
+        let valuePages = upload(longs: caches.map { Int64(bitPattern: update($0.values(layer: layer))) })
+        let lengths = upload(caches.map { Int32($0.length) })
+        let slopes = shape.slopes.map { upload(floats: $0) }
+        var pages = tb_cuda_cache()
+        pages.key_pages = UnsafePointer(bitPattern: UInt(read(keyPages)))
+        pages.value_pages = UnsafePointer(bitPattern: UInt(read(valuePages)))
+        pages.lengths = integers(read(lengths))
+        pages.head_stride = Int64(first.capacity * dimension)
+        pages.token_stride = Int64(dimension)
+        pages.most_pages = 1
+        pages.page_tokens = Int32(first.capacity)
+        pages.type = first.dtype == .bfloat16 ? 1 : first.dtype == .float16 ? 2 : 0
+        pages.sequences = Int32(caches.count)
+        run(
+            "cache_append", type, LaunchShape(grid: layout.tokenCount, keyHeads, threads: 128),
+            [
+                .address(read(keys)), .address(read(values)), .count(keyWidth), .count(keyWidth), .address(read(cumulative)),
+                .structure(pages), .int(Int32(dimension)),
+            ])
+        writing(result, as: type) { result in
+            if layout.tokenCount == caches.count {
+                decode(query, pages, slopes, shape, longest: (caches.map(\.length).max() ?? 0) + 1, into: result)
+            } else {
+                prefill(query, pages, cumulative, slopes, shape, layout, keyWidth: keyWidth, width: width, into: result)
+            }
+        }
+        withExtendedLifetime((keys, values, keyPages, valuePages, lengths, slopes)) {}
+    }
+
+    /// One new token of each sequence. The keys are split between blocks so that few sequences fill the card too.
+    private func decode(
+        _ query: Tensor, _ pages: tb_cuda_cache, _ slopes: Tensor?, _ shape: AttentionShape, longest: Int, into result: Tensor
+    ) {
+        let type = query.dtype, sequences = Int(pages.sequences), heads = shape.headCount, dimension = shape.headDimension
+        let blocks = max(1, 2 * properties.multiprocessorCount / max(1, sequences * shape.keyValueHeadCount))
+        let splits = max(1, min(64, blocks, (longest + 255) / 256))
+        // Each split leaves a sum, a maximum and a result for every head.
+        let workspace = empty([sequences, heads, splits, dimension + 2], .float32, for: .workspace)
+        let place = write(workspace)
+        run(
+            "attention_decode", type,
+            LaunchShape(
+                grid: splits, shape.keyValueHeadCount, sequences, threads: 128, sharedBytes: (16 * dimension + 16 * 64 + 64) * 4),
+            [
+                .address(read(query)), .count(heads * dimension), .structure(pages), .address(read(slopes)), .int(Int32(heads)),
+                .int(Int32(shape.keyValueHeadCount)), .int(Int32(dimension)), .int(Int32(shape.slidingWindow ?? 0)), .float(shape.scale),
+                .float(shape.softCap ?? 0), .address(place),
+            ])
+        run(
+            "attention_decode_combine", type, LaunchShape(grid: heads, sequences, threads: 128),
+            [
+                .address(place), .int(Int32(splits)), .int(Int32(heads)), .int(Int32(dimension)), .address(write(result)),
+                .count(heads * dimension),
+            ])
+        withExtendedLifetime(workspace) {}
+    }
+
+    /// Several new tokens: what the caches hold is laid out as a stream of keys and attended to in tiles.
+    private func prefill(
+        _ query: Tensor, _ pages: tb_cuda_cache, _ cumulative: Tensor, _ slopes: Tensor?, _ shape: AttentionShape,
+        _ layout: SequenceLayout, keyWidth: Int, width: Int, into result: Tensor
+    ) {
+        let type = query.dtype
+        var ends: [Int32] = [0]
+        for (sequence, cache) in layout.caches.enumerated() {
+            ends.append((ends.last ?? 0) + Int32(cache.length + layout.rows(of: sequence).count))
+        }
+        let total = Int(ends.last ?? 0), keyCumulative = upload(ends)
+        let keys = empty([total, keyWidth], type, for: .workspace), values = empty([total, keyWidth], type, for: .workspace)
+        run(
+            "cache_gather", type, LaunchShape(grid: total, shape.keyValueHeadCount, threads: 128),
+            [
+                .structure(pages), .address(read(keyCumulative)), .address(write(keys)), .address(write(values)), .count(keyWidth),
+                .count(keyWidth), .int(Int32(shape.headDimension)),
+            ])
+        var a = description(shape, tokens: layout.tokenCount, sequences: layout.sequenceCount)
+        a.query = pointer(read(query))
+        a.key = pointer(read(keys))
+        a.value = pointer(read(values))
+        a.result = mutable(write(result))
+        a.cumulative = integers(read(cumulative))
+        a.key_cumulative = integers(read(keyCumulative))
+        a.slopes = constants(read(slopes))
+        forward(a, type)
+        withExtendedLifetime((keys, values, keyCumulative)) {}
+    }
+
+    private func pointer(_ address: UInt64) -> UnsafeRawPointer? { UnsafeRawPointer(bitPattern: UInt(address)) }
+    private func mutable(_ address: UInt64) -> UnsafeMutableRawPointer? { UnsafeMutableRawPointer(bitPattern: UInt(address)) }
+    private func floats(_ address: UInt64) -> UnsafeMutablePointer<Float>? { UnsafeMutablePointer(bitPattern: UInt(address)) }
+    private func constants(_ address: UInt64) -> UnsafePointer<Float>? { UnsafePointer(bitPattern: UInt(address)) }
+    private func integers(_ address: UInt64) -> UnsafePointer<Int32>? { UnsafePointer(bitPattern: UInt(address)) }
+}
