@@ -204,7 +204,7 @@ final class DevicePool: @unchecked Sendable {
         let state = state.withLock { ($0.statistics, $0.uses, $0.segments.values.reduce(0, +)) }
         let uses = zip(MemoryPurpose.allCases, state.1).filter { $0.1.liveBytes > 0 }.map { "\($0.0.rawValue) \(NumberText.bytes(Int64($0.1.liveBytes)))" }
         return .outOfMemory(
-            requested: requested, free: free + state.0.cachedBytes, total: total, ownBytes: state.0.liveBytes, peakBytes: state.0.peakBytes,
+            requested: requested, free: free, total: total, ownBytes: state.0.liveBytes, peakBytes: state.0.peakBytes,
             uses: uses)
     }
 }

@@ -111,6 +111,9 @@ final class KernelLibrary {
             var module: UnsafeMutableRawPointer?
             let result = cubin.withUnsafeBytes { device.driver.cuModuleLoadData(&module, $0.baseAddress) }
             guard result == 0, let module else {
+                if case .lost(let call, let reason) = CUDADevice.error(device.driver, "cuModuleLoadData", result) {
+                    throw CUDAError.lost(call: call, reason: reason)
+                }
                 var version: Int32 = 0
                 _ = device.driver.cuDriverGetVersion(&version)
                 throw CUDAError.notLoaded(
