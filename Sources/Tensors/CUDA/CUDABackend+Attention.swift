@@ -59,7 +59,7 @@ extension CUDABackend {
             run(
                 "attention_backward_keys", type, dimension: dimension,
                 LaunchShape(
-                    grid: tiles, shape.keyValueHeadCount, (dimension + 127) / 128, threads: 2 * tile, sharedBytes: shared + 16 * tile), [words])
+                    grid: tiles, shape.keyValueHeadCount, dimension == 256 ? 2 : 1, threads: 2 * tile, sharedBytes: shared + 16 * tile), [words])
             run(
                 "attention_backward_queries", type, dimension: dimension,
                 LaunchShape(grid: tiles, heads, threads: 2 * tile, sharedBytes: shared), [words])
