@@ -8,7 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 require_swift
 install_packages "${build_packages[@]}" tmux
 # NVRTC compiles the CUDA kernels for every kind of card, without one. Building and running need none of it.
-if apt-cache policy libnvrtc11.2 2>/dev/null | grep -q 'Candidate: [0-9]'; then
+if [[ $(apt-cache policy libnvrtc11.2 2>/dev/null || true) == *'Candidate: '[0-9]* ]]; then
     install_packages libnvrtc11.2 libnvrtc-builtins11.8
 else
     say "NOTE: apt has no libnvrtc11.2 (Debian keeps it in contrib and non-free): the CUDA kernels are not compiled by these tests"
