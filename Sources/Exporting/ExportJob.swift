@@ -62,7 +62,8 @@ public struct ExportJob {
             try write(model, conversation, to: partial, plan: plan, settings: settings)
             verification = try verify(partial, prompts: prompts, reference: reference, backend: backend, plan: plan)
         }
-        try writeModelfile(conversation, model: model, plan: plan, to: partial)
+        // An adapter alone answers for no model of its own.
+        if !settings.writesAdapterAlone { try writeModelfile(conversation, model: model, plan: plan, to: partial) }
         let card = ModelCard(plan: plan, templateName: conversation.templateName, verification: verification)
         try FileSystem.writeAtomically(Path.join(partial, "README.md"), text: card.text())
         try heed(plan)

@@ -90,7 +90,9 @@ public struct ExportPlan: Sendable, Equatable {
         guard FileSystem.isDirectory(directory) else { throw ExportError.folderInUse(path: directory) }
         let names = try FileSystem.list(directory)
         if names.isEmpty { return .free }
-        let isGGUF = names.contains { $0.hasSuffix(".gguf") } && names.allSatisfy { $0.hasSuffix(".gguf") || ["Modelfile", "README.md"].contains($0) }
+        // One file with what an export puts beside it, and nothing else: a folder that merely holds GGUF files is somebody's collection.
+        let isGGUF = names.count { $0.hasSuffix(".gguf") } == 1 && names.contains("README.md")
+            && names.allSatisfy { $0.hasSuffix(".gguf") || ["Modelfile", "README.md"].contains($0) }
         guard isGGUF || (names.contains("config.json") && names.contains { $0.hasSuffix(".safetensors") }) else {
             throw ExportError.folderInUse(path: directory)
         }

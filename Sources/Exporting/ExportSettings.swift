@@ -48,7 +48,7 @@ struct ExportSettings {
                 argument: "export_gguf_adapter", value: "true",
                 whatToDo: "Name one adapter in adapter_name_or_path, and f32, f16 or bf16 in export_gguf.")
         }
-        for source in [modelDirectory] + adapterDirectories where Self.isSame(source, exportDirectory) {
+        for source in [modelDirectory] + adapterDirectories where Self.holds(exportDirectory, source) {
             throw ExportError.folderIsSource(path: exportDirectory)
         }
     }
@@ -66,8 +66,10 @@ struct ExportSettings {
         }
     }
 
-    private static func isSame(_ left: String, _ right: String) -> Bool {
-        if let one = FileSystem.realPath(left), let other = FileSystem.realPath(right) { return one == other }
-        return Path.absolute(left) == Path.absolute(right)
+    /// Whether a folder that is going to be replaced is the source, or the source lies in it.
+    private static func holds(_ directory: String, _ source: String) -> Bool {
+        let outer = FileSystem.realPath(directory) ?? Path.absolute(directory)
+        let inner = FileSystem.realPath(source) ?? Path.absolute(source)
+        return inner == outer || inner.hasPrefix(outer.hasSuffix("/") ? outer : outer + "/")
     }
 }

@@ -101,6 +101,7 @@ extension TextGenerator {
     private func advance(
         _ conversation: inout Conversation, stops: Set<Int32>, onPiece: (Int, GeneratedPiece) -> Bool
     ) throws(GenerationError) -> Bool {
+        try checkDevice()
         guard conversation.logits.first.map({ !$0.isNaN }) ?? false else { throw .notANumber(position: conversation.history.count) }
         let token = conversation.sampler.next(&conversation.logits, history: conversation.history)
         conversation.result.tokenIDs.append(token)

@@ -26,7 +26,9 @@ extension DatasetLoader {
         }
         let mixing = StreamMixing(strategy: try mixStrategy(), weights: try mixWeights(setCount: sets.count), seed: self.seed)
         let capacity = shuffles ? configuration[.bufferSize] : 0
-        let wanted = Int(configuration[.valSize])
+        guard let wanted = Int(exactly: configuration[.valSize].rounded(.down)) else {
+            throw .badSetting(argument: "val_size", reason: "it is more than there can be rows")
+        }
         let held = try StreamedBatches.firstRows(wanted, of: sets, mixing: mixing, capacity: capacity, seed: seed)
         let packs = kind == .supervised && (configuration[.packing] ?? false || configuration[.neatPacking])
         let train = try StreamedBatches(

@@ -71,6 +71,9 @@ extension CheckpointReader {
         if blocks != nil, tensor.kind == .norm || tensor.kind == .bias {
             throw .unsupportedType(file: gguf.file.path, tensor: found.name, found: found.type.name)
         }
+        if let blocks, (tensor.sourceShape.last ?? 1) % blocks.elementCount != 0 {
+            throw .wrongShape(file: gguf.file.path, tensor: found.name, expected: tensor.shape, found: found.shape)
+        }
         let bytes = gguf.file.bytes(found), each = bytes.count / max(1, tensor.sources.count)
         for (index, source) in tensor.sources.enumerated() {
             let own = index * each..<(index + 1) * each

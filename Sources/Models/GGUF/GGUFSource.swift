@@ -75,6 +75,9 @@ final class GGUFSource: Sendable {
         set("architectures", [.string(architecture.readAs.className)])
         set("vocab_size", try shape("token_embd.weight", axis: 0))
         let hidden = try integer("embedding_length"), heads = try integer("attention.head_count"), layers = try integer("block_count")
+        guard (1...1 << 17).contains(hidden) else {
+            throw .wrongValue(path: file.path, key: key("embedding_length"), expected: "1 to 131072", found: "\(hidden)")
+        }
         let width = try file.integer(key("attention.key_length")) ?? (heads > 0 ? hidden / heads : 0)
         let context = try integer("context_length"), inner = try file.integer(key("feed_forward_length")) ?? 4 * hidden
         let epsilonKey = file.value(key("attention.layer_norm_rms_epsilon")) == nil ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon"
