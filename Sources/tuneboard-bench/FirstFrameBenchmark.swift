@@ -37,7 +37,7 @@ struct FirstFrameBenchmark {
         defer { terminal.end(process) }
         let isSeen = terminal.await(["5 Monitor", "quit"], seconds: 10)
         let end = Clock.monotonicSeconds()
-        guard isSeen else { throw BenchError.nothingDrawn(program) }
+        guard isSeen else { throw BenchError.neverShown(program, "the board") }
         return end - start
     }
 }

@@ -28,10 +28,10 @@ struct KeyBenchmark {
         defer { terminal.close() }
         let process = try terminal.spawn(program)
         defer { terminal.end(process) }
-        guard terminal.await(["5 Monitor", "quit"], seconds: 10) else { throw BenchError.nothingDrawn(program) }
+        guard terminal.await(["5 Monitor", "quit"], seconds: 10) else { throw BenchError.neverShown(program, "the board") }
         // F5 starts the run; the Monitor shows its first steps.
         terminal.type("\u{1B}[15~")
-        guard terminal.await(["RSS"], seconds: 60) else { throw BenchError.nothingDrawn(program) }
+        guard terminal.await(["RSS"], seconds: 60) else { throw BenchError.neverShown(program, "the Monitor of a run") }
         terminal.settle(milliseconds: 1_500)
         // What is measured is the board, not this program's own wait for a processor.
         ThreadTurns.short()
@@ -42,7 +42,9 @@ struct KeyBenchmark {
             let start = Clock.monotonicSeconds()
             terminal.type("?")
             // Cells that show the right letter already are not written, which splits words: one of these is whole.
-            guard terminal.await(anyOf: Self.helpWords, seconds: 5) else { throw BenchError.nothingDrawn(program) }
+            guard terminal.await(anyOf: Self.helpWords, seconds: 5) else {
+                throw BenchError.neverShown(program, "the help after \(repetition) times")
+            }
             seconds.append(Clock.monotonicSeconds() - start)
             // F1, which closes the help as well: a lone Escape that waits together with the next key would be Alt with that key.
             terminal.type("\u{1B}OP")

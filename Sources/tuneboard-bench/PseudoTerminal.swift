@@ -11,6 +11,7 @@ final class PseudoTerminal: @unchecked Sendable {
     let program: Int32
     private let path: String
     private var isOpen = true
+    private var home: String?
 
     /// TIOCSPTLCK and TIOCGPTN of <asm-generic/ioctls.h>, which are macros with a size in them.
     private static let setLock: UInt = 0x4004_5431
@@ -35,8 +36,10 @@ final class PseudoTerminal: @unchecked Sendable {
         _ = fcntl(program, F_SETFD, FD_CLOEXEC)
     }
 
-    /// Starts a program with this terminal as its own.
-    func spawn(_ executable: String) throws(BenchError) -> pid_t {
+    /// Starts a program with this terminal as its own, with an empty home: it remembers nothing of earlier times.
+    func spawn(_ executable: String) throws -> pid_t {
+        let home = try FileSystem.createTemporaryDirectory()
+        self.home = home
         var actions = posix_spawn_file_actions_t()
         var attributes = posix_spawnattr_t()
         posix_spawn_file_actions_init(&actions)
@@ -50,10 +53,10 @@ final class PseudoTerminal: @unchecked Sendable {
         for descriptor in 0...2 { posix_spawn_file_actions_addopen(&actions, Int32(descriptor), path, O_RDWR, 0) }
         var process = pid_t()
         let arguments: [UnsafeMutablePointer<CChar>?] = [strdup(executable), nil]
-        let environment: [UnsafeMutablePointer<CChar>?] = [strdup("TERM=xterm-256color"), strdup("LC_ALL=C.UTF-8"), strdup("HOME=/nonexistent"), nil]
+        let environment: [UnsafeMutablePointer<CChar>?] = [strdup("TERM=xterm-256color"), strdup("LC_ALL=C.UTF-8"), strdup("HOME=\(home)"), nil]
         defer { for text in arguments + environment { free(text) } }
         let result = posix_spawn(&process, executable, &actions, &attributes, arguments, environment)
-        guard result == 0 else { throw .cannotSpawn(executable, String(cString: strerror(result))) }
+        guard result == 0 else { throw BenchError.cannotSpawn(executable, String(cString: strerror(result))) }
         return process
     }
 
@@ -63,12 +66,15 @@ final class PseudoTerminal: @unchecked Sendable {
     }
 
     /// Reads until all the words have been shown. Escape sequences between a word's letters would hide it.
-    func await(_ words: [String], seconds: Int32) -> Bool { readUntil(seconds: seconds) { text in words.allSatisfy { text.contains($0) } } }
+    func await(_ words: [String], seconds: Int32) -> Bool { readUntil(seconds: seconds) { shown in words.allSatisfy { shown.contains(bytesOf: $0) } } }
 
     /// Reads until one of the words has been shown.
-    func await(anyOf words: [String], seconds: Int32) -> Bool { readUntil(seconds: seconds) { text in words.contains { text.contains($0) } } }
+    func await(anyOf words: [String], seconds: Int32) -> Bool {
+        readUntil(seconds: seconds) { shown in words.contains { shown.contains(bytesOf: $0) } }
+    }
 
-    private func readUntil(seconds: Int32, _ isShown: (String) -> Bool) -> Bool {
+    /// Bytes, not characters: a search by characters takes longer than the program takes to draw them.
+    private func readUntil(seconds: Int32, _ isShown: ([UInt8]) -> Bool) -> Bool {
         var shown: [UInt8] = []
         var hasAnswered = false
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
@@ -79,13 +85,12 @@ final class PseudoTerminal: @unchecked Sendable {
             let count = read(screen, &buffer, buffer.count)
             guard count > 0 else { return false }
             shown += buffer[0..<count]
-            let text = String(decoding: shown, as: UTF8.self)
-            if !hasAnswered, text.contains("\u{1B}[c") {
+            if !hasAnswered, shown.contains(bytesOf: "\u{1B}[c") {
                 // Every real terminal says at once what it is.
                 hasAnswered = true
                 type("\u{1B}[?62;22c")
             }
-            if isShown(text) { return true }
+            if isShown(shown) { return true }
         }
         return false
     }
@@ -98,12 +103,11 @@ final class PseudoTerminal: @unchecked Sendable {
 
     /// Reads and forgets for a while.
     func settle(milliseconds: Int32) {
-        var left = milliseconds
+        let deadline = Clock.monotonicSeconds() + Double(milliseconds) / 1_000
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
-        while left > 0 {
+        while Clock.monotonicSeconds() < deadline {
             var poll = pollfd(fd: screen, events: Int16(POLLIN), revents: 0)
             if Glibc.poll(&poll, 1, 5) > 0 { _ = read(screen, &buffer, buffer.count) }
-            left -= 5
         }
     }
 
@@ -118,6 +122,7 @@ final class PseudoTerminal: @unchecked Sendable {
         guard isOpen else { return }
         isOpen = false
         Glibc.close(program)
+        if let home { try? FileSystem.removeTree(home) }
     }
 
     /// A program that still writes must not wait for us while we wait for it.
@@ -128,5 +133,13 @@ final class PseudoTerminal: @unchecked Sendable {
             var poll = pollfd(fd: screen, events: Int16(POLLIN), revents: 0)
             if Glibc.poll(&poll, 1, 5) > 0, read(screen, &buffer, buffer.count) <= 0 { usleep(1_000) }
         }
+    }
+}
+
+extension [UInt8] {
+    fileprivate func contains(bytesOf text: String) -> Bool {
+        let wanted = Array(text.utf8)
+        guard let first = wanted.first, count >= wanted.count else { return false }
+        return (0...count - wanted.count).contains { self[$0] == first && self[$0..<$0 + wanted.count].elementsEqual(wanted) }
     }
 }

@@ -14,7 +14,7 @@ export LC_ALL=C.UTF-8
 "$bench" frame --columns 200 --rows 60 --steps 100000
 "$bench" open-run --steps 100000
 
-# The demo run, some 20 s long, with and without the board, in turns. The middle of the run is measured by its log: tokens by
+# The demo run, some 25 s long, with and without the board, in turns. The middle of the run is measured by its log: tokens by
 # the time between a step near the start and one near the end, so that loading and saving do not count.
 work=$(mktemp -d)
 socket=tuneboard-benchmark-$$
@@ -22,7 +22,7 @@ trap 'tmux -L "$socket" kill-server 2>/dev/null; rm -rf "$work"' EXIT
 mkdir -p "$work/saves"
 cp -r recipes themes "$work/"
 cp -r saves/demo-model "$work/saves/"
-sed -i 's/^num_train_epochs:.*/num_train_epochs: 20/; s/^save_steps:.*/save_steps: 100000/' "$work/recipes/quickstart.yaml"
+sed -i 's/^num_train_epochs:.*/num_train_epochs: 60/; s/^save_steps:.*/save_steps: 100000/' "$work/recipes/quickstart.yaml"
 cd "$work"
 "$bench" keys --program "$program"
 rm -rf saves/demo-model/lora
@@ -35,7 +35,7 @@ tokens_per_second() {
         match($0, /"throughput": [0-9.]+/); speed = substr($0, RSTART + 14, RLENGTH - 14) + 0
         if (speed > 0) seconds = tokens / speed
         if (step == 20) { early_tokens = tokens; early_seconds = seconds }
-        if (step == 270) printf "%.1f\n", (tokens - early_tokens) / (seconds - early_seconds)
+        if (step == 820) printf "%.1f\n", (tokens - early_tokens) / (seconds - early_seconds)
     }' "$run/trainer_log.jsonl" | head -n 1
 }
 finished() { grep -q '"status": "finished"' "$run/state.json" 2>/dev/null; }
