@@ -96,6 +96,7 @@ extension OperationCase {
             "attention, slopes", AttentionShape(headCount: 2, keyValueHeadCount: 2, headDimension: 64, slopes: [0.5, 0.0625]), [50]),
         attention("attention, all see all", AttentionShape(headCount: 2, keyValueHeadCount: 1, headDimension: 64, isCausal: false), [37, 20]),
         attention("attention, odd heads", AttentionShape(headCount: 2, keyValueHeadCount: 1, headDimension: 20), [18, 5]),
+        attention("attention, heads of 160", AttentionShape(headCount: 2, keyValueHeadCount: 1, headDimension: 160), [18, 5]),
         OperationCase("attentionWithCaches") { backend, inputs in
             let shape = AttentionShape(headCount: 4, keyValueHeadCount: 2, headDimension: 64)
             let caches = (0..<2).map { _ in

@@ -77,8 +77,9 @@ extension CUDABackend {
         withExtendedLifetime((arrived, keys, values, attended, delta)) {}
     }
 
+    /// The heads that the tensor-core kernels are written for (kernels.tsv).
     private func usesTiles(_ type: DType, _ dimension: Int) -> Bool {
-        (type == .bfloat16 || type == .float16) && dimension % 16 == 0 && dimension <= 256
+        (type == .bfloat16 || type == .float16) && dimension % 16 == 0 && (dimension <= 128 || dimension == 256)
     }
 
     private func forward(_ a: tb_cuda_attention, _ type: DType) {
