@@ -58,6 +58,7 @@ public struct ModelFolder: Sendable {
         self.fields = fields
         definition = try ArchitectureRegistry.definition(for: fields)
         spec = try definition.spec(fields)
+        try fields.checkFactors(spec)
         unreadKeys = fields.unreadKeys
         matchFile()
     }

@@ -16,7 +16,7 @@ final class RotaryEmbedding {
 
     init(spec: RotarySpec, headDimension: Int, maximumPositions: Int) {
         self.spec = spec
-        self.dimension = Int(Double(headDimension) * spec.rotatedShare) / 2 * 2
+        self.dimension = spec.rotatedDimensions(of: headDimension)
         self.maximumPositions = maximumPositions
     }
 

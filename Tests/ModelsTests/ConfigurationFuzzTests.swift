@@ -27,7 +27,7 @@ import Testing
             plans += 1
             let spec = folder.spec
             for rotary in [spec.rotary, spec.slidingRotary].compactMap({ $0 }) where spec.positions == .rotary {
-                let dimension = Int(Double(spec.headDimension) * rotary.rotatedShare) / 2 * 2
+                let dimension = rotary.rotatedDimensions(of: spec.headDimension)
                 for length in [1, 100, spec.maximumPositions] { _ = RotaryEmbedding.frequencies(rotary, dimension: dimension, length: length) }
             }
             _ = (0..<min(spec.layerCount, 4)).map { spec.attentionShape(layer: $0) }

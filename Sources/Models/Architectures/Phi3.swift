@@ -1,5 +1,3 @@
-import Formats
-
 extension ArchitectureDefinition {
     /// Phi-3 and Phi-4: Llama with query, key and value in one matrix, gate and up in another, part of each head rotated in the
     /// smaller ones, and LongRoPE in those with a long context.
@@ -10,12 +8,6 @@ extension ArchitectureDefinition {
         if let window = try fields.optionalInteger("sliding_window", atMost: 1 << 30) {
             spec.attention.slidingWindow = window
             spec.attention.slidingLayers = Set(0..<spec.layerCount)
-        }
-        guard case .longrope(let short, let long, _, _) = spec.rotary.scaling else { return spec }
-        let pairs = Int(Double(spec.headDimension) * spec.rotary.rotatedShare) / 2
-        for (key, factors) in [("short_factor", short), ("long_factor", long)] where factors.count != pairs {
-            throw fields.invalid(
-                "rope_scaling." + key, "one factor for each of the \(pairs) rotated pairs", .integer(Int64(factors.count)))
         }
         return spec
     }

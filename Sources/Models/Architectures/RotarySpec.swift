@@ -16,6 +16,9 @@ public struct RotarySpec: Sendable, Equatable {
         self.rotatedShare = rotatedShare
         self.isInterleaved = isInterleaved
     }
+
+    /// Dimensions of a head of so many that are rotated: an even number.
+    func rotatedDimensions(of headDimension: Int) -> Int { Int(Double(headDimension) * rotatedShare) / 2 * 2 }
 }
 
 /// The scalings of transformers' `rope_type`.
@@ -119,6 +122,17 @@ extension ConfigurationFields {
         return .longrope(
             shortFactors: try factors("short_factor"), longFactors: try factors("long_factor"),
             attentionFactor: try positiveNumber("attention_factor") ?? derived, originalPositions: original)
+    }
+
+    /// LongRoPE has one factor for each pair of dimensions that is rotated.
+    func checkFactors(_ spec: ArchitectureSpec) throws(ModelError) {
+        for rotary in [spec.rotary, spec.slidingRotary].compactMap({ $0 }) {
+            guard case .longrope(let short, let long, _, _) = rotary.scaling else { continue }
+            let pairs = rotary.rotatedDimensions(of: spec.headDimension) / 2
+            for (key, factors) in [("short_factor", short), ("long_factor", long)] where factors.count != pairs {
+                throw invalid("rope_scaling." + key, "one factor for each of the \(pairs) rotated pairs", .integer(Int64(factors.count)))
+            }
+        }
     }
 
     private func factors(_ key: String) throws(ModelError) -> [Double] {

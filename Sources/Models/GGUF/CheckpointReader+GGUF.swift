@@ -6,7 +6,7 @@ struct GGUFPlacement {
     /// Nil for floating numbers.
     let blocks: BlockType?
     /// Rows of the Hugging Face weight in the order of the file; nil for the same order.
-    let rows: [Int]?
+    let rows: RowOrder?
     /// What the file has added.
     let offset: Float
 }
@@ -107,8 +107,8 @@ extension CheckpointReader {
         }
         let codes = Tensor.zeros([location.bytes.count], .uint8)
         let width = location.bytes.count / max(1, shape[0])
-        for (place, row) in rows.enumerated() {
-            codes.address.advanced(by: row * width).copyMemory(from: address + place * width, byteCount: width)
+        for place in 0..<rows.count {
+            codes.address.advanced(by: rows[place] * width).copyMemory(from: address + place * width, byteCount: width)
         }
         withExtendedLifetime(location.owner) {}
         return .blocks(type, shape: shape, codes: codes)
@@ -120,8 +120,8 @@ extension CheckpointReader {
         if let rows = placement.rows {
             let result = Tensor.zeros(tensor.shape, tensor.dtype)
             let width = tensor.byteCount / max(1, tensor.shape[0])
-            for (place, row) in rows.enumerated() {
-                result.address.advanced(by: row * width).copyMemory(from: tensor.address + place * width, byteCount: width)
+            for place in 0..<rows.count {
+                result.address.advanced(by: rows[place] * width).copyMemory(from: tensor.address + place * width, byteCount: width)
             }
             tensor = result
         }

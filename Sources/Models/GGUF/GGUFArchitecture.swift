@@ -18,6 +18,8 @@ public struct GGUFArchitecture: Sendable, Equatable {
     var hasPlainHeads: Bool {
         ["qwen2", "qwen2moe", "phi3", "chatglm", "internlm2", "baichuan", "gpt2", "bloom", "starcoder2"].contains(name)
     }
+    /// Positions are angles; GPT-2 learns them and BLOOM weakens distant scores.
+    var rotatesPositions: Bool { name != "gpt2" && name != "bloom" }
     /// Its activation is GELU (by the tanh formula); else SiLU.
     var usesGELU = false
     /// Whether the weights of a token's experts add up to one; nil for dense families.

@@ -13,7 +13,7 @@ public struct GGUFLayout: Sendable {
         /// Names of the parameters, one after the other: the experts of a layer, else one.
         let sources: [String]
         /// Rows (of a vector: elements) of the parameter in the order of the file; nil for all as they are.
-        var rows: [Int]?
+        var rows: RowOrder?
         /// Added to every number.
         var offset: Float = 0
         /// Then the first rows are multiplied by this.
@@ -109,16 +109,19 @@ private struct Builder {
     let spec: ArchitectureSpec
     var tensors: [GGUFLayout.Tensor] = []
     private var places: [String: Int] = [:]
+    /// Rows of queries, keys and values where they are one matrix: the same in every layer.
+    private let fused: [RowOrder]
 
     init(architecture: GGUFArchitecture, spec: ArchitectureSpec) {
         self.architecture = architecture
         self.spec = spec
+        fused = (spec.attention.projection == .grouped ? spec.groupedParts : spec.stackedParts).map { RowOrder($0) }
     }
 
     mutating func add(_ weight: WeightDescription) {
         switch weight.role {
-        case .query: add(weight, rows: order(.query, Array(0..<spec.queryWidth)), factorRows: spec.queryWidth)
-        case .key: add(weight, rows: order(.key, Array(0..<spec.keyValueWidth)))
+        case .query: add(weight, rows: reordered(RowOrder([0..<spec.queryWidth])), factorRows: spec.queryWidth)
+        case .key: add(weight, rows: reordered(RowOrder([0..<spec.keyValueWidth])))
         case .queryKeyValue: addProjection(weight)
         case .queryNorm: add(weight, offset: spec.norm.weightOffset, factorRows: weight.count, scalesNorm: true)
         case .expertGate, .expertUp, .expertDown: addExpert(weight)
@@ -138,7 +141,7 @@ private struct Builder {
     }
 
     private mutating func add(
-        _ weight: WeightDescription, as role: WeightRole? = nil, shape: [Int]? = nil, rows: [Int]? = nil, offset: Float = 0, factorRows: Int = 0,
+        _ weight: WeightDescription, as role: WeightRole? = nil, shape: [Int]? = nil, rows: RowOrder? = nil, offset: Float = 0, factorRows: Int = 0,
         scalesNorm: Bool = false
     ) {
         let role = role ?? weight.role
@@ -161,14 +164,13 @@ private struct Builder {
     }
 
     private mutating func addProjection(_ weight: WeightDescription) {
-        let parts = (spec.attention.projection == .grouped ? spec.groupedParts : spec.stackedParts).map { $0.flatMap { Array($0) } }
         if architecture.separatesProjections {
-            add(weight, as: .query, rows: order(.query, parts[0]) ?? parts[0], factorRows: spec.queryWidth)
-            add(weight, as: .key, rows: order(.key, parts[1]) ?? parts[1])
-            add(weight, as: .value, rows: parts[2])
+            add(weight, as: .query, rows: reordered(fused[0]) ?? fused[0], factorRows: spec.queryWidth)
+            add(weight, as: .key, rows: reordered(fused[1]) ?? fused[1])
+            add(weight, as: .value, rows: fused[2])
         } else {
             let isInOrder = spec.attention.projection == .stacked
-            add(weight, rows: isInOrder ? nil : parts[0] + parts[1] + parts[2], factorRows: spec.queryWidth)
+            add(weight, rows: isInOrder ? nil : fused[0] + fused[1] + fused[2], factorRows: spec.queryWidth)
         }
     }
 
@@ -187,25 +189,15 @@ private struct Builder {
     }
 
     /// Rows of query or key in the order that llama.cpp rotates; nil where nothing changes.
-    private func order(_ role: WeightRole, _ rows: [Int]) -> [Int]? {
+    private func reordered(_ rows: RowOrder) -> RowOrder? {
         guard architecture.permutesHeads, !spec.rotary.isInterleaved, spec.positions == .rotary else { return nil }
-        return spec.interleaved(rows)
+        return rows.interleaved(headDimension: spec.headDimension, rotated: spec.rotatedDimensions)
     }
 }
 
 extension ArchitectureSpec {
     /// Dimensions of a head that are rotated.
-    var rotatedDimensions: Int { Int(Double(headDimension) * rotary.rotatedShare) / 2 * 2 }
-
-    /// Rows of whole heads with the two halves of what is rotated taken in turns: (0, half, 1, half + 1, ...).
-    func interleaved(_ rows: [Int]) -> [Int] {
-        let half = rotatedDimensions / 2
-        return rows.indices.map { index in
-            let head = index / headDimension * headDimension, place = index % headDimension
-            guard place < 2 * half else { return rows[index] }
-            return rows[head + place % 2 * half + place / 2]
-        }
-    }
+    var rotatedDimensions: Int { rotary.rotatedDimensions(of: headDimension) }
 
     /// Factors of frequencies, which llama.cpp reads as tensors.
     var rotaryTensors: [(name: String, values: [Float])] {

@@ -53,7 +53,7 @@ final class GGUFSource: Sendable {
 
     // MARK: Keys
 
-    private func key(_ name: String) -> String { architecture.name + "." + name }
+    func key(_ name: String) -> String { architecture.name + "." + name }
 
     private func integer(_ name: String) throws(GGUFError) -> Int {
         guard let value = try file.integer(key(name)) else { throw .missingKey(path: file.path, key: key(name)) }
@@ -78,7 +78,14 @@ final class GGUFSource: Sendable {
         guard (1...1 << 17).contains(hidden) else {
             throw .wrongValue(path: file.path, key: key("embedding_length"), expected: "1 to 131072", found: "\(hidden)")
         }
+        guard (0...file.tensors.count).contains(layers) else {
+            throw .wrongValue(path: file.path, key: key("block_count"), expected: "fewer than the file's \(file.tensors.count) tensors", found: "\(layers)")
+        }
         let width = try file.integer(key("attention.key_length")) ?? (heads > 0 ? hidden / heads : 0)
+        // Lists of factors are as long as it.
+        guard (0...1 << 17).contains(width) else {
+            throw .wrongValue(path: file.path, key: key("attention.key_length"), expected: "0 to 131072", found: "\(width)")
+        }
         let context = try integer("context_length"), inner = try file.integer(key("feed_forward_length")) ?? 4 * hidden
         let epsilonKey = file.value(key("attention.layer_norm_rms_epsilon")) == nil ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon"
         let epsilon = try file.number(key(epsilonKey)).map { JSONValue.number(Self.short($0)) }
@@ -181,50 +188,8 @@ final class GGUFSource: Sendable {
         if let theta = try file.number(key("rope.freq_base_swa")) { object.set("rope_local_base_freq", .number(Self.short(theta))) }
     }
 
-    private func addRotary(_ object: inout JSONObject, width: Int, context: Int) throws(GGUFError) {
-        if let theta = try file.number(key("rope.freq_base")) { object.set("rope_theta", .number(Self.short(theta))) }
-        if let rotated = try file.integer(key("rope.dimension_count")), width > 0, rotated > 0, rotated <= width {
-            object.set("partial_rotary_factor", .number(Double(rotated) / Double(width)))
-        }
-        let original = try file.integer(key("rope.scaling.original_context_length"))
-        if let original { object.set("original_max_position_embeddings", .integer(Int64(original))) }
-        var scaling = JSONObject()
-        // One list of factors for all lengths is LongRoPE with both lists the same.
-        if let factors = floats("rope_freqs.weight") {
-            scaling = [
-                "rope_type": "longrope", "short_factor": .array(factors), "long_factor": .array(factors), "attention_factor": 1,
-                "original_max_position_embeddings": .integer(Int64(context)),
-            ]
-        } else if let long = floats("rope_factors_long.weight"), let short = floats("rope_factors_short.weight") {
-            scaling = ["rope_type": "longrope", "short_factor": .array(short), "long_factor": .array(long)]
-            scaling.set("attention_factor", .number(Self.short(try file.number(key("rope.scaling.attn_factor")) ?? 1)))
-            if let original { scaling.set("original_max_position_embeddings", .integer(Int64(original))) }
-        } else if let type = try file.text(key("rope.scaling.type")), type == "linear" || type == "yarn" {
-            guard let factor = try file.number(key("rope.scaling.factor")) else { throw .missingKey(path: file.path, key: key("rope.scaling.factor")) }
-            scaling = ["rope_type": .string(type), "factor": .number(Self.short(factor))]
-            if type == "yarn" {
-                if let original { scaling.set("original_max_position_embeddings", .integer(Int64(original))) }
-                for (name, field) in [("yarn_beta_fast", "beta_fast"), ("yarn_beta_slow", "beta_slow")] {
-                    if let value = try file.number(key("rope.scaling." + name)) { scaling.set(field, .number(Self.short(value))) }
-                }
-                if let temperature = try file.number(key("rope.scaling.attn_factor")), factor > 1 {
-                    scaling.set("attention_factor", .number(temperature * (0.1 * logarithm(factor) + 1)))
-                }
-            }
-        }
-        if !scaling.isEmpty { object.set("rope_scaling", .object(scaling)) }
-    }
-
-    /// A small tensor of f32 numbers.
-    private func floats(_ name: String) -> [JSONValue]? {
-        guard let tensor = file.tensor(named: name), tensor.type == .float32, tensor.elementCount <= 1 << 12 else { return nil }
-        let bytes = file.bytes(tensor)
-        let values = (0..<tensor.elementCount).map { bytes.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self) }
-        return withExtendedLifetime(file) { values.map { .number(Double($0)) } }
-    }
-
     /// The number that was meant: files keep 1e-6 as a float, which is 9.99999997e-07.
-    private static func short(_ value: Double) -> Double { Double("\(Float(value))") ?? value }
+    static func short(_ value: Double) -> Double { Double("\(Float(value))") ?? value }
 
     private static func dtypeName(_ type: GGUFTensorType?) -> String {
         switch type {
