@@ -97,7 +97,7 @@ import Testing
             ("twice", header(0, 2, text("k") + bytes(UInt32(0)) + [1] + text("k") + bytes(UInt32(0)) + [1] + data)),
             ("power of two", header(0, 1, text("general.alignment") + bytes(UInt32(4)) + bytes(UInt32(48)) + data)),
             ("axes", header(1, 0, tensor("t", [1, 1, 1, 1, 1]) + data)), ("impossible", header(1, 0, tensor("t", [1 << 60]) + data)),
-            ("too large", header(1, 0, tensor("t", [1 << 40, 1 << 40]) + data)), ("not known", header(1, 0, tensor("t", [4], type: 77) + data)),
+            ("too large", header(1, 0, tensor("t", [1 << 40, 1 << 40]) + data)), ("too large", header(1, 0, tensor("t", [1 << 40, 1 << 40, 0]) + data)), ("not known", header(1, 0, tensor("t", [4], type: 77) + data)),
             ("whole number of blocks", header(1, 0, tensor("t", [33], type: 8) + data)), ("alignment", header(1, 0, tensor("t", [4], offset: 7) + data)),
             ("beyond the end", header(1, 0, tensor("t", [4], offset: 1 << 40) + data)), ("the file has", header(1, 0, tensor("t", [4096]) + data)),
             ("twice", header(2, 0, tensor("t", [2]) + tensor("t", [2], offset: 32) + data)),

@@ -69,6 +69,7 @@ import Testing
         (#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,80]}}"#, "holds only 16 bytes"),
         (#"{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}"#, "needs 12 bytes"),
         (#"{"a":{"dtype":"F32","shape":[4611686018427387904,4611686018427387904],"data_offsets":[0,8]}}"#, "more elements"),
+        (#"{"a":{"dtype":"F32","shape":[0,4611686018427387904,4611686018427387904],"data_offsets":[0,0]}}"#, "more elements"),
         (#"{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,8]}}"#, "impossible"),
         (#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}}"#, "impossible"),
         (#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,18446744073709551615]}}"#, "damaged"),

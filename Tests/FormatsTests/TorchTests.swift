@@ -103,8 +103,8 @@ import Testing
     }
 
     @Test func shapesWhoseProductIsNoNumberAreRefusedWhereOneSizeIsZero() throws {
-        #expect(TorchFile.elementCount([1 << 62, 1 << 62, 0]) == nil && TorchFile.elementCount([0, 1 << 62, 1 << 62]) == nil)
-        #expect(TorchFile.elementCount([0, 5]) == 0 && TorchFile.elementCount([3, 4]) == 12)
+        #expect(TensorShape.elementCount([1 << 62, 1 << 62, 0]) == nil && TensorShape.elementCount([0, 1 << 62, 1 << 62]) == nil)
+        #expect(TensorShape.elementCount([0, 5]) == 0 && TensorShape.elementCount([3, 4]) == 12)
     }
 
     // MARK: Archives

@@ -51,13 +51,7 @@ public struct GGUFTensorType: Sendable, Hashable {
 
     /// Bytes of a tensor, outermost axis first; nil when a row is no whole number of blocks or the size is beyond counting.
     public func byteCount(_ shape: [Int]) -> Int? {
-        guard (shape.last ?? 1) % blockElements == 0 else { return nil }
-        var count = 1
-        for dimension in shape {
-            let (product, overflow) = count.multipliedReportingOverflow(by: dimension)
-            if overflow || dimension < 0 { return nil }
-            count = product
-        }
+        guard (shape.last ?? 1) % blockElements == 0, let count = TensorShape.elementCount(shape) else { return nil }
         let (bytes, overflow) = (count / blockElements).multipliedReportingOverflow(by: blockBytes)
         return overflow ? nil : bytes
     }

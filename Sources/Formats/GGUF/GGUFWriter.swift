@@ -1,6 +1,3 @@
-import Glibc
-import Platform
-
 /// A tensor that is going to be written.
 public struct GGUFDeclaration: Sendable, Equatable {
     public let name: String
@@ -18,80 +15,30 @@ public struct GGUFDeclaration: Sendable, Equatable {
 /// Writes a GGUF file of version 3 piece by piece: the header first, then tensors in any order. It is written beside the target and
 /// gets its name in `finish`, when the disk has all of it; an unfinished file is removed when the writer goes away.
 public final class GGUFWriter {
-    public let path: String
-    /// Bytes of the finished file.
-    public private(set) var byteCount = 0
-
-    private struct Region {
-        let start: Int
-        let count: Int
-        var written = 0
-    }
-
     /// What ggml allows for a tensor's name, its terminator included.
     public static let nameLimit = 64
     private static let alignment = 32
-    private let temporaryPath: String
-    private var descriptor: Int32 = -1
-    private var regions: [ByteKey: Region] = [:]
-    private let names: [String]
+    private let file: LaidOutFile<GGUFError>
 
     public init(path: String, metadata: [(String, GGUFEntry)], tensors: [GGUFDeclaration]) throws(GGUFError) {
-        self.path = path
-        temporaryPath = FileSystem.temporaryName(for: path)
-        names = tensors.map(\.name)
-        let header = try layOut(metadata, tensors)
-        descriptor = open(temporaryPath, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
-        if descriptor < 0 { throw failure() }
-        do throws(GGUFError) {
-            try header.withContiguousBytes { bytes throws(GGUFError) in try put(bytes, at: 0) }
-            // Padding reads as zeros.
-            if ftruncate(descriptor, off_t(byteCount)) != 0 { throw failure() }
-        } catch {
-            abandon()
-            throw error
-        }
+        let (header, regions, end) = try Self.layOut(metadata, tensors, path: path)
+        file = try LaidOutFile(path: path, header: header, dataStart: Self.aligned(header.count), regions: regions, dataCount: end)
     }
 
-    deinit { abandon() }
+    /// Bytes of the finished file.
+    public var byteCount: Int { file.byteCount }
 
     /// Fills in the next bytes of a tensor: all at once or piece by piece.
-    public func write(_ bytes: UnsafeRawBufferPointer, to name: String) throws(GGUFError) {
-        guard var region = regions[ByteKey(name)] else { throw .badTensor(path: path, tensor: name, reason: "it was not announced.") }
-        guard region.written + bytes.count <= region.count else {
-            throw .badTensor(
-                path: path, tensor: name,
-                reason: "\(region.written + bytes.count) bytes were written, its shape has room for \(region.count).")
-        }
-        try put(bytes, at: region.start + region.written)
-        region.written += bytes.count
-        regions[ByteKey(name)] = region
-    }
+    public func write(_ bytes: UnsafeRawBufferPointer, to name: String) throws(GGUFError) { try file.write(bytes, to: name) }
 
     /// Makes sure that every tensor is complete, that the disk has it, and gives the file its name.
-    public func finish() throws(GGUFError) {
-        for name in names {
-            guard let region = regions[ByteKey(name)], region.written == region.count else {
-                throw .badTensor(
-                    path: path, tensor: name,
-                    reason: "only \(regions[ByteKey(name)]?.written ?? 0) of \(regions[ByteKey(name)]?.count ?? 0) bytes were written.")
-            }
-        }
-        if fsync(descriptor) != 0 { throw failure() }
-        close(descriptor)
-        descriptor = -1
-        do throws(PlatformError) {
-            try FileSystem.rename(temporaryPath, path)
-        } catch {
-            unlink(temporaryPath)
-            throw .cannotWrite(error)
-        }
-        FileSystem.synchronizeDirectory(Path.directory(path))
-    }
+    public func finish() throws(GGUFError) { try file.finish() }
 
-    // MARK: Layout
-
-    private func layOut(_ metadata: [(String, GGUFEntry)], _ tensors: [GGUFDeclaration]) throws(GGUFError) -> [UInt8] {
+    /// Fixes where each tensor goes.
+    /// - Returns: the header, the places, and the bytes of all tensors with what fills up between them.
+    private static func layOut(
+        _ metadata: [(String, GGUFEntry)], _ tensors: [GGUFDeclaration], path: String
+    ) throws(GGUFError) -> (header: [UInt8], regions: [FileRegion], end: Int) {
         var header = GGUFHeader.magic
         header.append(UInt32(3))
         header.append(UInt64(tensors.count))
@@ -101,52 +48,26 @@ public final class GGUFWriter {
             header.append(entry.type.rawValue)
             header.append(entry)
         }
-        var offset = 0
+        var regions: [FileRegion] = [], offset = 0
         for tensor in tensors {
-            guard tensor.name.utf8.count < Self.nameLimit else {
-                throw .badTensor(path: path, tensor: tensor.name, reason: "its name is longer than the \(Self.nameLimit - 1) bytes that llama.cpp reads.")
+            guard tensor.name.utf8.count < nameLimit else {
+                throw .badTensor(path: path, tensor: tensor.name, reason: "its name is longer than the \(nameLimit - 1) bytes that llama.cpp reads.")
             }
             guard let count = tensor.type.byteCount(tensor.shape), tensor.shape.count <= 4 else {
                 throw .badTensor(path: path, tensor: tensor.name, reason: "\(tensor.shape) cannot be kept as \(tensor.type.name).")
             }
-            guard regions.updateValue(Region(start: offset, count: count), forKey: ByteKey(tensor.name)) == nil else {
-                throw .badTensor(path: path, tensor: tensor.name, reason: "the name is used twice.")
-            }
+            regions.append(FileRegion(name: tensor.name, start: offset, count: count))
             header.append(text: Array(tensor.name.utf8))
             header.append(UInt32(tensor.shape.count))
             for dimension in tensor.shape.reversed() { header.append(UInt64(dimension)) }
             header.append(tensor.type.number)
             header.append(UInt64(offset))
-            offset = Self.aligned(offset + count)
+            offset = aligned(offset + count)
         }
-        let dataStart = Self.aligned(header.count)
-        regions = regions.mapValues { Region(start: dataStart + $0.start, count: $0.count) }
-        byteCount = dataStart + offset
-        return header
+        return (header, regions, offset)
     }
 
     private static func aligned(_ offset: Int) -> Int { (offset + alignment - 1) / alignment * alignment }
-
-    private func put(_ bytes: UnsafeRawBufferPointer, at position: Int) throws(GGUFError) {
-        var done = 0
-        while done < bytes.count {
-            let count = pwrite(descriptor, bytes.baseAddress?.advanced(by: done), min(bytes.count - done, 1 << 30), off_t(position + done))
-            if count < 0 {
-                if errno == EINTR { continue }
-                throw failure()
-            }
-            done += count
-        }
-    }
-
-    private func failure() -> GGUFError { .cannotWrite(.cannotWrite(path: path, reason: String(cString: strerror(errno)))) }
-
-    private func abandon() {
-        guard descriptor >= 0 else { return }
-        close(descriptor)
-        descriptor = -1
-        unlink(temporaryPath)
-    }
 }
 
 extension Array where Element == UInt8 {

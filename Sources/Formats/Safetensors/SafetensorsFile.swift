@@ -136,11 +136,8 @@ struct SafetensorsHeader {
         guard offsets[1] <= fileSize - dataStart else {
             throw bad(name, "its data ends at byte \(offsets[1]), but the file holds only \(fileSize - dataStart) bytes of data.")
         }
-        var size = dtype.byteCount
-        for dimension in shape {
-            let (product, overflow) = size.multipliedReportingOverflow(by: dimension)
-            if overflow { throw bad(name, "its shape \(shape) has more elements than memory can hold.") }
-            size = product
+        guard let size = TensorShape.byteCount(shape, width: dtype.byteCount) else {
+            throw bad(name, "its shape \(shape) has more elements than memory can hold.")
         }
         guard size == offsets[1] - offsets[0] else {
             throw bad(name, "its shape \(shape) of \(dtypeText) needs \(size) bytes, but data_offsets span \(offsets[1] - offsets[0]).")

@@ -1,7 +1,6 @@
 /// Writing safetensors piece by piece: the header is fixed first, then tensors are filled in any order, and only a complete file
 /// gets its name.
 
-import Glibc
 import Platform
 
 /// A tensor that is going to be written.
@@ -15,81 +14,29 @@ public struct TensorDeclaration: Sendable, Equatable {
         self.dtype = dtype
         self.shape = shape
     }
-
-    public var byteCount: Int { shape.reduce(dtype.byteCount, *) }
 }
 
-/// Writes beside the target and renames in `finish`; an unfinished file is removed when the writer goes away.
 public final class SafetensorsWriter {
-    public let path: String
     /// The order of the data in the file: wide types first, then by name, as the format's own writer does, which keeps every tensor
     /// aligned to its element size.
     public let order: [TensorDeclaration]
-
-    private struct Region {
-        var start: Int
-        var count: Int
-        var written: Int
-    }
-
-    private let temporaryPath: String
-    private var descriptor: Int32 = -1
-    private var regions: [ByteKey: Region] = [:]
+    private let file: LaidOutFile<SafetensorsError>
 
     /// - Parameter metadata: strings for `__metadata__`; "format": "pt" is what other programs look for.
     public init(path: String, tensors: [TensorDeclaration], metadata: [String: String] = ["format": "pt"]) throws(SafetensorsError) {
-        self.path = path
-        temporaryPath = FileSystem.temporaryName(for: path)
         order = tensors.sorted {
             if $0.dtype.byteCount != $1.dtype.byteCount { return $0.dtype.byteCount > $1.dtype.byteCount }
             return $0.name.utf8.lexicographicallyPrecedes($1.name.utf8)
         }
-        let header = try layOut(metadata)
-        descriptor = open(temporaryPath, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
-        if descriptor < 0 { throw failure() }
-        do throws(SafetensorsError) {
-            try header.withContiguousBytes { bytes throws(SafetensorsError) in try put(bytes, at: 0) }
-        } catch {
-            abandon()
-            throw error
-        }
+        let (header, regions, end) = try Self.layOut(order, metadata, path: path)
+        file = try LaidOutFile(path: path, header: header, dataStart: header.count, regions: regions, dataCount: end)
     }
-
-    deinit { abandon() }
 
     /// Fills in the next bytes of a tensor: all of them at once or piece by piece, tensors in any order.
-    public func write(_ bytes: UnsafeRawBufferPointer, to name: String) throws(SafetensorsError) {
-        guard var region = regions[ByteKey(name)] else { throw .missingTensor(path: path, tensor: name) }
-        guard region.written + bytes.count <= region.count else {
-            throw .badTensor(
-                path: path, tensor: name,
-                reason: "\(region.written + bytes.count) bytes were written, its shape has room for \(region.count).")
-        }
-        try put(bytes, at: region.start + region.written)
-        region.written += bytes.count
-        regions[ByteKey(name)] = region
-    }
+    public func write(_ bytes: UnsafeRawBufferPointer, to name: String) throws(SafetensorsError) { try file.write(bytes, to: name) }
 
     /// Makes sure that every tensor is complete, that the disk has it, and gives the file its name.
-    public func finish() throws(SafetensorsError) {
-        for tensor in order {
-            guard let region = regions[ByteKey(tensor.name)], region.written == region.count else {
-                throw .badTensor(
-                    path: path, tensor: tensor.name,
-                    reason: "only \(regions[ByteKey(tensor.name)]?.written ?? 0) of \(tensor.byteCount) bytes were written.")
-            }
-        }
-        if fsync(descriptor) != 0 { throw failure() }
-        close(descriptor)
-        descriptor = -1
-        do throws(PlatformError) {
-            try FileSystem.rename(temporaryPath, path)
-        } catch {
-            unlink(temporaryPath)
-            throw .cannotWrite(error)
-        }
-        FileSystem.synchronizeDirectory(Path.directory(path))
-    }
+    public func finish() throws(SafetensorsError) { try file.finish() }
 
     /// Writes a whole file from memory.
     public static func write(
@@ -102,23 +49,22 @@ public final class SafetensorsWriter {
         try writer.finish()
     }
 
-    /// Fixes where each tensor goes and returns the length word and the header.
-    private func layOut(_ metadata: [String: String]) throws(SafetensorsError) -> [UInt8] {
+    /// Fixes where each tensor goes.
+    /// - Returns: the length word and the header, the places, and the bytes of all tensors.
+    private static func layOut(
+        _ order: [TensorDeclaration], _ metadata: [String: String], path: String
+    ) throws(SafetensorsError) -> (header: [UInt8], regions: [FileRegion], end: Int) {
         var header = JSONObject()
         if !metadata.isEmpty {
             let sorted = metadata.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
             header.set("__metadata__", .object(JSONObject(sorted.map { ($0.key, .string($0.value)) })))
         }
-        var offset = 0
+        var regions: [FileRegion] = [], offset = 0
         for tensor in order {
-            guard tensor.shape.allSatisfy({ $0 >= 0 }) else {
-                throw .badTensor(path: path, tensor: tensor.name, reason: "its shape \(tensor.shape) is impossible.")
+            guard let count = TensorShape.byteCount(tensor.shape, width: tensor.dtype.byteCount), tensor.name != "__metadata__" else {
+                throw .badTensor(path: path, tensor: tensor.name, reason: "its name, or its shape \(tensor.shape), is impossible.")
             }
-            guard regions[ByteKey(tensor.name)] == nil, tensor.name != "__metadata__" else {
-                throw .badTensor(path: path, tensor: tensor.name, reason: "the name is used twice.")
-            }
-            let count = tensor.byteCount
-            regions[ByteKey(tensor.name)] = Region(start: offset, count: count, written: 0)
+            regions.append(FileRegion(name: tensor.name, start: offset, count: count))
             header.set(
                 tensor.name,
                 [
@@ -130,43 +76,6 @@ public final class SafetensorsWriter {
         }
         var text = Array(header.text().utf8)
         while text.count % 8 != 0 { text.append(UInt8(ascii: " ")) }
-        let dataStart = 8 + text.count
-        for key in regions.keys { regions[key]?.start += dataStart }
-        return withUnsafeBytes(of: UInt64(text.count).littleEndian) { Array($0) } + text
-    }
-
-    private func put(_ bytes: UnsafeRawBufferPointer, at position: Int) throws(SafetensorsError) {
-        var done = 0
-        while done < bytes.count {
-            let count = pwrite(descriptor, bytes.baseAddress?.advanced(by: done), min(bytes.count - done, 1 << 30), off_t(position + done))
-            if count < 0 {
-                if errno == EINTR { continue }
-                throw failure()
-            }
-            done += count
-        }
-    }
-
-    private func failure() -> SafetensorsError {
-        .cannotWrite(.cannotWrite(path: path, reason: String(cString: strerror(errno))))
-    }
-
-    private func abandon() {
-        guard descriptor >= 0 else { return }
-        close(descriptor)
-        descriptor = -1
-        unlink(temporaryPath)
-    }
-}
-
-extension Array where Element == UInt8 {
-    /// `withUnsafeBytes` for bodies that throw one typed error.
-    func withContiguousBytes<Result, Failure: Error>(
-        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
-    ) throws(Failure) -> Result {
-        let outcome: Swift.Result<Result, Failure> = withUnsafeBytes { bytes in
-            do throws(Failure) { return .success(try body(bytes)) } catch { return .failure(error) }
-        }
-        return try outcome.get()
+        return (withUnsafeBytes(of: UInt64(text.count).littleEndian) { Array($0) } + text, regions, offset)
     }
 }

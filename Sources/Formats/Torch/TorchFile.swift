@@ -127,17 +127,6 @@ public final class TorchFile: Sendable {
         return checked
     }
 
-    /// Nil for sizes that cannot be multiplied in every order, even where one of them is zero.
-    static func elementCount(_ shape: [Int]) -> Int? {
-        var count = 1
-        for size in shape {
-            let (product, overflow) = count.multipliedReportingOverflow(by: max(1, size))
-            if overflow { return nil }
-            count = product
-        }
-        return shape.contains(0) ? 0 : count
-    }
-
     private static func place(_ name: String, _ tensor: TorchTensor, in range: Range<Int>, path: String) throws(TorchError) -> Tensor {
         func bad(_ reason: String) -> TorchError { .badTensor(path: path, tensor: name, reason: reason) }
         let width = tensor.storage.dtype.byteCount, available = range.count / width
@@ -152,7 +141,7 @@ public final class TorchFile: Sendable {
                 name: name, dtype: tensor.storage.dtype, shape: tensor.shape,
                 byteRange: range.lowerBound + offset * width..<range.lowerBound + (offset + count) * width)
         }
-        guard let total = elementCount(tensor.shape) else { throw bad("its shape \(tensor.shape) is impossible.") }
+        guard let total = TensorShape.elementCount(tensor.shape) else { throw bad("its shape \(tensor.shape) is impossible.") }
         if total == 0 { return Tensor(entry: entry(0, 0), strides: nil) }
         // The last element's place, and the strides of a plain tensor.
         var last = tensor.offset, count = 1, isPlain = true
