@@ -207,6 +207,7 @@ private let unsupportedSettings: [(String, JSONValue, String)] = [
     ("bias", "some", "\"bias\" must be none, all or lora_only"),
     ("rank_pattern", ["layers.[01.q_proj": 2], "\"rank_pattern\" must be a regular expression"),
     ("rank_pattern", ["q_proj": 0], "\"q_proj\" must be a number above 0"),
+    ("alpha_pattern", ["q_proj": "two"], "\"q_proj\" must be a number"),
     ("target_modules", "(q_proj", "\"target_modules\" must be a regular expression"),
     ("layers_to_transform", ["one"], "\"layers_to_transform\" must be numbers of layers"),
     ("trainable_token_indices", [4, 4], "\"trainable_token_indices\" must be lists of different token ids"),

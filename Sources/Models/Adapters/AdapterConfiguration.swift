@@ -118,8 +118,8 @@ public struct AdapterConfiguration: Sendable, Equatable {
         self.biases = biases
         targets = try AdapterTargets(fields)
         tokenRows = try Self.tokenRows(fields)
-        rankPattern = try PathValues(fields, "rank_pattern")
-        alphaPattern = try PathValues(fields, "alpha_pattern")
+        rankPattern = try PathValues(fields, "rank_pattern", allowsZero: false)
+        alphaPattern = try PathValues(fields, "alpha_pattern", allowsZero: true)
     }
 
     /// What changes the arithmetic in a way that is not known here.

@@ -18,7 +18,9 @@ struct AdapterTargets: Sendable, Equatable {
     var modules: Modules
     var exclusion = Exclusion.names([])
     /// `layers_to_transform`, for lists of names; empty for every layer.
-    var layers: [PathPattern] = []
+    private var layers: Set<Int> = []
+    /// `layers_pattern`: what paths say before a layer's number; empty for anything.
+    private var layerPatterns: [PathPattern] = []
     /// `modules_to_save`: these are trained whole, nothing sits on them.
     var savedModules: [String] = []
     private var savedPatterns: [PathPattern] = []
@@ -40,10 +42,9 @@ struct AdapterTargets: Sendable, Equatable {
         let patterns = try Self.names(fields, "layers_pattern") ?? []
         for layer in value.arrayValue ?? [value] {
             guard let index = layer.intValue, index >= 0 else { throw fields.invalid("layers_to_transform", "numbers of layers", value) }
-            for text in patterns.isEmpty ? ["[^.]*"] : patterns {
-                layers.append(try PathPattern(text, .layer(index), file: fields.file, key: "layers_pattern"))
-            }
+            layers.insert(index)
         }
+        for text in patterns { layerPatterns.append(try PathPattern(text, .beforeLayer, file: fields.file, key: "layers_pattern")) }
     }
 
     private static func modules(_ fields: ConfigurationFields) throws(ModelError) -> Modules {
@@ -85,8 +86,20 @@ struct AdapterTargets: Sendable, Equatable {
         case .names(let names):
             if names.contains(path) { return true }
             guard names.contains(where: { Self.ends(path, $0) }) else { return false }
-            return layers.isEmpty || layers.contains { $0.matches(path) }
+            return layers.isEmpty || layer(path).map { layers.contains($0) } == true
         }
+    }
+
+    /// The number that PEFT takes for the layer's: the last one in a path with something before it. Of
+    /// `model.layers.1.mlp.experts.3.up_proj` that is the expert's, unless `layers_pattern` says "layers".
+    private func layer(_ path: String) -> Int? {
+        let parts = path.split(separator: ".", omittingEmptySubsequences: false)
+        let places = parts.indices.dropFirst(2).dropLast().reversed().filter { !parts[$0].isEmpty && parts[$0].utf8.allSatisfy { (48...57).contains($0) } }
+        guard !layerPatterns.isEmpty else { return places.first.flatMap { Int(parts[$0]) } }
+        for pattern in layerPatterns {
+            if let place = places.first(where: { pattern.matches(parts[..<$0].joined(separator: ".")) }) { return Int(parts[place]) }
+        }
+        return nil
     }
 
     /// Whether a path is `name`, or ends with it after a dot.

@@ -10,8 +10,8 @@ struct PathPattern: Sendable, Equatable {
         case end
         /// Whole parts of it, the rest following: `modules_to_save`.
         case part
-        /// Up to a layer's number, the rest following: `layers_pattern`.
-        case layer(Int?)
+        /// Up to what stands before a layer's number: `layers_pattern`.
+        case beforeLayer
     }
 
     let text: String
@@ -26,7 +26,7 @@ struct PathPattern: Sendable, Equatable {
             case .whole: text
             case .end: "(?:.*\\.)?(?:\(text))"
             case .part: "(?:|.*\\.)(?:\(text))(?:|\\..*)"
-            case .layer(let index): ".*\\.(?:\(text))\\.\(index.map(String.init) ?? "\\d+")\\..*"
+            case .beforeLayer: ".*\\.(?:\(text))"
             }
         do { expression = try RegularExpression(whole) } catch {
             throw .invalidKey(file: file, key: key, expected: "a regular expression (\(error.reason))", found: "\"\(text)\"")
@@ -44,10 +44,13 @@ struct PathValues: Sendable, Equatable {
 
     init() {}
 
-    init(_ fields: ConfigurationFields, _ key: String) throws(ModelError) {
+    /// - Parameter allowsZero: alphas may be 0 or below, ranks not.
+    init(_ fields: ConfigurationFields, _ key: String, allowsZero: Bool) throws(ModelError) {
         guard let object = try fields.fields(key) else { return }
         for (text, value) in object.object {
-            guard let number = value.doubleValue, number > 0, number < 16_777_216 else { throw object.invalid(text, "a number above 0", value) }
+            guard let number = value.doubleValue, abs(number) < 16_777_216, number > 0 || allowsZero else {
+                throw object.invalid(text, allowsZero ? "a number" : "a number above 0", value)
+            }
             entries.append((try PathPattern(text, .end, file: fields.file, key: key), number))
         }
     }
