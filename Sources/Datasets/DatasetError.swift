@@ -4,20 +4,22 @@ import Platform
 /// A row that cannot be used, and why.
 public struct RowProblem: Sendable, Equatable, CustomStringConvertible {
     public var file: String
-    /// Counted from 1.
-    public var row: Int
+    /// Counted from 1; nil in a stream, whose rows nobody has counted.
+    public var row: Int?
     /// Line of the file on which the row begins, counted from 1.
     public var line: Int
     public var reason: String
 
-    public init(file: String, row: Int, line: Int, reason: String) {
+    public init(file: String, row: Int?, line: Int, reason: String) {
         self.file = file
         self.row = row
         self.line = line
         self.reason = reason
     }
 
-    public var description: String { "\(file), row \(row) (line \(line)): \(reason)" }
+    public var description: String {
+        row.map { "\(file), row \($0) (line \(line)): \(reason)" } ?? "\(file), line \(line): \(reason)"
+    }
 }
 
 /// What can be wrong with data sets.

@@ -211,10 +211,15 @@ public struct DatasetLoader: Sendable {
             store = store.packed(capacity: configuration[.cutoffLen])
             log("\(label): \(store.count) samples packed into \(store.unitCount) sequences")
         }
-        log("\(label): \(report.summary)")
-        for problem in report.problems.prefix(5) { log("Left out: \(problem)") }
-        if report.problems.count > 5 { log("Left out: \(report.dropped - 5) more rows") }
+        tell(report, of: label)
         return (store, report)
+    }
+
+    /// What became of the rows, and which of them were left out: the first by name, the others by their number.
+    func tell(_ report: DatasetReport, of label: String) {
+        log("\(label): \(report.summary)")
+        for problem in report.problems.prefix(DatasetReport.toldLimit) { log("Left out: \(problem)") }
+        if let rest = report.untold { log(rest) }
     }
 
     private func checkClasses(_ store: SampleStore, _ label: String, _ sets: [DatasetRows]) throws(DatasetError) {

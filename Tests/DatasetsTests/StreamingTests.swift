@@ -54,6 +54,21 @@ import Tokenizers
         }
     }
 
+    @Test("Rows that are left out are told by name up to five times, then by their number", arguments: ["val_size", "train"])
+    func capsTheList(part: String) throws {
+        try Fixtures.temporary { directory in
+            let bad = (0..<9).map { "{\"instruction\": \"question \($0)\"}" }.joined(separator: "\n")
+            let path = try Fixtures.write(Self.rows(0..<1) + "\n" + bad + "\n" + Self.rows(1..<4), to: directory, "a.jsonl")
+            let lines = Mutex<[String]>([])
+            let settings = part == "train" ? [:] : ["val_size": "10"]
+            let data = try stream(directory, settings.merging(["dataset": "a.jsonl"]) { $1 }, shuffles: false) { line in lines.withLock { $0.append(line) } }
+            if part == "train" { for batch in 0..<5 { _ = try data.train.batch(index: batch) } }
+            let told = lines.withLock { $0 }.filter { $0.hasPrefix("Left out: ") }
+            #expect(told.count == 6 && told.last == "Left out: 4 more rows", "\(told)")
+            #expect(told.first == "Left out: \(path), line 2: the column \"output\" is missing")
+        }
+    }
+
     @Test("The buffer shuffles as IterableDataset's does: every row once in a pass, none before it is read, each pass in another order")
     func shuffles() throws {
         try Fixtures.temporary { directory in

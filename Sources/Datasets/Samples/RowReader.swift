@@ -13,6 +13,13 @@ struct RowReader: Sendable {
     let builder: SampleBuilder
     let kind: Tokenisation.Kind
 
+    /// The same with a row that cannot be used told as one.
+    func outcome(
+        _ converter: RowConverter, _ value: () throws(RowFault) -> JSONValue, otherAnswer: () -> ChatMessage?
+    ) -> RowOutcome {
+        do throws(RowFault) { return try read(try value(), converter, otherAnswer: otherAnswer) } catch { return .problem(error.reason) }
+    }
+
     /// - Parameter otherAnswer: an answer to another question, for judged answers; nil when there is none.
     func read(
         _ value: JSONValue, _ converter: RowConverter, otherAnswer: () -> ChatMessage?

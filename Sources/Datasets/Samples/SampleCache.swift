@@ -112,7 +112,7 @@ struct SampleCache {
             ]
         }
         let problems = report.problems.map { problem -> JSONValue in
-            ["file": .string(problem.file), "row": .integer(problem.row), "line": .integer(problem.line), "reason": .string(problem.reason)]
+            ["file": .string(problem.file), "row": .integer(problem.row ?? 0), "line": .integer(problem.line), "reason": .string(problem.reason)]
         }
         return [
             "parts": .array(parts), "problems": .array(problems), "samples": .integer(report.samples), "tokens": .integer(report.tokens),

@@ -57,14 +57,15 @@ struct Tokenisation: Sendable {
         let isBlocks: Bool
         if case .blocks = kind { isBlocks = true } else { isBlocks = false }
         if isBlocks { state = SampleCache.State(report: DatasetReport(parts: state.report.parts.map { DatasetReport.Part(name: $0.name) })) }
-        var joiner = BlockJoiner(length: builder.settings.cutoffLength, firstToken: firstBlockToken)
+        var collector = SampleCollector(kind, builder: builder, report: state.report)
         while state.rowsDone < rows.count {
             let end = min(state.rowsDone + Tokenisation.portion, rows.count)
             let part = Array(rows[state.rowsDone..<end])
-            var data = SampleData()
             for (reference, outcome) in zip(part, outcomes(part)) {
-                collect(outcome, reference, &state.report, &joiner, isBlocks, &data)
+                collector.add(outcome, dataset: reference.dataset) { sets[reference.dataset].problem(reference.row, $0) }
             }
+            let data = collector.taken()
+            state.report = collector.report
             if let cache, !isBlocks {
                 try cache.append(data, after: state)
                 state.dataBytes += Int64(data.values.count * 4)
@@ -77,13 +78,10 @@ struct Tokenisation: Sendable {
             progress(end, rows.count)
         }
         if isBlocks {
-            let (blocks, left) = joiner.finish()
-            state.report.droppedTailTokens = left
-            for block in blocks {
-                state.report.count(block)
-                memory.append(block)
-            }
-            state.samples = blocks.count
+            collector.finish()
+            state.report = collector.report
+            memory = collector.taken()
+            state.samples = memory.entries.count
         }
         guard let cache else {
             return (
@@ -97,36 +95,6 @@ struct Tokenisation: Sendable {
         state.isComplete = true
         try cache.commit(state)
         return (try cache.open(state, arrangement: kind.arrangement), state.report)
-    }
-
-    private func collect(
-        _ outcome: RowOutcome, _ reference: RowReference, _ report: inout DatasetReport, _ joiner: inout BlockJoiner, _ isBlocks: Bool,
-        _ data: inout SampleData
-    ) {
-        report.parts[reference.dataset].rowsRead += 1
-        switch outcome {
-        case .problem(let reason):
-            report.parts[reference.dataset].dropped += 1
-            report.add(sets[reference.dataset].problem(reference.row, reason))
-        case .sample(let sample, let isTruncated):
-            report.keep(reference.dataset, isTruncated: isTruncated)
-            if isBlocks {
-                joiner.append(sample.tokens)
-            } else {
-                report.count(sample, isLearnt: kind != .prompts)
-                data.append(sample)
-            }
-        case .two(let first, let second, let isDesirable, let isTruncated):
-            report.keep(reference.dataset, isTruncated: isTruncated)
-            report.count(first, second)
-            data.append(first, isDesirable: isDesirable)
-            data.append(second)
-        }
-    }
-
-    private var firstBlockToken: Int32? {
-        if case .blocks(startsWithBOS: true) = kind { return builder.tokenizer.bosID }
-        return nil
     }
 
     private func outcomes(_ rows: [RowReference]) -> [RowOutcome] {
@@ -147,10 +115,8 @@ struct Tokenisation: Sendable {
     private func outcome(_ rows: [RowReference], _ index: Int) -> RowOutcome {
         let reference = rows[index]
         let set = sets[reference.dataset]
-        do throws(RowFault) {
-            return try RowReader(builder: builder, kind: kind).read(try set.value(reference.row), set.converter) { otherAnswer(rows, index) }
-        } catch {
-            return .problem(error.reason)
+        return RowReader(builder: builder, kind: kind).outcome(set.converter) { () throws(RowFault) in try set.value(reference.row) } otherAnswer: {
+            otherAnswer(rows, index)
         }
     }
 

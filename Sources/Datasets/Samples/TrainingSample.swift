@@ -43,6 +43,8 @@ public struct DatasetReport: Sendable, Equatable {
     /// The first problems, at most `problemLimit`; `dropped` counts all.
     public var problems: [RowProblem] = []
     public static let problemLimit = 100
+    /// Problems that are told one by one.
+    static let toldLimit = 5
 
     public var samples = 0
     public var tokens = 0
@@ -65,6 +67,12 @@ public struct DatasetReport: Sendable, Equatable {
         if fullyMasked > 0 { text += ", \(fullyMasked) with nothing to learn" }
         if droppedTailTokens > 0 { text += ", \(droppedTailTokens) tokens too few for a last block" }
         return text
+    }
+
+    /// How many rows were left out beside those that are told one by one; nil for none.
+    var untold: String? {
+        let more = dropped - DatasetReport.toldLimit
+        return more > 0 ? "Left out: \(more) more \(more == 1 ? "row" : "rows")" : nil
     }
 
     /// - Parameter isLearnt: false where no sample carries labels, as with questions alone.

@@ -49,47 +49,20 @@ extension DatasetLoader {
     }
 
     private func heldBack(_ rows: [StreamedRow], _ sets: [StreamedSet]) throws(DatasetError) -> (store: SampleStore, report: DatasetReport) {
-        var report = DatasetReport(parts: sets.map { DatasetReport.Part(name: $0.entry.name) })
-        let reader = RowReader(builder: sampleBuilder, kind: kind)
-        var data = SampleData()
-        var joiner = BlockJoiner(length: configuration[.cutoffLen], firstToken: tokenizer.addsBOS ? tokenizer.bosID : nil)
+        let label = "the part held back", reader = RowReader(builder: sampleBuilder, kind: kind)
+        var collector = SampleCollector(
+            kind, builder: sampleBuilder, report: DatasetReport(parts: sets.map { DatasetReport.Part(name: $0.entry.name) }))
         for (index, row) in rows.enumerated() {
-            report.parts[row.dataset].rowsRead += 1
             let set = sets[row.dataset], other = rows[(index + 1) % rows.count]
-            do throws(RowFault) {
-                let outcome = try reader.read(try set.value(row), set.converter) {
-                    (try? sets[other.dataset].value(other)).flatMap { try? sets[other.dataset].converter.feedback($0).answer }
-                }
-                switch outcome {
-                case .sample(let sample, let isTruncated):
-                    report.keep(row.dataset, isTruncated: isTruncated)
-                    if case .blocks = kind {
-                        joiner.append(sample.tokens)
-                    } else {
-                        report.count(sample, isLearnt: kind != .prompts)
-                        data.append(sample)
-                    }
-                case .two(let first, let second, let isDesirable, let isTruncated):
-                    report.keep(row.dataset, isTruncated: isTruncated)
-                    report.count(first, second)
-                    data.append(first, isDesirable: isDesirable)
-                    data.append(second)
-                case .problem: break
-                }
-            } catch {
-                report.dropped += 1
-                report.parts[row.dataset].dropped += 1
-                log("Left out: \(set.problem(row, error.reason))")
+            let outcome = reader.outcome(set.converter) { () throws(RowFault) in try set.value(row) } otherAnswer: {
+                (try? sets[other.dataset].value(other)).flatMap { try? sets[other.dataset].converter.feedback($0).answer }
             }
+            collector.add(outcome, dataset: row.dataset) { set.problem(row, $0) }
         }
-        if case .blocks = kind {
-            for block in joiner.finish().blocks {
-                report.count(block)
-                data.append(block)
-            }
-        }
-        if report.samples == 0 { throw .nothingUsable(dataset: "the part held back", rows: rows.count, problems: []) }
-        let store = SampleStore(entries: data.entries, memory: data.values, mapping: nil, arrangement: kind.arrangement)
-        return (store, report)
+        collector.finish()
+        let report = collector.report, data = collector.taken()
+        if report.samples == 0 { throw .nothingUsable(dataset: label, rows: rows.count, problems: report.problems) }
+        tell(report, of: label)
+        return (SampleStore(entries: data.entries, memory: data.values, mapping: nil, arrangement: kind.arrangement), report)
     }
 }

@@ -48,7 +48,6 @@ public final class StreamedBatches: @unchecked Sendable {
     private var pendingStarts: [(start: Cursor, count: Int)] = []
     private var usedInPass = 0
     private var batchesInPass = 0
-    private var toldProblems = 0
 
     private var nextIndex = 0
     /// Where batches begin; the latest ones.
@@ -250,17 +249,17 @@ public final class StreamedBatches: @unchecked Sendable {
     private func note(_ row: StreamedRow, _ reason: String) {
         guard place.pass == 0 else { return }
         report.parts[row.dataset].dropped += 1
-        report.dropped += 1
-        toldProblems += 1
-        if toldProblems <= 20 { log("Left out: \(sets[row.dataset].problem(row, reason))") }
-        if toldProblems == 20 { log("Further rows that are left out are not told one by one.") }
+        let problem = sets[row.dataset].problem(row, reason)
+        report.add(problem)
+        if report.dropped <= DatasetReport.toldLimit { log("Left out: \(problem)") }
     }
 
     // MARK: Passes and places
 
     private func endPass() throws(DatasetError) {
+        if place.pass == 0, let rest = report.untold { log(rest) }
         if usedInPass == 0, place.draws > 0 || batchesInPass == 0 {
-            throw .nothingUsable(dataset: sets.map(\.entry.name).joined(separator: ", "), rows: place.draws, problems: [])
+            throw .nothingUsable(dataset: sets.map(\.entry.name).joined(separator: ", "), rows: place.draws, problems: report.problems)
         }
         if batchesInPass == 0, place.pass > 0 {
             throw .badSetting(

@@ -36,8 +36,8 @@ final class StreamedSet: @unchecked Sendable {
     }
 
     /// Files have no numbered rows here, so a problem is told by its line.
-    func problem(_ row: StreamedRow, _ reason: String) -> String {
-        "\(files.indices.contains(row.file) ? files[row.file].path : entry.name), line \(row.line): \(reason)"
+    func problem(_ row: StreamedRow, _ reason: String) -> RowProblem {
+        RowProblem(file: files.indices.contains(row.file) ? files[row.file].path : entry.name, row: nil, line: row.line, reason: reason)
     }
 }
 
