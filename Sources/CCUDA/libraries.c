@@ -37,26 +37,15 @@ int tb_library_path(void *library, const char *symbol, char *path, size_t capaci
         memcpy(&table->name, &address, sizeof address);         \
     }
 
-const char *tb_cuda_driver_load(void *library, tb_cuda_driver *table) {
-    const char *missing = NULL;
-    TB_CUDA_DRIVER_FUNCTIONS(TB_FIND)
-    return missing;
-}
+// Fills a table; returns the first name that the library lacks.
+#define TB_LOADER(loader, type, FUNCTIONS)                      \
+    const char *loader(void *library, type *table) {            \
+        const char *missing = NULL;                             \
+        FUNCTIONS(TB_FIND)                                      \
+        return missing;                                         \
+    }
 
-const char *tb_nvrtc_load(void *library, tb_nvrtc *table) {
-    const char *missing = NULL;
-    TB_NVRTC_FUNCTIONS(TB_FIND)
-    return missing;
-}
-
-const char *tb_cublaslt_load(void *library, tb_cublaslt *table) {
-    const char *missing = NULL;
-    TB_CUBLASLT_FUNCTIONS(TB_FIND)
-    return missing;
-}
-
-const char *tb_nvml_load(void *library, tb_nvml *table) {
-    const char *missing = NULL;
-    TB_NVML_FUNCTIONS(TB_FIND)
-    return missing;
-}
+TB_LOADER(tb_cuda_driver_load, tb_cuda_driver, TB_CUDA_DRIVER_FUNCTIONS)
+TB_LOADER(tb_nvrtc_load, tb_nvrtc, TB_NVRTC_FUNCTIONS)
+TB_LOADER(tb_cublaslt_load, tb_cublaslt, TB_CUBLASLT_FUNCTIONS)
+TB_LOADER(tb_nvml_load, tb_nvml, TB_NVML_FUNCTIONS)

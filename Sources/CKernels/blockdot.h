@@ -42,42 +42,34 @@ INLINE float plain_q5_0(const block_q5_0 *w, long count, const tb_activation *x)
     return sum;
 }
 
+// A block of Q4_K or Q5_K, which differ by the fifth bits only: `high` is null where there are none.
+INLINE float plain_k(
+    float d, float dmin, const uint8_t *packed, const uint8_t *low, const uint8_t *high, const tb_activation *x, long block
+) {
+    uint8_t scales[8], minima[8];
+    k_scales(packed, scales, minima);
+    float scaled = 0, least = 0;
+    for (int part = 0; part < 8; part++) {
+        const uint8_t *bytes = low + part / 2 * 32;
+        const int8_t *codes = x->codes + 256 * block + 32 * part;
+        int dot = 0;
+        for (int i = 0; i < 32; i++)
+            dot += ((part & 1 ? bytes[i] >> 4 : bytes[i] & 15) | (high ? (high[i] >> part & 1) << 4 : 0)) * codes[i];
+        scaled += x->scales[8 * block + part] * (float)(dot * scales[part]);
+        least += x->sums[8 * block + part] * (float)minima[part];
+    }
+    return d * scaled - dmin * least;
+}
+
 INLINE float plain_q4_k(const block_q4_k *w, long count, const tb_activation *x) {
     float sum = 0;
-    for (long b = 0; b < count; b++) {
-        uint8_t scales[8], minima[8];
-        k_scales(w[b].scales, scales, minima);
-        float scaled = 0, least = 0;
-        for (int part = 0; part < 8; part++) {
-            const uint8_t *bytes = w[b].codes + part / 2 * 32;
-            const int8_t *codes = x->codes + 256 * b + 32 * part;
-            int dot = 0;
-            for (int i = 0; i < 32; i++) dot += (part & 1 ? bytes[i] >> 4 : bytes[i] & 15) * codes[i];
-            scaled += x->scales[8 * b + part] * (float)(dot * scales[part]);
-            least += x->sums[8 * b + part] * (float)minima[part];
-        }
-        sum += half_value(w[b].d) * scaled - half_value(w[b].dmin) * least;
-    }
+    for (long b = 0; b < count; b++) sum += plain_k(half_value(w[b].d), half_value(w[b].dmin), w[b].scales, w[b].codes, NULL, x, b);
     return sum;
 }
 
 INLINE float plain_q5_k(const block_q5_k *w, long count, const tb_activation *x) {
     float sum = 0;
-    for (long b = 0; b < count; b++) {
-        uint8_t scales[8], minima[8];
-        k_scales(w[b].scales, scales, minima);
-        float scaled = 0, least = 0;
-        for (int part = 0; part < 8; part++) {
-            const uint8_t *bytes = w[b].codes + part / 2 * 32;
-            const int8_t *codes = x->codes + 256 * b + 32 * part;
-            int dot = 0;
-            for (int i = 0; i < 32; i++)
-                dot += ((part & 1 ? bytes[i] >> 4 : bytes[i] & 15) | (w[b].high[i] >> part & 1) << 4) * codes[i];
-            scaled += x->scales[8 * b + part] * (float)(dot * scales[part]);
-            least += x->sums[8 * b + part] * (float)minima[part];
-        }
-        sum += half_value(w[b].d) * scaled - half_value(w[b].dmin) * least;
-    }
+    for (long b = 0; b < count; b++) sum += plain_k(half_value(w[b].d), half_value(w[b].dmin), w[b].scales, w[b].codes, w[b].high, x, b);
     return sum;
 }
 

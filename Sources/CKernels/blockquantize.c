@@ -54,13 +54,18 @@ INLINE float symmetric(const float *from, float middle, uint8_t *codes) {
     return d;
 }
 
+// Widens low...high by the numbers of a part.
+INLINE void widen(const float *x, float *low, float *high) {
+    for (int i = 0; i < 32; i++) {
+        *low = x[i] < *low ? x[i] : *low;
+        *high = x[i] > *high ? x[i] : *high;
+    }
+}
+
 // Codes 0...top above the least number.
 INLINE float spanning(const float *from, float top, uint8_t *codes, float *least) {
     float low = from[0], high = from[0];
-    for (int i = 1; i < 32; i++) {
-        low = from[i] < low ? from[i] : low;
-        high = from[i] > high ? from[i] : high;
-    }
+    widen(from, &low, &high);
     float d = (high - low) / top, inverse = inverse_of(d);
     for (int i = 0; i < 32; i++) codes[i] = (uint8_t)clamped((from[i] - low) * inverse + 0.5f, top);
     *least = low;
@@ -158,10 +163,7 @@ INLINE int fit_part(const float *x, const float *codes, float *scale, float *min
 
 CLONED static void search_part(const float *x, float top, float *scale, float *minimum) {
     float low = 0, high = x[0], codes[32];
-    for (int i = 0; i < 32; i++) {
-        low = x[i] < low ? x[i] : low;
-        high = x[i] > high ? x[i] : high;
-    }
+    widen(x, &low, &high);
     *scale = 0;
     *minimum = -low;
     if (!(high > low)) return;

@@ -21,6 +21,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as functional
 import transformers
+from curves import ten_steps
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import save_file
 from torch import nn
@@ -107,17 +108,7 @@ def adapter_steps(model, targets, rename):
         with torch.no_grad():
             steps = torch.arange(parameter.numel(), dtype=torch.float64)
             parameter.copy_((0.1 * torch.sin(1.0 + index + 0.7 * steps)).float().view(parameter.shape))
-    parameters = [p for p in tuned.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, lr=5e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01)
-    losses = []
-    for _ in range(10):
-        optimizer.zero_grad()
-        loss = loss_of(tuned)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
-        losses.append(loss.item())
-    return losses
+    return ten_steps(tuned, loss_of)
 
 
 def balanced(model, weight):
