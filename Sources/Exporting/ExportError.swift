@@ -6,7 +6,7 @@ public enum ExportError: Error, Equatable, Sendable {
     case unsupported(argument: String, value: String, whatToDo: String)
     /// The folder holds something that is no earlier export.
     case folderInUse(path: String)
-    /// The folder is the one that the model or an adapter is read from.
+    /// The folder is the one that the model or an adapter is read from, or holds it.
     case folderIsSource(path: String)
     case notEnoughSpace(path: String, needed: Int64, free: Int64)
     /// The written model does not answer like base and adapter together.
@@ -23,7 +23,7 @@ extension ExportError: CustomStringConvertible {
         case .folderInUse(let path):
             "\(path): the folder is not empty and holds no earlier export. Choose another export_dir, or empty it first."
         case .folderIsSource(let path):
-            "\(path): export_dir is the folder that the model is read from. Choose another one."
+            "\(path): export_dir is the folder that the model or an adapter is read from, or holds it, and would be replaced. Choose another one."
         case .notEnoughSpace(let path, let needed, let free):
             "\(path): the export needs \(needed) bytes and the disk has \(free) left. Free some, choose another disk, or a smaller infer_dtype."
         case .verificationFailed(let path, let reason):

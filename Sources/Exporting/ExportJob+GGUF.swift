@@ -19,7 +19,10 @@ extension ExportJob {
         if adapterAlone {
             sink.emit(.phase("writing adapter"))
             try GGUFAdapterWriter(model, layout: layout, backend: backend).write(to: path, name: Path.name(plan.exportDirectory))
-            return Verification()
+            try heed(plan)
+            sink.emit(.phase("verifying"))
+            try AdapterFile.load(gguf: path, layout: layout, into: model)
+            return try verified(model, prompts: prompts, reference: reference, limit: Verification.usualLimit, plan: plan)
         }
         let (tokenizerEntries, notices) = try conversation.tokenizer.ggufEntries(
             vocabularySize: model.spec.vocabularySize, stopTokenIDs: conversation.stopTokenIDs)
@@ -39,9 +42,14 @@ extension ExportJob {
         guard Verification.tokens(tokenizer, vocabularySize: reloaded.spec.vocabularySize) == prompts else {
             throw ExportError.verificationFailed(path: plan.exportDirectory, reason: "its tokenizer cuts the prompts differently.")
         }
+        let limit = type.isQuantized && type != .q8Zero ? 0.5 : Verification.usualLimit
+        return try verified(reloaded, prompts: prompts, reference: reference, limit: limit, plan: plan)
+    }
+
+    /// Compares what was written and opened again.
+    func verified(_ written: Transformer, prompts: [[Int32]], reference: [[Float]], limit: Double, plan: ExportPlan) throws -> Verification {
         let verification = Verification(
-            reference: reference, written: Verification.logits(reloaded, prompts), vocabularySize: reloaded.spec.vocabularySize)
-        let limit = type.isQuantized && type != .q8Zero ? 0.5 : 0.05
+            reference: reference, written: Verification.logits(written, prompts), vocabularySize: written.spec.vocabularySize)
         if let problem = verification.problem(limit: limit) {
             throw ExportError.verificationFailed(path: plan.exportDirectory, reason: problem)
         }
@@ -49,11 +57,12 @@ extension ExportJob {
         return verification
     }
 
-    /// Ollama's Modelfile, so that `ollama create NAME -f Modelfile` works in the folder.
+    /// Ollama's Modelfile, so that `ollama create NAME -f Modelfile` works in the folder. An adapter names the base that it is for.
     func writeModelfile(_ conversation: Conversation, model: Transformer, plan: ExportPlan, to directory: String) throws {
+        let file = plan.ggufName.map { "./" + $0 }
         let text = conversation.template.ollamaModelfile(
-            conversation.tokenizer, from: plan.ggufName.map { "./" + $0 } ?? ".", stopTokenIDs: conversation.stopTokenIDs,
-            contextLength: min(4096, model.spec.maximumPositions))
+            conversation.tokenizer, from: plan.isAdapter ? Path.absolute(plan.modelDirectory) : file ?? ".", adapter: plan.isAdapter ? file : nil,
+            stopTokenIDs: conversation.stopTokenIDs, contextLength: min(4096, model.spec.maximumPositions))
         try FileSystem.writeAtomically(Path.join(directory, "Modelfile"), text: text)
     }
 }

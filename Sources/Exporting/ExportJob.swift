@@ -62,13 +62,13 @@ public struct ExportJob {
             try write(model, conversation, to: partial, plan: plan, settings: settings)
             verification = try verify(partial, prompts: prompts, reference: reference, backend: backend, plan: plan)
         }
-        // An adapter alone answers for no model of its own.
-        if !settings.writesAdapterAlone { try writeModelfile(conversation, model: model, plan: plan, to: partial) }
-        let card = ModelCard(plan: plan, templateName: conversation.templateName, verification: verification)
+        try writeModelfile(conversation, model: model, plan: plan, to: partial)
+        let bytes = plan.files.reduce(0) { $0 + Int64((try? FileSystem.size(Path.join(partial, $1.name))) ?? 0) }
+        let card = ModelCard(plan: plan, templateName: conversation.templateName, bytes: bytes, verification: verification)
         try FileSystem.writeAtomically(Path.join(partial, "README.md"), text: card.text())
         try heed(plan)
         try publish(partial, as: plan.exportDirectory)
-        return summary(plan, verification, seconds: Clock.monotonicSeconds() - start)
+        return summary(plan, verification, bytes: bytes, seconds: Clock.monotonicSeconds() - start)
     }
 
     // MARK: Steps
@@ -136,11 +136,7 @@ public struct ExportJob {
         guard Verification.tokens(tokenizer, vocabularySize: written.spec.vocabularySize) == prompts else {
             throw ExportError.verificationFailed(path: plan.exportDirectory, reason: "its tokenizer cuts the prompts differently.")
         }
-        let verification = Verification(
-            reference: reference, written: Verification.logits(written, prompts), vocabularySize: written.spec.vocabularySize)
-        if let problem = verification.problem { throw ExportError.verificationFailed(path: plan.exportDirectory, reason: problem) }
-        tell(verification)
-        return verification
+        return try verified(written, prompts: prompts, reference: reference, limit: Verification.usualLimit, plan: plan)
     }
 
     func tell(_ verification: Verification) {
@@ -171,16 +167,16 @@ public struct ExportJob {
 
     // MARK: Reports
 
-    private func summary(_ plan: ExportPlan, _ verification: Verification, seconds: Double) -> JobSummary {
+    private func summary(_ plan: ExportPlan, _ verification: Verification, bytes: Int64, seconds: Double) -> JobSummary {
         JobSummary(
             values: [
-                NamedValue("export_bytes", Double(plan.totalBytes)), NamedValue("export_runtime", seconds),
+                NamedValue("export_bytes", Double(bytes)), NamedValue("export_runtime", seconds),
                 NamedValue("verified_tokens", Double(verification.tokenCount)),
                 NamedValue("largest_logit_difference", Double(verification.largestDifference)),
                 NamedValue("top1_agreement", verification.agreement), NamedValue("kl_divergence", verification.divergence),
             ],
             outputDirectory: plan.exportDirectory,
-            text: "exported \(NumberText.bytes(plan.totalBytes)) in \(plan.dtypeName) to \(plan.exportDirectory)")
+            text: "exported \(plan.isAdapter ? "the adapter, " : "")\(NumberText.bytes(bytes)) in \(plan.dtypeName), to \(plan.exportDirectory)")
     }
 
     func log(_ level: LogLevel, _ text: String) {

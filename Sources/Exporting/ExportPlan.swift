@@ -14,6 +14,7 @@ public struct ExportPlan: Sendable, Equatable {
     public let architecture: String
     public let adapterDirectories: [String]
     public let exportDirectory: String
+    /// Of the model, or of the adapter where that is written alone.
     public let parameterCount: Int
     /// "bfloat16"
     public let dtypeName: String
@@ -28,6 +29,8 @@ public struct ExportPlan: Sendable, Equatable {
     public let replacesExport: Bool
     public let warnings: [String]
 
+    /// Only the adapter is written.
+    public let isAdapter: Bool
     let dtype: DType
     /// For a GGUF export; nil for safetensors.
     let ggufName: String?
@@ -51,11 +54,13 @@ public struct ExportPlan: Sendable, Equatable {
         let weights = folder.spec.weights(names: folder.definition.names)
         let shards = CheckpointWriter.shards(
             of: weights.map { ($0.name, Int64($0.count * type.byteCount)) }, maximum: settings.maximumShardBytes)
+        for adapter in settings.adapterDirectories { _ = try AdapterFile.configuration(adapter) }
         modelDirectory = settings.modelDirectory
         architecture = summary.spec.modelType
         adapterDirectories = settings.adapterDirectories
         exportDirectory = settings.exportDirectory
-        parameterCount = summary.parameterCount
+        isAdapter = settings.writesAdapterAlone
+        parameterCount = try isAdapter ? Self.adapterCount(settings) : summary.parameterCount
         dtype = type
         var notices: [String] = []
         if let ggufType = settings.ggufType {
@@ -63,7 +68,7 @@ public struct ExportPlan: Sendable, Equatable {
             let name = Self.ggufName(settings, ggufType)
             ggufName = name
             dtypeName = "GGUF " + ggufType.label
-            let bytes = settings.writesAdapterAlone ? try Self.adapterBytes(settings) : layout.byteCount
+            let bytes = isAdapter ? Int64(parameterCount * ggufType.bytesPerNumber) : layout.byteCount
             files = [File(name: name, bytes: bytes)]
             notices = layout.notices + Self.exceptionNotice(layout)
         } else {
@@ -79,7 +84,6 @@ public struct ExportPlan: Sendable, Equatable {
         let state = try Self.state(of: settings.exportDirectory)
         replacesExport = state == .earlierExport
         warnings = try Self.warnings(settings, summary: summary, state: state) + notices
-        for adapter in settings.adapterDirectories { _ = try AdapterFile.configuration(adapter) }
     }
 
     enum TargetState { case free, earlierExport }
@@ -127,9 +131,9 @@ public struct ExportPlan: Sendable, Equatable {
         return name + (settings.writesAdapterAlone ? "-adapter-" : "-") + type.label + ".gguf"
     }
 
-    /// The file of the adapter is of the same kind.
-    private static func adapterBytes(_ settings: ExportSettings) throws -> Int64 {
-        settings.adapterDirectories.reduce(0) { $0 + FileSystem.treeSize($1) }
+    /// Numbers of all adapters' tensors.
+    private static func adapterCount(_ settings: ExportSettings) throws -> Int {
+        try settings.adapterDirectories.reduce(0) { $0 + (try AdapterFile.elementCount($1)) }
     }
 
     private static func exceptionNotice(_ layout: GGUFLayout) -> [String] {

@@ -4,24 +4,32 @@ import Platform
 struct ModelCard {
     let plan: ExportPlan
     let templateName: String?
-    let verification: Verification?
+    /// Of the weight files.
+    let bytes: Int64
+    let verification: Verification
 
     func text() -> String {
         let name = Path.name(plan.exportDirectory)
-        var lines = ["---", plan.ggufName == nil ? "library_name: transformers" : "library_name: gguf", "pipeline_tag: text-generation", "base_model: \(quoted(Path.name(plan.modelDirectory)))"]
-        lines += ["tags:", "- tuneboard", "- \(plan.architecture)", "---", "", "# \(name)", ""]
-        if plan.adapterDirectories.isEmpty {
-            lines.append("A copy of `\(Path.name(plan.modelDirectory))`, written by Tuneboard.")
+        var lines = ["---", plan.ggufName == nil ? "library_name: transformers" : "library_name: gguf", "pipeline_tag: text-generation"]
+        lines += ["base_model: \(quoted(Path.name(plan.modelDirectory)))", "tags:", "- tuneboard", "- \(plan.architecture)"]
+        if plan.isAdapter { lines.append("- lora") }
+        lines += ["---", "", "# \(name)", ""]
+        let model = "`\(Path.name(plan.modelDirectory))`"
+        if plan.isAdapter {
+            lines.append("The LoRA adapter \(plan.adapterDirectories.map { "`\(Path.name($0))`" }.joined()) for \(model), written by Tuneboard.")
+            lines.append("It works beside that model only: with llama.cpp's `--lora`, or in Ollama by the Modelfile.")
+        } else if plan.adapterDirectories.isEmpty {
+            lines.append("A copy of \(model), written by Tuneboard.")
         } else {
-            lines.append("`\(Path.name(plan.modelDirectory))` with these LoRA adapters merged into it by Tuneboard, in this order:")
+            lines.append("\(model) with these LoRA adapters merged into it by Tuneboard, in this order:")
             lines.append("")
             lines += plan.adapterDirectories.map { "- `\(Path.name($0))`" }
         }
         lines += ["", "| | |", "| --- | --- |", "| architecture | \(plan.architecture) |"]
         lines.append("| parameters | \(NumberText.grouped(plan.parameterCount)) |")
-        lines.append("| weights | \(plan.dtypeName), \(NumberText.bytes(plan.totalBytes)) |")
+        lines.append("| weights | \(plan.dtypeName), \(NumberText.bytes(bytes)) |")
         if let templateName { lines.append("| chat template | \(templateName) |") }
-        if let verification, verification.tokenCount > 0 { lines += rows(verification) }
+        if verification.tokenCount > 0 { lines += rows(verification) }
         return lines.joined(separator: "\n") + "\n"
     }
 

@@ -14,12 +14,9 @@ public struct Verification: Sendable, Equatable {
     /// Mean Kullback-Leibler divergence of the written model from the one in memory, in nats.
     public var divergence = 0.0
 
-    /// Nothing was compared.
-    init() {}
-
     /// Rounding to bf16 moves logits by a few hundredths and the divergence by less than a thousandth, eight bits by less than a
     /// hundredth; beyond these bounds something else is wrong. Four bits may cost a small model more.
-    var problem: String? { problem(limit: 0.05) }
+    static let usualLimit = 0.05
 
     func problem(limit: Double) -> String? {
         if !largestDifference.isFinite || !divergence.isFinite { return "its logits are not finite." }

@@ -168,23 +168,4 @@ import Tokenizers
             try GGUFExportTests.compareNear(python, [ours, theirs], source: source)
         }
     }
-
-    @Test("an adapter on its own works in llama.cpp", .enabled(if: Python.interpreter != nil), arguments: ["llama", "qwen2", "internlm2"])
-    func adapterAlone(family: String) throws {
-        let python = try #require(Python.interpreter)
-        try Fixtures.withTemporaryDirectory { parent in
-            let source = Path.join(parent, "model"), adapter = Path.join(parent, "adapter")
-            let description = try #require(GGUFFamilies.all.first { $0.name == family })
-            try GGUFFamilies.write(description, to: source)
-            let model = try Transformer.load(directory: source, backend: backend)
-            var random = RandomGenerator(seed: 9)
-            try model.addLowRankAdapters(AdapterSettings(rank: 4, alpha: 6), random: &random)
-            for linear in model.linears { if let b = linear.adapter?.b { b.value = Tensor((0..<b.count).map { _ in Float(random.normal()) * 0.1 }, shape: b.shape) } }
-            try AdapterFile.save(model, to: adapter)
-            let base = try GGUFExportTests.export(source, to: Path.join(parent, "base"), type: "f32")
-            let alone = try GGUFExportTests.export(source, to: Path.join(parent, "alone"), type: "f32", adapter: adapter, alone: true)
-            let merged = try GGUFExportTests.export(source, to: Path.join(parent, "merged"), type: "f32", adapter: adapter)
-            try GGUFExportTests.compare(python, [(base, alone, 1e-4), (merged, nil, 1e-4)], model: model, source: source)
-        }
-    }
 }

@@ -26,11 +26,12 @@ public struct GGUFAdapterWriter {
             guard tensor.sources.count == 1, tensor.shape.count == 2 else {
                 throw refused("an adapter on experts")
             }
+            guard !tensor.hasUnitRows else { throw refused("an adapter on a head whose rows have length one") }
             left.remove(source)
-            // One number scales all of them there: alpha / rank.
-            let rank = adapter.a.shape[0], shared = alpha ?? adapter.scale * Float(rank)
+            // One number scales all of them there, alpha / rank, and an alpha of 0 stands for a scale of 1.
+            let rank = Float(adapter.a.shape[0]), shared = alpha ?? (adapter.scale == 0 ? 1 : adapter.scale) * rank
             alpha = shared
-            let factor = shared == 0 ? 1 : adapter.scale * Float(rank) / shared
+            let factor = adapter.scale * rank / shared
             tensors.append((tensor.name + ".lora_a", adapter.a.value.converted(to: .float32)))
             tensors.append((tensor.name + ".lora_b", rows(adapter.b.value, tensor, factor: factor)))
         }
@@ -74,14 +75,13 @@ public struct GGUFAdapterWriter {
 
     /// Rows of B as the layout has those of the weight.
     private func rows(_ b: Tensor, _ tensor: GGUFLayout.Tensor, factor: Float) -> Tensor {
-        let rank = b.shape[1], source = b.floats()
-        let order = tensor.rows ?? Array(0..<b.shape[0])
+        let rank = b.shape[1], source = b.floats(), count = tensor.rows?.count ?? b.shape[0]
         var values: [Float] = []
-        values.reserveCapacity(order.count * rank)
-        for (place, row) in order.enumerated() {
-            let own = factor * (place < tensor.factorRows ? tensor.factor : 1)
+        values.reserveCapacity(count * rank)
+        for place in 0..<count {
+            let row = tensor.rows?[place] ?? place, own = factor * (place < tensor.factorRows ? tensor.factor : 1)
             for column in 0..<rank { values.append(source[row * rank + column] * own) }
         }
-        return Tensor(values, shape: [order.count, rank])
+        return Tensor(values, shape: [count, rank])
     }
 }

@@ -40,6 +40,9 @@ public enum GGUFFileType: String, Sendable, CaseIterable {
 
     public var isQuantized: Bool { base.isQuantized }
 
+    /// Of the types that are not quantised.
+    public var bytesPerNumber: Int { base.blockBytes }
+
     /// "Q4_K_M", as files are named after it.
     public var label: String { rawValue.uppercased() }
 }

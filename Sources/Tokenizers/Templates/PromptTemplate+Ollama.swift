@@ -1,15 +1,27 @@
 /// The template in the words of Ollama.
 extension PromptTemplate {
-    /// A Modelfile as LLaMA-Factory writes it. A model's own Jinja template is not repeated: Ollama reads the one in the model.
+    /// A Modelfile as LLaMA-Factory writes it.
     /// - Parameters:
-    ///   - from: the model beside the file: `.` or `./model.gguf`.
+    ///   - from: the model: `.` or `./model.gguf` beside the file, or the base of an adapter.
+    ///   - adapter: the adapter beside the file.
     ///   - contextLength: tokens that Ollama keeps (`num_ctx`).
-    public func ollamaModelfile(_ tokenizer: Tokenizer, from: String, stopTokenIDs: [Int32], contextLength: Int) -> String {
-        var text = "# Ollama Modelfile written by Tuneboard: ollama create NAME -f Modelfile\n\nFROM \(from)\n\n"
-        if case .named(let definition) = source {
+    public func ollamaModelfile(
+        _ tokenizer: Tokenizer, from: String, adapter: String? = nil, stopTokenIDs: [Int32], contextLength: Int
+    ) -> String {
+        var text = "# Ollama Modelfile written by Tuneboard: ollama create NAME -f Modelfile\n\nFROM \(from)\n"
+        if let adapter { text += "ADAPTER \(adapter)\n" }
+        text += "\n"
+        switch source {
+        case .named(let definition):
             text += "TEMPLATE \"\"\"\(ollamaTemplate(definition, tokenizer))\"\"\"\n\n"
             let system = systemText(nil)
             if !system.isEmpty { text += "SYSTEM \"\"\"\(system)\"\"\"\n\n" }
+        case .jinja(let own):
+            if let template = own.ollama(tokenizer) {
+                text += "TEMPLATE \"\"\"\(template)\"\"\"\n\n"
+            } else {
+                text += "# The model's own chat template cannot be said here. Ollama takes the one in the model, where it knows it.\n\n"
+            }
         }
         for id in stopTokenIDs { if let token = tokenizer.token(id) { text += "PARAMETER stop \"\(token)\"\n" } }
         return text + "PARAMETER num_ctx \(contextLength)\n"
