@@ -96,7 +96,7 @@ let package = Package(
         .testTarget(name: "TrainingTests", dependencies: ["Training", "Evaluation"]),
         .testTarget(name: "RunsTests", dependencies: ["Runs", "Configuration", "Events", "Formats", "Platform"]),
         .testTarget(name: "TerminalTests", dependencies: ["Terminal", "CNcurses"]),
-        .testTarget(name: "BoardTests", dependencies: ["Board", "Terminal", "Configuration", "Events", "Platform"]),
+        .testTarget(name: "BoardTests", dependencies: ["Board", "Runs", "Terminal", "Configuration", "Events", "Platform"]),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

@@ -164,8 +164,11 @@ extension CardTests {
             let now = monitor?.reading()
             #expect(monitor?.name == "Fake card" && now?.utilisation == 0.73 && now?.temperature == 61 && now?.powerWatts == 512.3)
             #expect(now?.clock == 1755 && now?.maximumClock == 1980)
+            let all = GPUMonitor.all(TestCard.libraries())
+            #expect(all.map(\.name) == ["Fake card"] && all.first?.reading() == now)
             tb_fake_start(tb_fake_settings())
             #expect(GPUMonitor(libraries: TestCard.libraries()) == nil)
+            #expect(GPUMonitor.all(TestCard.libraries()).isEmpty && GPUMonitor.all(CUDALibraries()).isEmpty)
         }
     }
 }

@@ -94,12 +94,101 @@ import Testing
     @Test func aFailureSaysWhatHappened() throws {
         struct Broken: Error, CustomStringConvertible { var description: String { "tensor w is missing" } }
         let folder = try TemporaryFolder()
-        let runner = JobRunner { _, _, _, _ in throw Broken() }
+        let runner = JobRunner { _, _, sink, _ in
+            sink.emit(.state(.running))
+            throw Broken()
+        }
         let handle = try runner.start(.train, try configuration(folder))
         handle.wait()
         #expect(handle.state == .failed)
         #expect(handle.drain().contains(.failed(JobFailure(what: "tensor w is missing"))))
         #expect(handle.runDirectory?.state()?.message == "tensor w is missing")
+    }
+
+    @Test func aStartThatFailsLeavesNothingBehind() throws {
+        struct Broken: Error, CustomStringConvertible { var description: String { "no such model" } }
+        let folder = try TemporaryFolder()
+        func start(_ output: String, _ body: @escaping JobBody = { _, _, _, _ in throw Broken() }, isWatched: Bool = true) throws -> RunDirectory {
+            var configuration = Configuration()
+            try configuration.set("output_dir", text: Path.join(folder.path, output))
+            let handle = try JobRunner(body: { kind, configuration, sink, control in
+                Clock.sleep(seconds: 0.02)
+                return try body(kind, configuration, sink, control)
+            }).start(.train, configuration)
+            if !isWatched { handle.keepTrace() }
+            handle.wait()
+            return try #require(handle.runDirectory)
+        }
+        _ = try start("deep/er/run")
+        #expect(try FileSystem.list(folder.path).isEmpty, "the folders above it go as well")
+        // What was there before stays, whoever made it.
+        try FileSystem.createDirectory(Path.join(folder.path, "mine"))
+        _ = try start("mine")
+        #expect(try FileSystem.list(Path.join(folder.path, "mine")).isEmpty)
+        try FileSystem.writeAtomically(Path.join(folder.path, "mine/notes.txt"), text: "mine")
+        #expect(try start("mine").state()?.status == .failed)
+        #expect(FileSystem.exists(Path.join(folder.path, "mine/notes.txt")))
+        // What has begun keeps its files, and so does what nobody watched.
+        #expect(try start("begun", { _, _, sink, _ in
+            sink.emit(.state(.running))
+            throw Broken()
+        }).state()?.message == "no such model")
+        #expect(try start("alone", isWatched: false).state()?.message == "no such model")
+        #expect(try start("written", { _, configuration, _, _ in
+            try FileSystem.writeAtomically(Path.join(configuration.text("output_dir"), "training_args.yaml"), text: "")
+            throw Broken()
+        }).state()?.status == .failed)
+    }
+
+    @Test func wrongPathsAreToldBeforeAnythingIsMade() throws {
+        let folder = try TemporaryFolder()
+        func problem(_ values: [(String, String)]) throws -> StartProblem? {
+            var configuration = Configuration()
+            let fixtures = Path.join(Path.directory(Path.directory(Path.directory(#filePath))), "Tests/Fixtures/models/llama")
+            let data = Path.join(Path.directory(Path.directory(Path.directory(#filePath))), "recipes/data")
+            let all = [("model_name_or_path", fixtures), ("stage", "sft"), ("do_train", "true"), ("dataset_dir", data), ("dataset", "identity"),
+                ("template", "alpaca"), ("finetuning_type", "lora"), ("output_dir", Path.join(folder.path, "run"))] + values
+            for (name, text) in all { try configuration.set(name, text: text) }
+            return StartProblem.find(.train, configuration)
+        }
+        #expect(try problem([]) == nil)
+        for (name, value, word) in [
+            ("model_name_or_path", "no/such/model", "no/such/model"), ("adapter_name_or_path", "no/adapter", "no/adapter"),
+            ("dataset", "identity,lost", "lost"), ("eval_dataset", "nothing", "nothing"),
+        ] {
+            let found = try problem([(name, value)])
+            #expect(found?.argument == name && found?.description.contains(word) == true, "\(name): \(String(describing: found))")
+        }
+        try FileSystem.createDirectory(Path.join(folder.path, "run"))
+        try FileSystem.writeAtomically(Path.join(folder.path, "run/adapter_model.safetensors"), text: "")
+        #expect(try problem([])?.argument == "output_dir")
+        #expect(try problem([("overwrite_output_dir", "true")]) == nil)
+    }
+
+    @Test func cardsAreReadOnAThreadOfTheirOwnWhenSomebodyAsks() throws {
+        let reads = Mutex(0)
+        let sampler = GPUSampler(open: {
+            Clock.sleep(seconds: 0.02)
+            return {
+                let number = reads.withLock { count -> Int in
+                    count += 1
+                    return count
+                }
+                return [GPUReading(name: "Fake card", temperature: number)]
+            }
+        })
+        let begin = Clock.monotonicSeconds()
+        #expect(sampler.latest().isEmpty)
+        #expect(Clock.monotonicSeconds() - begin < 0.02, "nobody waits for the library")
+        #expect(waitUntil { sampler.latest().first?.temperature ?? 0 >= 2 })
+        // Without a question nothing is read.
+        #expect(waitUntil { reads.withLock { $0 } >= 2 })
+        Clock.sleep(seconds: 0.05)
+        let count = reads.withLock { $0 }
+        Clock.sleep(seconds: 0.1)
+        #expect(reads.withLock { $0 } <= count + 1)
+        sampler.stop()
+        #expect(GPUSampler(open: { nil }).latest().isEmpty)
     }
 
     @Test func aStartThatFailsOnItsDataLeavesAnEarlierRunAsItWas() throws {

@@ -16,6 +16,8 @@ final class RunRecorder: EventSink {
         var hasWarned = false
         /// The job is at its work proper: what was in the folder before is its own to replace.
         var hasBegun = false
+        /// Nobody watches the job: what becomes of it must be found in its folder.
+        var keepsTrace = false
         var readers: [any EventSink]
     }
 
@@ -37,6 +39,8 @@ final class RunRecorder: EventSink {
     private let keeper = Mutex<EngineThread?>(nil)
     /// What the folder told of an earlier run.
     private let earlier: EarlierState?
+    /// What was made for this job alone; nil where the folder was another's before.
+    private let litter: Litter?
 
     /// - Parameter directory: nil for jobs that leave nothing behind (exports, chats): then events are only handed on.
     init(directory: RunDirectory?, state: RunState, control: JobControl, readers: [any EventSink]) throws(RunError) {
@@ -46,11 +50,13 @@ final class RunRecorder: EventSink {
         guard let directory else {
             statePath = ""
             earlier = nil
+            litter = nil
             log = Mutex(nil)
             lockDescriptor = -1
             return
         }
         statePath = state.kind == .train ? directory.statePath : directory.evaluationStatePath
+        litter = Litter(directory)
         do {
             try FileSystem.createDirectory(directory.path)
         } catch {
@@ -120,6 +126,9 @@ final class RunRecorder: EventSink {
         contents.withLock { $0.readers.append(reader) }
     }
 
+    /// Leaves a failed start in the folder as well.
+    func keepTrace() { contents.withLock { $0.keepsTrace = true } }
+
     var state: RunState { contents.withLock { $0.state } }
 
     /// Writes the last state and lets go of the directory. Nothing may be emitted afterwards.
@@ -133,6 +142,7 @@ final class RunRecorder: EventSink {
         writeState(at: Clock.monotonicSeconds())
         try? FileSystem.remove(directory.controlPath)
         log.withLock { $0?.close() }
+        if contents.withLock({ !$0.hasBegun && !$0.keepsTrace && $0.state.status != .finished }) { litter?.remove() }
         close(lockDescriptor)
     }
 

@@ -79,6 +79,9 @@ public final class JobHandle: Sendable {
         recorder.emit(.log(LogRecord(time: Clock.unixTime(), level: level, text: text)))
     }
 
+    /// Nobody watches the job any more: should it fail before it begins, its folder is to say so.
+    public func keepTrace() { recorder.keepTrace() }
+
     /// Waits for the end of the job.
     public func wait() {
         over.lock()

@@ -73,6 +73,13 @@ public final class CUDALibraries: @unchecked Sendable {
         }
     }
 
+    /// The management library alone, for those who only watch: the others are large.
+    public static func management(search: LibrarySearch = LibrarySearch()) -> CUDALibraries {
+        var management = tb_nvml()
+        _ = load(.management, search.candidates(["libnvidia-ml.so.1", "libnvidia-ml.so"]), "nvmlInit_v2") { tb_nvml_load($0, &management) }
+        return CUDALibraries(management: management)
+    }
+
     public func finding(_ library: CUDALibrary) -> Finding? { findings.first { $0.library == library } }
 
     /// Throws for the first library without which a card cannot be used.

@@ -28,7 +28,7 @@ public final class GPUMonitor: @unchecked Sendable {
     /// Nil where there is no card or no library.
     /// - Parameters:
     ///   - busIdentifier: which card, as the driver names it; nil takes the first
-    public init?(libraries: CUDALibraries, busIdentifier: String? = nil) {
+    public convenience init?(libraries: CUDALibraries, busIdentifier: String? = nil) {
         let library = libraries.management
         guard library.nvmlInit_v2 != nil, library.nvmlInit_v2() == 0 else { return nil }
         var device: UnsafeMutableRawPointer?
@@ -38,10 +38,33 @@ public final class GPUMonitor: @unchecked Sendable {
             _ = library.nvmlShutdown()
             return nil
         }
+        self.init(library, device)
+    }
+
+    /// A card whose handle has been found; the library has been begun with once for it.
+    private init(_ library: tb_nvml, _ device: UnsafeMutableRawPointer) {
         self.library = library
         self.device = device
         name = Self.string { library.nvmlDeviceGetName(device, $0, $1) } ?? "GPU"
         driverVersion = Self.string { library.nvmlSystemGetDriverVersion($0, $1) }
+    }
+
+    /// Every card of the machine; none where there is no library. Looking for the library takes a while.
+    public static func all(_ libraries: CUDALibraries = .management()) -> [GPUMonitor] {
+        let library = libraries.management
+        guard library.nvmlInit_v2 != nil, library.nvmlInit_v2() == 0 else { return [] }
+        defer { _ = library.nvmlShutdown() }
+        var count: UInt32 = 0
+        guard library.nvmlDeviceGetCount_v2(&count) == 0 else { return [] }
+        return (0..<min(count, 64)).compactMap { index in
+            var device: UnsafeMutableRawPointer?
+            guard library.nvmlInit_v2() == 0 else { return nil }
+            guard library.nvmlDeviceGetHandleByIndex_v2(index, &device) == 0, let device else {
+                _ = library.nvmlShutdown()
+                return nil
+            }
+            return GPUMonitor(library, device)
+        }
     }
 
     deinit { _ = library.nvmlShutdown() }

@@ -34,6 +34,8 @@ enum JobCommand {
         let signals = SignalListener()
         let runner = JobRunner()
         for job in jobs(configuration) {
+            // Told while there is a terminal to tell it on.
+            if detachment.canDetach, !detachment.isDetached, let problem = StartProblem.find(job.kind, job.configuration) { throw problem }
             let printer = JobPrinter(isJSON: invocation.isJSON)
             let code = try printer.follow(signals) { wake throws(RunError) in
                 let handle = try runner.start(job.kind, job.configuration, wake: wake)
@@ -47,6 +49,7 @@ enum JobCommand {
 
     private static func letGo(_ detachment: Detachment, _ handle: JobHandle) {
         guard detachment.canDetach, !detachment.isDetached else { return }
+        handle.keepTrace()
         let directory = handle.runDirectory.map { Path.relative($0.path, to: FileSystem.currentDirectory) } ?? ""
         detachment.detach(farewell: "Training goes on in process \(ProcessRunner.ownIdentifier). Follow it: tuneboard runs follow \(directory)")
     }
