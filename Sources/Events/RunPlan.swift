@@ -48,6 +48,10 @@ public struct RunPlan: Sendable, Equatable {
     public var checkpointBytes: Int64
     public var freeDiskBytes: Int64
     public var warnings: [String]
+    /// Files that the job writes, where they are known by name.
+    public var outputs: [MemoryPart] = []
+    /// In what those are written: "bfloat16", "GGUF Q4_K_M"; empty where there is nothing to tell.
+    public var outputFormat = ""
 
     public init(
         modelName: String = "", architecture: String = "", parameterCount: Int = 0, trainableCount: Int = 0, samples: Int = 0,

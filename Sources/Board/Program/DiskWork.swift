@@ -98,43 +98,29 @@ enum DiskWork {
 
     // MARK: Exports
 
-    /// What an export reads and writes, from the sizes of the files.
+    /// What an export reads and writes, from the headers of the files.
     static func planExport(_ configuration: Configuration, generation: Int, _ queue: ActionQueue) {
         begin(queue) {
-            let model = ModelLocation.folder(configuration.text("model_name_or_path"))
-            guard FileSystem.isDirectory(model) || FileSystem.isFile(model) else {
-                return [.planned(.export, generation: generation, .failed(say("\(model) is not a folder.")))]
+            do {
+                let forecast = try ExportForecast(configuration)
+                var plan = forecast.plan
+                plan.warnings = plan.warnings.map { say(engine: $0) }
+                if forecast.replacesExport, let warning = lossOfOtherKind(forecast.directory, configuration) { plan.warnings.insert(warning, at: 0) }
+                return [.planned(.export, generation: generation, .ready(plan))]
+            } catch {
+                return [.planned(.export, generation: generation, .failed(say(engine: String(describing: error))))]
             }
-            var plan = RunPlan()
-            plan.modelName = Path.name(model)
-            let base = weightBytes(in: model)
-            let adapters = configuration.text("adapter_name_or_path").split(separator: ",").map { ModelLocation.folder(String($0)) }
-            let adapterBytes = adapters.reduce(Int64(0)) { $0 + weightBytes(in: $1) }
-            plan.memory = [MemoryPart(part: "base", bytes: base), MemoryPart(part: "adapter", bytes: adapterBytes)]
-            plan.checkpointBytes = base
-            let target = configuration.text("export_dir")
-            if !target.isEmpty {
-                plan.freeDiskBytes = FileSystem.freeBytes(at: existingAncestor(of: target))
-                let files = (try? FileSystem.list(target)) ?? []
-                if !files.isEmpty { plan.warnings.append(say("\(target) exists and holds \(files.count) files")) }
-            }
-            if adapters.isEmpty { plan.warnings.append(say("no adapter is chosen: the base is written as it is")) }
-            return [.planned(.export, generation: generation, .ready(plan))]
         }
     }
 
-    private static func weightBytes(in directory: String) -> Int64 {
-        if FileSystem.isFile(directory) { return (try? FileSystem.size(directory)) ?? 0 }
-        let names = (try? FileSystem.list(directory)) ?? []
-        return names.filter { $0.hasSuffix(".safetensors") || $0.hasSuffix(".gguf") }.reduce(0) {
-            $0 + ((try? FileSystem.size(Path.join(directory, $1))) ?? 0)
-        }
-    }
-
-    private static func existingAncestor(of path: String) -> String {
-        var path = Path.absolute(Path.expandingTilde(path))
-        while path != "/", !FileSystem.exists(path) { path = Path.directory(path) }
-        return path
+    /// One who exports the same model in two forms wants both.
+    private static func lossOfOtherKind(_ directory: String, _ configuration: Configuration) -> String? {
+        let isGGUFThere = ((try? FileSystem.list(directory)) ?? []).contains { $0.hasSuffix(".gguf") }
+        let isGGUFWanted = !configuration.text("export_gguf").isEmpty
+        guard isGGUFThere != isGGUFWanted else { return nil }
+        return isGGUFWanted
+            ? say("The safetensors there would be replaced by the GGUF file: another export_dir keeps both.")
+            : say("The GGUF file there would be replaced by safetensors: another export_dir keeps both.")
     }
 
     static func prepareDirectory(of path: String) throws {

@@ -140,10 +140,13 @@ extension BoardState {
         var items: [PickerItem] = []
         if !model.isEmpty {
             let isExport = picker.argument == "export_dir"
-            let base = isExport ? "saves/\(model)/merged" : "saves/\(model)/\(configuration.text("finetuning_type"))/\(configuration.text("stage"))"
-            let taken = Set(catalog.runs.map(\.directory))
+            let base = isExport ? ResultFolder.export(of: configuration) : "saves/\(model)/\(configuration.text("finetuning_type"))/\(configuration.text("stage"))"
+            // A GGUF model is known by its file, its export by the folder.
+            let models = catalog.models.map { $0.path.hasSuffix(".gguf") ? Path.directory($0.path) : $0.path }
+            let taken = Set(catalog.runs.map(\.directory) + models)
             let fresh = ([base] + (2...999).map { "\(base)-\($0)" }).first { !taken.contains($0) } ?? base
-            items.append(PickerItem(fresh, detail: "new"))
+            items.append(PickerItem(fresh, detail: say("new")))
+            if isExport { return items + models.filter { $0.hasPrefix("saves/") }.map { PickerItem($0, detail: say("exists")) } }
         }
         return items + catalog.runs.filter { $0.directory != items.first?.value }.map {
             PickerItem($0.directory, detail: "\(say(key: $0.state.word))  \(Age.text(since: $0.modified, now: now))")

@@ -2,7 +2,8 @@ import Configuration
 import Platform
 
 /// Where the board puts what an evaluation finds: one folder for each adapter and one for the model without, so that the results
-/// stand beside each other and can be compared.
+/// stand beside each other and can be compared. And where it puts exports: one folder for each form of the model, so that none
+/// replaces another.
 enum ResultFolder {
     /// - Parameter adapter: a run's folder or one of its checkpoints; empty for the base model.
     static func evaluation(model: String, adapter: String) -> String {
@@ -16,6 +17,23 @@ enum ResultFolder {
 
     private static func evaluation(of configuration: Configuration) -> String {
         evaluation(model: configuration.text("model_name_or_path"), adapter: configuration.text("adapter_name_or_path"))
+    }
+
+    /// `saves/MODEL/merged`, `saves/MODEL/gguf-q4_k_m`, `saves/MODEL/gguf-adapter-f16`.
+    static func export(of configuration: Configuration) -> String {
+        var model = Path.name(configuration.text("model_name_or_path"))
+        if model.hasSuffix(".gguf") { model = String(model.dropLast(5)) }
+        guard !model.isEmpty else { return "" }
+        let type = configuration.text("export_gguf")
+        guard !type.isEmpty else { return "saves/\(model)/merged" }
+        return "saves/\(model)/gguf-" + (configuration.isOn("export_gguf_adapter") ? "adapter-" : "") + type
+    }
+
+    /// Lets the folder of an export follow the model and the form it is written in, unless the user has chosen another.
+    static func followExport(_ configuration: inout Configuration, before: Configuration) {
+        guard before.text("export_dir") == export(of: before), configuration.text("export_dir") == before.text("export_dir") else { return }
+        let folder = export(of: configuration)
+        if !folder.isEmpty { try? configuration.set("export_dir", text: folder) }
     }
 
     /// Lets the folder follow the model and the adapter, unless the user has chosen another.

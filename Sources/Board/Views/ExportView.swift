@@ -24,20 +24,24 @@ extension Painter {
     }
 
     private mutating func drawExportPlan(_ plan: RunPlan, in inside: Rect) {
+        // What comes of it first: where there is no room for all, the last lines go.
         var lines: [(String, String, String)] = []
-        if plan.parameterCount > 0 { lines.append((say("model"), "\(plan.modelName)  \(NumberText.count(plan.parameterCount))", "ui.text")) }
-        for part in plan.memory where part.bytes > 0 { lines.append((say(key: part.part), NumberText.bytes(part.bytes), "ui.text")) }
         if plan.checkpointBytes > 0 {
-            let isTight = plan.freeDiskBytes > 0 && plan.freeDiskBytes < plan.checkpointBytes
-            lines.append((say("writes"), NumberText.bytes(plan.checkpointBytes), "ui.text"))
-            if plan.freeDiskBytes > 0 { lines.append((say("disk free"), NumberText.bytes(plan.freeDiskBytes), isTight ? "ui.error" : "ui.text")) }
+            lines.append((say("writes"), [NumberText.bytes(plan.checkpointBytes), plan.outputFormat].filter { !$0.isEmpty }.joined(separator: "  "), "ui.text"))
+            if let file = plan.outputs.first {
+                lines.append((say("files"), plan.outputs.count == 1 ? file.part : say("\(plan.outputs.count) shards"), "ui.text"))
+            }
         }
+        for part in plan.memory where part.bytes > 0 { lines.append((say(key: part.part), NumberText.bytes(part.bytes), "ui.text")) }
+        let isTight = plan.freeDiskBytes > 0 && plan.freeDiskBytes < plan.checkpointBytes
+        if plan.freeDiskBytes > 0 { lines.append((say("disk free"), NumberText.bytes(plan.freeDiskBytes), isTight ? "ui.error" : "ui.text")) }
         if plan.peakBytes > 0 { lines.append((say("memory"), NumberText.bytes(plan.peakBytes), "ui.text")) }
+        if plan.parameterCount > 0 { lines.append((say("model"), "\(plan.modelName)  \(NumberText.count(plan.parameterCount))", "ui.text")) }
         // A warning is read to its end; sizes give way to it.
         let warnings = plan.warnings.map { TextWidth.wrap("! " + TextWidth.sanitize($0), to: inside.width) }
         let free = max(1, inside.height - warnings.reduce(0) { $0 + $1.count })
         var y = inside.y
-        for line in lines.suffix(free) {
+        for line in lines.prefix(free) {
             pair(line.0, line.1, in: Rect(x: inside.x, y: y, width: inside.width, height: 1), nameWidth: 10, scope: line.2)
             y += 1
         }
@@ -98,11 +102,21 @@ extension Painter {
     }
 
     private mutating func drawExportSteps(in area: Rect) {
-        let steps = [
-            say("F5 merges the adapter into the base model, in fp32 arithmetic:"), "  " + say("load base and adapter"),
-            "  " + say("merge layer by layer"), "  " + say("write shards, tokenizer, template and model card"),
-            "  " + say("verify: reload, compare logits with base plus adapter"),
-        ]
+        let configuration = state.forms[.export].configuration
+        let type = configuration.text("export_gguf")
+        if configuration.isOn("export_gguf_adapter") {
+            text(say("F5 writes the adapter alone as GGUF, for llama.cpp's --lora."), in: area.row(0), "ui.placeholder")
+            return
+        }
+        let hasAdapter = !configuration.text("adapter_name_or_path").isEmpty
+        let first =
+            !type.isEmpty
+            ? say("F5 writes one GGUF file (\(type)) for llama.cpp and Ollama:")
+            : hasAdapter ? say("F5 merges the adapter into the base model, in fp32 arithmetic:") : say("F5 writes the model anew:")
+        var steps = [first, "  " + (hasAdapter ? say("load base and adapter") : say("load the model"))]
+        if hasAdapter { steps.append("  " + say("merge layer by layer")) }
+        steps.append("  " + (type.isEmpty ? say("write shards, tokenizer, template and model card") : say("write the file with tokenizer and template, a Modelfile beside it")))
+        steps.append("  " + say("verify: reload, compare logits with base plus adapter"))
         for (index, step) in steps.prefix(area.height).enumerated() { text(step, in: area.row(index), "ui.placeholder") }
     }
 }
