@@ -7,7 +7,7 @@ import Testing
     @Test func `identifiers are unique and every command has keys that exist`() {
         let identifiers = CommandTable.all.map(\.identifier)
         #expect(identifiers.count == Set(identifiers).count)
-        for command in CommandTable.all where command.identifier != "chat.help" {
+        for command in CommandTable.all where command.identifier != "board.help.typing" {
             #expect(!command.keys.isEmpty, "\(command.identifier) has no key")
         }
     }
@@ -44,7 +44,7 @@ import Testing
         var state = BoardFixture.state(columns: 160, rows: 45)
         state.press(":")
         guard case .palette(let list) = state.overlays.last else { return }
-        let commands = state.commands(of: list)
+        let commands = state.entries(of: list).compactMap { if case .command(let command) = $0 { command } else { nil } }
         let titles = Set(commands.map(\.title))
         for command in CommandTable.all where !command.contexts.contains(.commandList) && !command.keys.isEmpty {
             #expect(titles.contains(command.title))
@@ -65,7 +65,8 @@ import Testing
         #expect(Set(groups.flatMap { $0.commands.map(\.title) }).count == groups.reduce(0) { $0 + $1.commands.count })
         state.type("logarithmic")
         guard case .help(let searched) = state.overlays.last else { return }
-        #expect(state.commands(of: searched).first?.identifier == "chart.log")
+        guard case .command(let found)? = state.entries(of: searched).first else { return #expect(Bool(false), "nothing found") }
+        #expect(found.identifier == "chart.log")
     }
 
     @Test func `the footer follows what one does`() {
@@ -75,7 +76,7 @@ import Testing
         #expect(GoldenFrames.lines(state).last?.hasPrefix(" 1 train ") == true)
         _ = update(&state, .jobStarted(.train, .train, title: "quickstart", directory: "saves/demo-model/lora/quickstart"))
         _ = update(&state, .jobEvents(BoardFixture.trainingEvents(steps: 20, of: 20)))
-        #expect(GoldenFrames.lines(state).last?.hasPrefix(" x stop  p pause  l log-y ") == true)
+        #expect(GoldenFrames.lines(state).last?.hasPrefix(" x stop  p pause  + zoom  R runs ") == true)
         state.press("i")
         #expect(GoldenFrames.lines(state).last?.hasPrefix(" ← earlier  → later ") == true)
         state.press("i")

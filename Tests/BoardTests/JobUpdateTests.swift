@@ -179,11 +179,11 @@ import Testing
     @Test func `m walks through the metrics that were logged`() {
         var state = running()
         var seen: [String] = [state.chart.metric.name]
-        for _ in 0..<3 {
+        for _ in 0..<4 {
             state.press("m")
             seen.append(state.chart.metric.name)
         }
-        #expect(seen == ["loss", "learning_rate", "grad_norm", "tokens_per_second"])
+        #expect(seen == ["loss", "learning_rate", "grad_norm", "tokens_per_second", "memory"])
         state.press("m")
         #expect(state.chart.metric == .loss)
     }

@@ -41,7 +41,6 @@ import Testing
 
     @Test func `two marked runs are compared`() {
         var state = state()
-        #expect(state.press("=").isEmpty)
         state.press("space space")
         let effects = state.press("=")
         #expect(effects.contains { if case .compareRuns(let runs) = $0 { runs.count == 2 } else { false } })
@@ -219,7 +218,7 @@ import Testing
         #expect(changes(effects).map(\.word) == ["release", "take"], "the next one is claimed")
         // One that the engine refuses stays as well.
         #expect(take(&state) == ["saves/three"])
-        _ = update(&state, .jobRefused(reason: "saves/three is in use."))
+        _ = update(&state, .jobRefused(.train, reason: "saves/three is in use.", argument: nil))
         #expect(state.queue.map(\.problem) == ["saves/three is in use.", "No such data."])
         #expect(state.queueStart == nil)
     }

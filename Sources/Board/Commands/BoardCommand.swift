@@ -9,6 +9,8 @@ public struct BoardCommand: Sendable {
     public let title: String
     /// The word in the footer, or nil for commands that are not shown there.
     public let label: String?
+    /// Another word where the same key does something else now; itself the label of some command.
+    private let otherLabel: @Sendable (BoardState) -> String?
     public let keys: [Key]
     public let contexts: [Context]
     /// Which come first in the footer when there is not room for all; small is first.
@@ -25,13 +27,15 @@ public struct BoardCommand: Sendable {
 
     init(
         _ identifier: String, _ title: String, label: String? = nil, keys: [Key], in contexts: [Context], rank: Int = 50,
-        onlyWhenPossible: Bool = false, worksWhileTyping: Bool = false, hinted: @escaping @Sendable (BoardState) -> Bool = { _ in true },
+        onlyWhenPossible: Bool = false, worksWhileTyping: Bool = false, relabelled otherLabel: @escaping @Sendable (BoardState) -> String? = { _ in nil },
+        hinted: @escaping @Sendable (BoardState) -> Bool = { _ in true },
         refusal: @escaping @Sendable (BoardState) -> String? = { _ in nil },
         perform: @escaping @Sendable (inout BoardState) -> [Effect]
     ) {
         self.identifier = identifier
         self.title = title
         self.label = label
+        self.otherLabel = otherLabel
         self.keys = keys
         self.contexts = contexts
         self.footerRank = rank
@@ -41,6 +45,9 @@ public struct BoardCommand: Sendable {
         self.refusal = refusal
         self.perform = perform
     }
+
+    /// The word in the footer now, in the board's language.
+    func footerLabel(_ state: BoardState) -> String { say(key: otherLabel(state) ?? label ?? "") }
 
     /// The keys as people read them, those of its twins included: `F1 ?`.
     public var keyText: String { CommandTable.keys(of: self).map(\.label).joined(separator: " ") }

@@ -9,7 +9,8 @@ extension CommandTable {
         BoardCommand("chat.newline", "New line in the message", label: "newline", keys: keys("alt+enter", "ctrl+j"), in: [.message],
             rank: 8) { $0.insertNewline() },
         BoardCommand("chat.stop", "Stop the answer; otherwise go to the conversation", label: "stop", keys: keys("escape"),
-            in: [.message, .transcript], rank: 2) { $0.stopAnswer() },
+            in: [.message, .transcript], rank: 2, relabelled: { $0.chat.isStreaming ? nil : $0.chat.editedTurn == nil ? "leave" : "cancel" },
+            hinted: { $0.chat.isStreaming || $0.focus == .message }, perform: { $0.stopAnswer() }),
         BoardCommand("chat.recall", "Up on an empty message recalls what was sent", keys: keys("up"), in: [.message]) {
             $0.recallMessage(by: -1)
         },
@@ -71,6 +72,5 @@ extension CommandTable {
         BoardCommand("editor.cancel", "Leave the text as it was", label: "cancel", keys: keys("escape"), in: [.editor], rank: 2) {
             $0.closeOverlay()
         },
-        BoardCommand("chat.help", "Help: every key, searchable", label: "help", keys: [], in: [.message], rank: 90) { $0.openHelp() },
     ]
 }

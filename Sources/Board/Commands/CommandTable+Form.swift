@@ -25,7 +25,7 @@ extension CommandTable {
         BoardCommand("form.filter", "Find a field among all arguments", label: "find", keys: keys("/"), in: [.form], rank: 2) {
             $0.startFilter()
         },
-        BoardCommand("form.undo", "Undo the last change", label: "undo", keys: keys("u"), in: [.form], rank: 10,
+        BoardCommand("form.undo", "Undo the last change", label: "undo", keys: keys("u"), in: [.form], rank: 10, onlyWhenPossible: true,
             refusal: { $0.undoRefusal() }, perform: { $0.undo() }),
         BoardCommand("form.redo", "Redo the change that was undone", keys: keys("U"), in: [.form],
             refusal: { $0.redoRefusal() }, perform: { $0.redo() }),
@@ -77,8 +77,8 @@ extension CommandTable {
             $0.closeOverlay()
         },
         BoardCommand("picker.accept", "Take it", label: "take", keys: keys("enter"), in: [.picker], rank: 1) { $0.acceptPick() },
-        BoardCommand("picker.mark", "Mark, where several can be taken", label: "mark", keys: keys("space", "tab"), in: [.picker], rank: 2,
-            worksWhileTyping: true, refusal: { $0.markRefusal() }, perform: { $0.markPick() }),
+        BoardCommand("picker.mark", "Mark, where several can be taken", label: "mark", keys: keys("space", "tab"), in: [.markingPicker], rank: 2,
+            worksWhileTyping: true, perform: { $0.markPick() }),
         BoardCommand("dialog.accept", "Choose", label: "choose", keys: keys("enter"), in: [.dialog], rank: 1) { $0.acceptChoice() },
         BoardCommand("dialog.next", "Next answer", keys: keys("right", "down", "tab"), in: [.dialog]) { $0.moveChoice(by: 1) },
         BoardCommand("dialog.previous", "Previous answer", keys: keys("left", "up", "shift+tab"), in: [.dialog]) {

@@ -7,11 +7,14 @@ extension CommandTable {
 
     static let global: [BoardCommand] = [
         BoardCommand("board.help", "Help: every key, searchable", keys: keys("f1"), in: [.anywhere]) { $0.openHelp() },
-        BoardCommand("board.help.page", "Help: every key, searchable", label: "help", keys: keys("?"), in: [.page], rank: 90) {
+        BoardCommand("board.help.page", "Help: every key, searchable", label: "help", keys: keys("?"), in: [.page, .overlay, .dialog, .jump], rank: 90) {
             $0.openHelp()
         },
+        // Where letters are text the footer names the key that works there as well.
+        BoardCommand("board.help.typing", "Help: every key, searchable", label: "help", keys: [],
+            in: [.message, .picker, .prompt, .editor, .fieldEdit, .formFilter, .runsFilter, .logSearch], rank: 90) { $0.openHelp() },
         BoardCommand("board.palette", "Command palette", keys: keys("ctrl+p"), in: [.anywhere]) { $0.openPalette() },
-        BoardCommand("board.palette.page", "Command palette", label: "cmd", keys: keys(":"), in: [.page], rank: 91) {
+        BoardCommand("board.palette.page", "Command palette", label: "cmd", keys: keys(":"), in: [.page, .overlay], rank: 91) {
             $0.openPalette()
         },
         BoardCommand("board.quit", "Quit; asks while a job runs", label: "quit", keys: keys("q"), in: [.page], rank: 92) {
@@ -47,9 +50,8 @@ extension CommandTable {
     } + [
         BoardCommand("tab.next", "Next page", keys: keys("]"), in: [.page]) { $0.select($0.tab.following(by: 1)) },
         BoardCommand("tab.previous", "Previous page", keys: keys("["), in: [.page]) { $0.select($0.tab.following(by: -1)) },
-        BoardCommand("pane.next", "Next pane", label: "pane", keys: keys("tab"), in: [.page, .message], rank: 80) {
-            $0.moveFocus(by: 1)
-        },
+        BoardCommand("pane.next", "Next pane", label: "pane", keys: keys("tab"), in: [.page, .message], rank: 80,
+            hinted: { $0.availablePanes.count > 1 }, perform: { $0.moveFocus(by: 1) }),
         BoardCommand("pane.previous", "Previous pane", keys: keys("shift+tab"), in: [.page, .message]) { $0.moveFocus(by: -1) },
     ]
 
@@ -68,31 +70,31 @@ extension CommandTable {
     ]
 
     static let jobs: [BoardCommand] = [
-        BoardCommand("job.start", "Start what the form describes", label: "start", keys: keys("f5", "ctrl+r"), in: [.formPage], rank: 8,
+        BoardCommand("job.start", "Start what the form describes", label: "start", keys: keys("f5", "ctrl+r"), in: [.formPage], rank: 3,
             refusal: { $0.startRefusal() }, perform: { $0.requestStart($0.tab) }),
         BoardCommand("job.stop", "Stop and save; twice: abort now", label: "stop", keys: keys("x"), in: [.page], rank: 2,
             onlyWhenPossible: true,
             refusal: { $0.controlRefusal("stop") }, perform: { $0.requestStop() }),
         BoardCommand("job.pause", "Pause or resume the job", label: "pause", keys: keys("p"), in: [.page], rank: 2,
-            onlyWhenPossible: true,
+            onlyWhenPossible: true, relabelled: { $0.steeredRun?.state == .paused ? "resume" : nil },
             refusal: { $0.controlRefusal("pause") }, perform: { $0.togglePause() }),
         BoardCommand("job.pause.space", "Pause or resume the job", keys: keys("space"), in: [.chart, .log],
             refusal: { $0.controlRefusal("pause") }, perform: { $0.togglePause() }),
         BoardCommand("job.save", "Save a checkpoint now", label: "ckpt", keys: keys("S"), in: [.page], rank: 7,
             onlyWhenPossible: true,
             refusal: { $0.controlRefusal("save") }, perform: { $0.requestCheckpoint() }),
-        BoardCommand("preview.copy", "Copy the command line", label: "copy", keys: keys("y"), in: [.formPage, .preview], rank: 12) {
+        BoardCommand("preview.copy", "Copy the command line", label: "copy", keys: keys("y"), in: [.formPage, .preview], rank: 13) {
             $0.copyPreview()
         },
         BoardCommand("preview.write", "Write the command or YAML to a file", keys: keys("Y"), in: [.formPage, .preview]) {
             $0.promptForPreviewFile()
         },
         BoardCommand("preview.open", "Preview the command and the YAML", label: "view", keys: keys("v"), in: [.formPage, .chatForm],
-            rank: 13) { $0.openPreview() },
-        BoardCommand("recipe.save", "Save the form as a recipe", label: "save", keys: keys("w"), in: [.formPage, .chatForm], rank: 11) {
+            rank: 14) { $0.openPreview() },
+        BoardCommand("recipe.save", "Save the form as a recipe", label: "save", keys: keys("w"), in: [.formPage, .chatForm], rank: 12) {
             $0.promptForRecipe()
         },
         BoardCommand("recipe.load", "Load a recipe or a run's configuration", label: "load", keys: keys("L"),
-            in: [.formPage, .chatForm], rank: 14) { $0.openPicker(.recipes) },
+            in: [.formPage, .chatForm], rank: 11) { $0.openPicker(.recipes) },
     ]
 }

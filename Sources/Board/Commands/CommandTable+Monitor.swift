@@ -10,10 +10,10 @@ extension CommandTable {
     private static let isZoomed: @Sendable (BoardState) -> Bool = { $0.chart.view.xRange != nil }
 
     static let chart: [BoardCommand] = [
-        BoardCommand("chart.log", "Logarithmic or linear axis", label: "log-y", keys: keys("l"), in: [.chart], rank: 3, hinted: readsNot) {
+        BoardCommand("chart.log", "Logarithmic or linear axis", label: "log-y", keys: keys("l"), in: [.chart], rank: 8, hinted: readsNot) {
             $0.toggleLogarithm()
         },
-        BoardCommand("chart.smooth", "Smoothing: 0, 0.6, 0.9, 0.99; finer by , and .", label: "smooth", keys: keys("s"), in: [.chart], rank: 3, hinted: readsNot) {
+        BoardCommand("chart.smooth", "Smoothing: 0, 0.6, 0.9, 0.99; finer by , and .", label: "smooth", keys: keys("s"), in: [.chart], rank: 8, hinted: readsNot) {
             $0.cycleSmoothing()
         },
         BoardCommand("chart.zoomIn", "Zoom in", label: "zoom", keys: keys("+", "="), in: [.chart], rank: 3, refusal: needsPoints) {
@@ -31,13 +31,13 @@ extension CommandTable {
         BoardCommand("chart.fit", "Fit the whole run", label: "fit", keys: keys("0"), in: [.chart], rank: 4, hinted: isZoomed) { $0.fitChart() },
         BoardCommand("chart.follow", "Follow new steps, or freeze the view", label: "follow", keys: keys("f"), in: [.chart], rank: 11,
             refusal: needsPoints) { $0.toggleFollow() },
-        BoardCommand("chart.inspect", "Cursor that reads values", label: "inspect", keys: keys("i"), in: [.chart], rank: 4, hinted: readsNot,
+        BoardCommand("chart.inspect", "Cursor that reads values", label: "inspect", keys: keys("i"), in: [.chart], rank: 9, hinted: readsNot,
             refusal: needsPoints) { $0.toggleInspect() },
         BoardCommand("chart.metric", "Next metric", label: "metric", keys: keys("m", "down"), in: [.chart], rank: 10) {
             $0.cycleMetric(by: 1)
         },
         BoardCommand("chart.metric.previous", "Previous metric", keys: keys("M", "up"), in: [.chart]) { $0.cycleMetric(by: -1) },
-        BoardCommand("chart.grid", "All charts in a grid, or one large", label: "grid", keys: keys("v"), in: [.chart], rank: 4, hinted: readsNot) {
+        BoardCommand("chart.grid", "All charts in a grid, or one large", label: "grid", keys: keys("v"), in: [.chart], rank: 9, hinted: readsNot) {
             $0.toggleGrid()
         },
         BoardCommand("chart.large", "Make the chosen chart large", keys: keys("enter"), in: [.chart], refusal: { $0.gridRefusal() },
@@ -53,7 +53,7 @@ extension CommandTable {
             $0.toggleOverlayRun()
         },
         BoardCommand("chart.talk", "Hold the training and talk to its weights as they stand", label: "talk", keys: keys("t"), in: [.chart],
-            rank: 20, onlyWhenPossible: true, refusal: { $0.talkRefusal() }, perform: { $0.talkToTraining() }),
+            rank: 6, onlyWhenPossible: true, refusal: { $0.talkRefusal() }, perform: { $0.talkToTraining() }),
         BoardCommand("chart.overlay.clear", "Draw this run alone again", keys: keys("O"), in: [.chart],
             refusal: { $0.clearOverlaysRefusal() }, perform: { $0.clearOverlayRuns() }),
         BoardCommand("chart.leave", "Leave the cursor, the zoom, then the opened run", label: "leave", keys: keys("escape"), in: [.chart], rank: 2,
@@ -79,7 +79,7 @@ extension CommandTable {
     ]
 
     static let runs: [BoardCommand] = [
-        BoardCommand("runs.show", "Runs under saves/", label: "runs", keys: keys("R"), in: [.page], rank: 22) { $0.openRuns() },
+        BoardCommand("runs.show", "Runs under saves/", label: "runs", keys: keys("R"), in: [.page], rank: 5, hinted: { $0.focus != .runs }, perform: { $0.openRuns() }),
         BoardCommand("runs.open", "Open the run in the Monitor", label: "open", keys: keys("enter"), in: [.runs], rank: 1, onlyWhenPossible: true,
             refusal: { $0.runRefusal() }, perform: { $0.openSelectedRun() }),
         BoardCommand("runs.resume", "Resume the run from its last checkpoint", label: "resume", keys: keys("r"), in: [.runs], rank: 5, onlyWhenPossible: true,
@@ -90,7 +90,7 @@ extension CommandTable {
             onlyWhenPossible: true, refusal: { $0.extendRefusal() }, perform: { $0.promptToExtend() }),
         BoardCommand("runs.mark", "Mark the run for comparison", label: "mark", keys: keys("space"), in: [.runs], rank: 2, onlyWhenPossible: true,
             refusal: { $0.runRefusal() }, perform: { $0.markRun() }),
-        BoardCommand("runs.compare", "Show where the marked runs differ", label: "differ", keys: keys("="), in: [.runs], rank: 3,
+        BoardCommand("runs.compare", "Show where the marked runs differ", label: "compare", keys: keys("="), in: [.runs], rank: 3,
             onlyWhenPossible: true, refusal: { $0.runComparisonRefusal() }, perform: { $0.compareRuns() }),
         BoardCommand("runs.draw", "Draw the marked runs over each other", label: "draw", keys: keys("v"), in: [.runs], rank: 4, onlyWhenPossible: true,
             refusal: { $0.drawMarkedRefusal() }, perform: { $0.drawMarkedRuns() }),
@@ -106,7 +106,7 @@ extension CommandTable {
         BoardCommand("runsFilter.cancel", "Show all runs again", label: "clear", keys: keys("escape"), in: [.runsFilter], rank: 2) {
             $0.clearRunFilter()
         },
-        BoardCommand("runs.delete", "Delete the run; asks", label: "delete", keys: keys("delete"), in: [.runs], rank: 11, onlyWhenPossible: true,
+        BoardCommand("runs.delete", "Delete the run; asks", label: "delete", keys: keys("delete", "backspace"), in: [.runs], rank: 11, onlyWhenPossible: true,
             refusal: { $0.deleteRefusal() }, perform: { $0.askToDeleteRun() }),
         BoardCommand("runs.close", "Back to this program's own run", keys: keys("escape"), in: [.monitor, .runs]) { $0.closeOpenedRun() },
     ]
@@ -123,7 +123,7 @@ extension CommandTable {
             refusal: { $0.queueRefusal() }, perform: { $0.shiftInQueue(by: -1) }),
         BoardCommand("queue.later", "Move the job backwards", label: "later", keys: keys("J"), in: [.queue], rank: 4, onlyWhenPossible: true,
             refusal: { $0.queueRefusal() }, perform: { $0.shiftInQueue(by: 1) }),
-        BoardCommand("queue.remove", "Take the job out of the queue; asks", label: "take out", keys: keys("delete"), in: [.queue], rank: 5, onlyWhenPossible: true,
+        BoardCommand("queue.remove", "Take the job out of the queue; asks", label: "take out", keys: keys("delete", "backspace"), in: [.queue], rank: 5, onlyWhenPossible: true,
             refusal: { $0.queueRefusal() }, perform: { $0.askToDequeue() }),
     ]
 

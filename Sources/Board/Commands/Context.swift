@@ -34,6 +34,8 @@ public enum Context: Sendable, Hashable, CaseIterable {
     case logSearch
     case commandList
     case picker
+    /// A picker of which several lines can be taken.
+    case markingPicker
     case dialog
     case preview
     case prompt
@@ -58,7 +60,7 @@ public enum Context: Sendable, Hashable, CaseIterable {
         case .chat, .chatForm, .message, .transcript: "Chat"
         case .monitor, .chart: "Monitor"
         case .log, .logSearch: "Log"
-        case .commandList, .picker, .dialog, .preview, .prompt, .editor, .jump, .dataset, .overlay: "Popups"
+        case .commandList, .picker, .markingPicker, .dialog, .preview, .prompt, .editor, .jump, .dataset, .overlay: "Popups"
         }
     }
 }
@@ -86,7 +88,7 @@ extension BoardState {
     /// True while printable keys are text.
     public var takesText: Bool {
         switch contexts.first {
-        case .fieldEdit, .formFilter, .runsFilter, .message, .logSearch, .commandList, .picker, .prompt, .editor: true
+        case .fieldEdit, .formFilter, .runsFilter, .message, .logSearch, .commandList, .picker, .markingPicker, .prompt, .editor: true
         default: false
         }
     }
@@ -109,7 +111,7 @@ extension BoardState {
     private func contexts(of overlay: Overlay) -> [Context] {
         switch overlay {
         case .help, .palette: [.commandList, .textList, .anywhere]
-        case .picker: [.picker, .textList, .anywhere]
+        case .picker(let picker): (picker.takesSeveral ? [.markingPicker] : []) + [.picker, .textList, .anywhere]
         case .dialog: [.dialog, .anywhere]
         case .preview: [.preview, .list, .overlay, .anywhere]
         case .prompt: [.prompt, .anywhere]
@@ -117,7 +119,7 @@ extension BoardState {
         case .runs: runList.isFiltering ? [.runsFilter, .textList, .anywhere] : [.runs, .list, .overlay, .anywhere]
         case .comparison: [.list, .overlay, .anywhere]
         case .queue: [.queue, .list, .overlay, .anywhere]
-        case .jump: [.jump]
+        case .jump: [.jump, .anywhere]
         case .dataset: [.dataset, .list, .overlay, .anywhere]
         case .form(let tab): typingContexts(of: forms[tab]) ?? [.form, .list, .overlay, .anywhere]
         }

@@ -87,6 +87,7 @@ public enum BoardLauncher {
         case .hungUp: detachment.hangUp()
         }
         goesOnAlone(runner)
+        runner.current?.keepTrace()
         let last = program.state
         effects.waitForJobs(claimed: last.queueStart, secrets: last.queueSecrets)
         return 0
@@ -183,7 +184,7 @@ enum FirstState {
             set("eval_dataset", training.text("eval_dataset").isEmpty ? training.text("dataset") : training.text("eval_dataset"))
             set("output_dir", ResultFolder.evaluation(model: model, adapter: configuration.text("adapter_name_or_path")))
         case .export:
-            if !model.isEmpty { set("export_dir", "saves/\(model)/merged") }
+            set("export_dir", ResultFolder.export(of: configuration))
         case .train, .chat, .monitor: break
         }
         return configuration

@@ -98,7 +98,7 @@ public final class BoardProgram {
     // MARK: Time
 
     private var needsTicks: Bool {
-        state.runningJob != nil || state.tab == .monitor || state.openedRun?.origin == .elsewhere || state.showsDisk
+        state.runningJob != nil || state.tab == .monitor || state.openedRun?.origin == .elsewhere || state.showsDisk || state.hasPassingStatus
     }
 
     /// How long to wait for input: until the next frame, tick or poll is due.

@@ -15,11 +15,7 @@ extension DiskWork {
     /// Results and arguments of several runs, where they differ.
     static func compare(_ directories: [String], _ queue: ActionQueue) {
         attempt(queue) {
-            // A run of another program may have left no arguments: then its results alone are compared.
-            let configurations = try directories.map { directory -> Configuration? in
-                let path = RunDirectory(directory).argumentsPath
-                return FileSystem.exists(path) ? try Configuration.load(file: path, overrides: []) : nil
-            }
+            let arguments = directories.map(KnownArguments.init)
             let records = directories.map { RunRecord(directory: RunDirectory($0)) }
             var rows = [
                 RunComparison.Row(name: say("best loss"), values: records.map { Words.optional($0.bestLoss) }),
@@ -28,16 +24,23 @@ extension DiskWork {
                 RunComparison.Row(name: say("epochs done"), values: records.map { $0.epoch > 0 ? NumberText.fixed($0.epoch, digits: 2) : "-" }),
                 RunComparison.Row(name: say("tokens/s"), values: records.map { $0.tokensPerSecond.map(Words.speed) ?? "-" }),
             ].filter { row in row.values.contains { $0 != "-" } }
-            var equalCount = 0
+            if records.contains(where: { $0.status == .failed || $0.status == .crashed }) {
+                rows.insert(RunComparison.Row(name: say("state"), values: records.map { say(key: $0.status.rawValue) }), at: 0)
+            }
+            var comparison = RunComparison(directories: directories, rows: rows, equalCount: 0)
+            comparison.remarks = arguments.compactMap(\.remark)
+            let complete = arguments.filter { $0.configuration != nil }
+            // One configuration has nothing to be equal to.
+            if complete.count < 2 { comparison.equalCount = nil }
             for argument in ArgumentTable.all where !argument.isSecret {
-                let known = configurations.compactMap { $0?.text(argument.name) }
-                if Set(known).count > 1 {
-                    rows.append(RunComparison.Row(name: argument.name, values: configurations.map { $0?.text(argument.name) ?? "?" }))
-                } else if known.count > 1, configurations.contains(where: { $0?.isChanged(argument.name) == true }) {
-                    equalCount += 1
+                let values = arguments.map { $0.text(argument.name) }
+                if Set(values.compactMap { $0 }).count > 1 {
+                    comparison.rows.append(RunComparison.Row(name: argument.name, values: values.map { $0 ?? "?" }))
+                } else if let count = comparison.equalCount, complete.contains(where: { $0.configuration?.isChanged(argument.name) == true }) {
+                    comparison.equalCount = count + 1
                 }
             }
-            return [.runsCompared(RunComparison(directories: directories, rows: rows, equalCount: equalCount))]
+            return [.runsCompared(comparison)]
         }
     }
 
@@ -64,4 +67,36 @@ extension DiskWork {
             return try writing(text, to: path, overwrites: false)
         }
     }
+}
+
+/// The arguments of a run, as far as its folder tells. A run that failed early, or one of another program, may have left few or none.
+private struct KnownArguments {
+    let configuration: Configuration?
+    /// What state.json says of a run without arguments.
+    private let told: [String: String]
+    /// What is not known and why; nil where all is.
+    let remark: String?
+
+    init(_ directory: String) {
+        let run = RunDirectory(directory)
+        let name = RunName.short(directory)
+        guard FileSystem.exists(run.argumentsPath) else {
+            configuration = nil
+            let state = run.state()
+            let pairs = [("model_name_or_path", state?.model), ("stage", state?.stage), ("finetuning_type", state?.method)]
+            told = Dictionary(uniqueKeysWithValues: pairs.compactMap { key, value in value.flatMap { $0.isEmpty ? nil : (key, $0) } })
+            remark = say("\(name) left no training_args.yaml: its arguments are not known.")
+            return
+        }
+        told = [:]
+        do {
+            configuration = try Configuration.load(file: run.argumentsPath, overrides: [])
+            remark = nil
+        } catch {
+            configuration = nil
+            remark = say("\(name): its training_args.yaml cannot be read: \(String(describing: error))")
+        }
+    }
+
+    func text(_ argument: String) -> String? { configuration?.text(argument) ?? told[argument] }
 }

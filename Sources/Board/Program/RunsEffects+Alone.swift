@@ -52,6 +52,7 @@ extension RunsEffects {
                     }
                 guard let first = sequence.first else { return nil }
                 job = try runner.start(first.kind, first.configuration, wake: {})
+                job?.keepTrace()
                 waitingJobs = Array(sequence.dropFirst())
                 return run
             } catch {

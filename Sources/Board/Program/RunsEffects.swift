@@ -16,6 +16,7 @@ public final class RunsEffects: EffectHandler {
     private var answering: ChatService? { isTalkReady ? talk : chat }
     private var planner: Planner?
     private var processor = CPUSampler()
+    private let cards = GPUSampler()
 
     var job: JobHandle?
     /// Jobs that follow the one at work: the evaluation after a training.
@@ -44,11 +45,13 @@ public final class RunsEffects: EffectHandler {
 
     public func sampleSystem() -> SystemSample {
         let load = processor.sample().processors
-        return SystemSample(
+        var sample = SystemSample(
             cpuModel: SystemInfo.cpuModel, cpuCount: SystemInfo.cpuCount,
             cpuBusy: load.isEmpty ? 0 : load.reduce(0, +) / Double(load.count), memoryBytes: SystemInfo.physicalMemoryBytes,
             availableBytes: SystemInfo.availableMemoryBytes, residentBytes: SystemInfo.residentBytes(),
             peakResidentBytes: SystemInfo.peakResidentBytes())
+        sample.gpus = cards.latest()
+        return sample
     }
 
     public func perform(_ effect: Effect) {
@@ -138,13 +141,13 @@ public final class RunsEffects: EffectHandler {
             }
         guard !sequence.isEmpty, !isPreparing else { return }
         let asked = PreparedJob(tab: tab, sequence: sequence, history: [])
-        guard asked.isResumed else { return begin(asked, queue) }
-        // A long log takes a while, and it must be read before the engine goes on writing it.
+        // Paths are looked up, and a long log takes a while: it must be read before the engine goes on writing it.
         isPreparing = true
         queue.beginWork()
-        _ = EngineThread(name: "history") { [prepared] in
+        _ = EngineThread(name: "prepare") { [prepared] in
             var ready = asked
-            ready.history = Self.history(of: asked.sequence[0])
+            ready.problem = StartProblem.find(kind, configuration)
+            if asked.isResumed, ready.problem == nil { ready.history = Self.history(of: asked.sequence[0]) }
             prepared.withLock { $0 = ready }
             queue.endWork()
         }
@@ -152,6 +155,10 @@ public final class RunsEffects: EffectHandler {
 
     private func begin(_ prepared: PreparedJob, _ queue: ActionQueue) {
         let first = prepared.sequence[0]
+        if let problem = prepared.problem {
+            queue.post(.jobRefused(prepared.tab, reason: problem.description, argument: problem.argument))
+            return
+        }
         do {
             let handle = try runner.start(first.kind, first.configuration, wake: { queue.wakeUp() })
             job = handle
@@ -161,7 +168,7 @@ public final class RunsEffects: EffectHandler {
             queue.post(.jobStarted(prepared.tab, first.kind, title: title(first.kind, target), directory: target))
             if !prepared.history.isEmpty { queue.post(.jobHistory(prepared.tab, prepared.history)) }
         } catch {
-            queue.post(.jobRefused(reason: error.description))
+            queue.post(.jobRefused(prepared.tab, reason: error.description, argument: nil))
         }
     }
 
@@ -333,6 +340,8 @@ private struct PreparedJob: Sendable {
     var sequence: [PlannedJob]
     /// What a run that is taken up again had logged.
     var history: [JobEvent]
+    /// Why it is not to be started.
+    var problem: StartProblem?
 
     var isResumed: Bool { sequence[0].kind == .train && !sequence[0].configuration.text("resume_from_checkpoint").isEmpty }
 }

@@ -1,10 +1,33 @@
 import Configuration
 import Events
+import Runs
 import Terminal
 
-/// What the board shows in its last line but one: the outcome of the last action, until the next key.
+/// What the board shows above the footer: the outcome of the last action, until the next key or, unless something failed, for a
+/// moment.
 public struct StatusMessage: Sendable, Equatable {
-    public enum Kind: Sendable { case note, success, warning, failure }
+    public enum Kind: Sendable {
+        case note, success, warning, failure
+
+        /// How long a message stays without a key being pressed; nil for one that somebody has to see.
+        var lifetime: Double? {
+            switch self {
+            case .note, .success: 5
+            case .warning: 8
+            case .failure: nil
+            }
+        }
+
+        /// What stands before the words.
+        var mark: String {
+            switch self {
+            case .note: ""
+            case .success: "✓ "
+            case .warning: "! "
+            case .failure: "✗ "
+            }
+        }
+    }
 
     public var kind: Kind
     public var text: String
@@ -15,7 +38,7 @@ public struct StatusMessage: Sendable, Equatable {
     }
 }
 
-/// Processor and memory as last sampled.
+/// Processor, memory and cards as last sampled.
 public struct SystemSample: Sendable, Equatable {
     public var cpuModel: String
     public var cpuCount: Int
@@ -25,6 +48,7 @@ public struct SystemSample: Sendable, Equatable {
     public var availableBytes: Int64
     public var residentBytes: Int64
     public var peakResidentBytes: Int64
+    public var gpus: [GPUReading] = []
 
     public init(
         cpuModel: String = "", cpuCount: Int = 0, cpuBusy: Double = 0, memoryBytes: Int64 = 0, availableBytes: Int64 = 0,
@@ -47,7 +71,9 @@ public struct BoardState: Sendable {
     var focusByTab: [Tab: Pane] = [:]
     public var forms: Forms
     public var overlays: [Overlay] = []
-    public var status: StatusMessage?
+    public var status: StatusMessage? { didSet { statusSeconds = 0 } }
+    /// How long the message has been there, in ticks of about a second.
+    private var statusSeconds = 0.0
     /// The language of the board's own words.
     public var wording = Wording.english
     /// The user's own keys.
@@ -129,6 +155,15 @@ public struct BoardState: Sendable {
     public var runningJob: RunDigest? {
         guard let activeJob, let run = jobs[activeJob], run.isActive else { return nil }
         return run
+    }
+
+    /// True while a message is shown that goes away by itself.
+    public var hasPassingStatus: Bool { status?.kind.lifetime != nil }
+
+    /// A second has gone by.
+    mutating func ageStatus() {
+        guard let lifetime = status?.kind.lifetime else { return }
+        if statusSeconds >= lifetime { status = nil } else { statusSeconds += 1 }
     }
 
     /// The form that the keys go to, or nil when another pane has the focus.

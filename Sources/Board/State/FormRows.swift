@@ -113,46 +113,6 @@ extension FormState {
     }
 }
 
-/// How well fields fit what is typed into the filter of a form.
-private struct FieldSearch {
-    private let query: String
-    private let underscored: String
-    private let matcher: FuzzyMatcher
-
-    init(_ query: String) {
-        self.query = query.lowercased()
-        underscored = self.query.replacing(" ", with: "_")
-        matcher = FuzzyMatcher(pattern: query)
-    }
-
-    /// Nil for a field that does not match. A name that is the query counts more than one that begins with it, then one of whose
-    /// words is the query, one that holds it, one whose letters come in its order, and last a help text that holds it.
-    func score(_ argument: Argument) -> Int? {
-        let names = [argument.name, FieldLabel.short(argument.name)] + FieldAliases.names(of: argument.name)
-        let best = names.enumerated().compactMap { place, name in score(name: name.lowercased()).map { $0 - place } }.max()
-        if let best { return best }
-        // The help text is matched literally: fuzzy matches in prose are noise.
-        guard query.utf8.count > 2, (argument.help + FieldLabel.help(argument)).lowercased().contains(query) else { return nil }
-        return 0
-    }
-
-    private func score(name: String) -> Int? {
-        if name == underscored || name == query { return 2_000 }
-        let words = name.split { $0 == "_" || $0 == " " }
-        // The shorter of two names is the plainer one.
-        let plainness = max(0, 40 - name.count)
-        // Initials, as in lr for learning_rate.
-        let initials = words.compactMap(\.first).map(String.init).joined()
-        if words.count > 1, initials == query { return 1_700 + plainness }
-        if name.hasPrefix(underscored) { return 1_600 + plainness }
-        if words.contains(Substring(query)) { return 1_400 + plainness }
-        if words.count > 1, initials.hasPrefix(query) { return 1_300 + plainness }
-        if words.contains(where: { $0.hasPrefix(query) }) { return 1_200 + plainness }
-        if name.contains(underscored) { return 1_000 + plainness }
-        return matcher.match(name).map { min(900, $0.score) }
-    }
-}
-
 /// The sections of each page, made once from the layout and the argument table.
 enum FormSections {
     static func sections(for tab: Tab) -> [(title: String, arguments: [Argument])] { table[tab] ?? [] }

@@ -48,6 +48,8 @@ public struct FormState: Sendable {
     public var filter: TextField?
     /// True while the filter is being typed.
     public var isFiltering = false
+    /// What the filter would have found on another page, where it finds nothing here.
+    public var elsewhere: FoundField?
     public var edit: FieldEdit?
     public var problems: [Problem] = []
     public var plan = PlanState.none

@@ -12,9 +12,11 @@ public struct Metric: Sendable, Hashable {
     public static let learningRate = Metric("learning_rate")
     public static let gradientNorm = Metric("grad_norm")
     public static let tokensPerSecond = Metric("tokens_per_second")
+    /// Of this program, in GiB: measured by the board while it watches its own run, and not logged.
+    public static let memory = Metric("memory")
 
     /// What follows a plan, as the learning rate does, and what is measured once in a while needs no smoothing.
-    public var isSmoothed: Bool { self != .learningRate && self != .evaluationLoss }
+    public var isSmoothed: Bool { self != .learningRate && self != .evaluationLoss && self != .memory }
 
     public var title: String {
         switch name {
@@ -22,6 +24,7 @@ public struct Metric: Sendable, Hashable {
         case "grad_norm": say("gradient norm")
         case "tokens_per_second": "tokens/s"
         case "eval_loss": say("eval loss")
+        case "memory": say("memory, GiB")
         default: name
         }
     }

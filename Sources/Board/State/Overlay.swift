@@ -30,10 +30,12 @@ public enum Overlay: Sendable {
     case queue(selection: Int)
 }
 
-/// Help and palette: a filter and a selection over the command table.
+/// Help and palette: a filter and a selection over the command table and, once something is typed, over the fields of all forms.
 public struct CommandListState: Sendable {
     public var filter = TextField()
     public var selection = 0
+    /// The fields that what is typed means, best first; looked up when it changes.
+    public var fields: [FoundField] = []
     /// Where the board was when the list was opened: commands of those contexts can be run.
     public var contexts: [Context]
     /// True for the palette, which has every command from the beginning.

@@ -50,11 +50,13 @@ public struct RunComparison: Sendable, Equatable {
 
     public var directories: [String]
     public var rows: [Row]
-    /// How many arguments are the same in all.
-    public var equalCount: Int
+    /// How many arguments are the same in all; nil where too few configurations are known to tell.
+    public var equalCount: Int?
+    /// What is not known of a run and why.
+    public var remarks: [String] = []
     public var scroll = 0
 
-    public init(directories: [String], rows: [Row], equalCount: Int) {
+    public init(directories: [String], rows: [Row], equalCount: Int?) {
         self.directories = directories
         self.rows = rows
         self.equalCount = equalCount

@@ -1,6 +1,29 @@
+import Terminal
+
 extension BoardState {
     /// Where everything goes now.
-    var layout: Layout { Layout(size: size, splits: splits) }
+    var layout: Layout { Layout(size: size, splits: splits, messageRows: messageRows) }
+
+    /// The message in lines; the last one ends in an ellipsis where there are more.
+    var statusLines: [String] {
+        guard let status else { return [] }
+        let width = max(1, size.columns - 2)
+        var lines = TextWidth.wrap(status.kind.mark + TextWidth.sanitize(status.text), to: width)
+        guard lines.count > Self.statusRows else { return lines }
+        lines = Array(lines.prefix(Self.statusRows))
+        lines[Self.statusRows - 1] = TextWidth.prefix(of: lines[Self.statusRows - 1], cells: width - 1) + "…"
+        return lines
+    }
+
+    private static let statusRows = 3
+
+    /// The rows that the message takes from the page. Pages end in the lower edge of a box, over which one line of it may stand; the
+    /// compact Monitor ends in numbers.
+    private var messageRows: Int {
+        guard status != nil else { return 0 }
+        let isLastRowEmpty = tab != .monitor || monitoredRun == nil || !Layout(size: size).isCompact
+        return max(0, statusLines.count - (isLastRowEmpty ? 1 : 0))
+    }
 
     /// Runs `body` with the board's language and keys in place.
     func withSurroundings<Result>(_ body: () -> Result) -> Result {

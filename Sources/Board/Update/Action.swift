@@ -56,7 +56,7 @@ public enum Action: Sendable {
     /// A job that was to be claimed; nil when it was there no longer.
     case queueTaken(identifier: String, QueuedRun?, waiting: [QueuedRun])
     /// The engine could not begin with a job.
-    case jobRefused(reason: String)
+    case jobRefused(Tab, reason: String, argument: String?)
     /// The outcome of an effect in words.
     case notify(StatusMessage)
     /// The terminal hung up or a termination signal came.

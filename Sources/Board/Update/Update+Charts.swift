@@ -18,7 +18,7 @@ extension BoardState {
             evaluations.name = say("eval")
             series.append(evaluations)
         }
-        for run in overlayRuns {
+        for run in overlayRuns where run.directory != monitoredRun?.directory {
             var other = run.metrics[metric]
             guard !other.isEmpty else { continue }
             other.name = RunName.short(run.directory)

@@ -147,6 +147,7 @@ extension BoardState {
     private mutating func adopt(_ tab: Tab, _ changed: Configuration, argument: String) -> [Effect] {
         var changed = changed
         if tab == .evaluate { ResultFolder.follow(&changed, before: forms[tab].configuration) }
+        if tab == .export { ResultFolder.followExport(&changed, before: forms[tab].configuration) }
         guard changed != forms[tab].configuration else { return [] }
         forms[tab].undoStack.append(FormState.Change(argument: argument, configuration: forms[tab].configuration))
         forms[tab].redoStack.removeAll()
@@ -221,6 +222,10 @@ extension BoardState {
 
     mutating func acceptFilter() -> [Effect] {
         guard let tab = activeFormTab else { return [] }
+        if forms[tab].rows.isEmpty, let field = forms[tab].elsewhere {
+            _ = clearFilter()
+            return go(to: field)
+        }
         forms[tab].isFiltering = false
         if forms[tab].filter?.text.isEmpty != false { forms[tab].filter = nil }
         return []

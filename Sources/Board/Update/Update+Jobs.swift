@@ -60,6 +60,8 @@ extension BoardState {
         run.metrics.setSmoothing(chart.smoothing)
         jobs[tab] = run
         activeJob = tab
+        // What was drawn of this folder is no longer what it holds.
+        overlayRuns.removeAll { RunName.absolute($0.directory) == RunName.absolute(directory) }
         status = StatusMessage(.success, say("Started \(title)"))
         if tab == .train {
             openedRun = nil
@@ -85,6 +87,7 @@ extension BoardState {
         guard let activeJob else { return [] }
         let logBefore = jobs[activeJob]?.log.records.count ?? 0
         jobs[activeJob]?.apply(events)
+        if activeJob == .train { chartMemory(events) }
         if activeJob == .train, openedRun == nil { viewGrew(events, logLinesBefore: logBefore) }
         if activeJob == .evaluate, evaluation.isFollowing, let run = jobs[.evaluate] {
             evaluation.sampleIndex = max(0, run.samples.count - 1)
@@ -92,6 +95,13 @@ extension BoardState {
         guard let run = jobs[activeJob] else { return [] }
         let queued = followQueued(run)
         return run.state.isFinal ? queued + jobEnded(activeJob, run) : queued
+    }
+
+    /// What the program takes, as last sampled, at the steps that were logged.
+    private mutating func chartMemory(_ events: [JobEvent]) {
+        guard system.residentBytes > 0 else { return }
+        let size = Double(system.residentBytes) / Double(1 << 30)
+        for case .step(let step) in events where step.isLogged { jobs[.train]?.metrics.append(.memory, step: step.step, value: size) }
     }
 
     private mutating func jobEnded(_ tab: Tab, _ run: RunDigest) -> [Effect] {
@@ -138,7 +148,7 @@ extension BoardState {
             effects += formChanged(other)
         }
         if chat.modelInfo != nil, !chat.isStreaming {
-            status = StatusMessage(.success, say("\(status?.text ?? say("Finished")). In Chat, F5 loads the new adapter."))
+            status = StatusMessage(.success, say("\((status?.text ?? say("Finished")).withoutFullStop). In Chat, F5 loads the new adapter."))
         }
         return effects
     }
@@ -243,6 +253,14 @@ extension BoardState {
             DialogState(
                 title: say("Leave Tuneboard?"), text: say("Nothing is running."),
                 choices: [.init(say("Quit"), key: "q", .quit), .init(say("Stay"), key: "s", .dismiss)], selection: 0))
+    }
+}
+
+extension String {
+    /// Without the mark that ends a sentence, for one that another sentence follows.
+    fileprivate var withoutFullStop: String {
+        guard let last, ".。．".contains(last) else { return self }
+        return String(dropLast())
     }
 }
 

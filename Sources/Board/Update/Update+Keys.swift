@@ -49,13 +49,11 @@ extension BoardState {
     private mutating func editText(_ change: (inout TextField) -> Void) -> [Effect] {
         switch overlays.last {
         case .help(var list):
-            change(&list.filter)
-            list.selection = 0
+            search(&list, change)
             overlays[overlays.count - 1] = .help(list)
             return []
         case .palette(var list):
-            change(&list.filter)
-            list.selection = 0
+            search(&list, change)
             overlays[overlays.count - 1] = .palette(list)
             return []
         case .picker(var picker):
@@ -86,6 +84,14 @@ extension BoardState {
         }
     }
 
+    private func search(_ list: inout CommandListState, _ change: (inout TextField) -> Void) {
+        let before = list.filter.text
+        change(&list.filter)
+        guard list.filter.text != before else { return }
+        list.selection = 0
+        list.fields = list.filter.text.trimmingSpaces.isEmpty ? [] : FoundField.search(list.filter.text, from: tab)
+    }
+
     private mutating func editFormText(_ tab: Tab, _ change: (inout TextField) -> Void) {
         if var edit = forms[tab].edit {
             change(&edit.field)
@@ -95,6 +101,7 @@ extension BoardState {
             change(&filter)
             forms[tab].filter = filter
             forms[tab].selectFirstField()
+            lookElsewhere(than: tab)
         }
     }
 

@@ -85,10 +85,10 @@ extension BoardState {
         let page = layout.pageRows
         switch overlays.last {
         case .help(var list):
-            list.selection = movement.applied(to: list.selection, count: commands(of: list).count, page: page)
+            list.selection = movement.applied(to: list.selection, count: entries(of: list).count, page: page)
             overlays[overlays.count - 1] = .help(list)
         case .palette(var list):
-            list.selection = movement.applied(to: list.selection, count: commands(of: list).count, page: page)
+            list.selection = movement.applied(to: list.selection, count: entries(of: list).count, page: page)
             overlays[overlays.count - 1] = .palette(list)
         case .picker(var picker):
             picker.selection = movement.applied(to: picker.selection, count: items(of: picker).count, page: page)

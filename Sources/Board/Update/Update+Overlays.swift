@@ -42,29 +42,42 @@ extension BoardState {
     /// Commands as lists show them: twins that differ only in their key once.
     private static let listed: [BoardCommand] = CommandTable.all.filter { !$0.keys.isEmpty && !$0.contexts.contains(.commandList) }
 
-    /// The commands that a help or palette list shows. With something typed both search everything, best match first; without, the
-    /// help has what works here and the palette all there is, what can be done now before what cannot.
-    public func commands(of list: CommandListState) -> [BoardCommand] {
+    /// What a help or palette list shows. With something typed both search everything, the fields of all forms as well, best match
+    /// first; without, the help has what works here and the palette all commands, what can be done now before what cannot.
+    public func entries(of list: CommandListState) -> [CommandListEntry] {
         let query = list.filter.text.trimmingSpaces
-        if query.isEmpty, !list.isPalette { return helpGroups(of: list).flatMap(\.commands) }
+        if query.isEmpty, !list.isPalette { return helpGroups(of: list).flatMap(\.commands).map(CommandListEntry.command) }
         var seen: Set<String> = []
         let unique = Self.listed.filter { seen.insert($0.title).inserted }
         if query.isEmpty {
             let here = unique.filter { isHere($0, list) }
             let beneath = beneathList
             let possible = here.filter { $0.refusal(beneath) == nil }
-            return possible + here.filter { $0.refusal(beneath) != nil } + unique.filter { !isHere($0, list) }
+            return (possible + here.filter { $0.refusal(beneath) != nil } + unique.filter { !isHere($0, list) }).map(CommandListEntry.command)
         }
         let matcher = FuzzyMatcher(pattern: query)
-        let scored = unique.enumerated().compactMap { index, command -> (score: Int, index: Int, command: BoardCommand)? in
-            let byTitle = [matcher.match(say(key: command.title))?.score, matcher.match(command.title)?.score].compactMap { $0 }.max()
-            // One also searches by key.
-            let byKey = command.boundKeys.contains { $0.label.lowercased() == query.lowercased() || $0.name == query.lowercased() } ? 10_000 : nil
-            let byName = matcher.match(command.identifier)?.score
-            guard let score = [byKey, byTitle, byName.map { $0 / 2 }].compactMap({ $0 }).max() else { return nil }
-            return (score + (isHere(command, list) ? 5 : 0), index, command)
+        var scored = unique.enumerated().compactMap { index, command -> (score: Int, index: Int, entry: CommandListEntry)? in
+            guard let score = score(command, query: query.lowercased(), matcher) else { return nil }
+            return (score + (isHere(command, list) ? 5 : 0), index, .command(command))
         }
-        return scored.sorted { ($1.score, $0.index) < ($0.score, $1.index) }.map(\.command)
+        // A command that says what is typed comes before a field of that name, a field before a command that merely has the letters.
+        for (index, field) in list.fields.enumerated() { scored.append((2_000 + field.score, unique.count + index, .field(field))) }
+        return scored.sorted { ($1.score, $0.index) < ($0.score, $1.index) }.map(\.entry)
+    }
+
+    private func score(_ command: BoardCommand, query: String, _ matcher: FuzzyMatcher) -> Int? {
+        // One also searches by key.
+        if command.boundKeys.contains(where: { $0.label.lowercased() == query || $0.name == query }) { return 10_000 }
+        let titles = [say(key: command.title), command.title]
+        let byTitle = titles.compactMap { matcher.match($0)?.score }.max()
+        let byName = matcher.match(command.identifier)?.score
+        guard let score = [byTitle, byName.map { $0 / 2 }].compactMap({ $0 }).max() else { return nil }
+        // Beginnings of words; in scripts without spaces between them any place.
+        let saysIt = titles.map { $0.lowercased() }.contains { title in
+            title.split { !$0.isLetter && !$0.isNumber }.contains { $0.hasPrefix(query) }
+                || (query.utf8.contains { $0 >= 128 || $0 == UInt8(ascii: " ") } && title.contains(query))
+        }
+        return score + (saysIt ? 3_800 : 0)
     }
 
     /// The board as it is without the list over it, where its commands are to be run.
@@ -85,9 +98,13 @@ extension BoardState {
         case .help(let state), .palette(let state): list = state
         default: return []
         }
-        let commands = commands(of: list)
-        guard commands.indices.contains(list.selection) else { return [] }
-        let command = commands[list.selection]
+        let entries = entries(of: list)
+        guard entries.indices.contains(list.selection) else { return [] }
+        let command: BoardCommand
+        switch entries[list.selection] {
+        case .field(let field): return go(to: field)
+        case .command(let found): command = found
+        }
         guard isHere(command, list) else {
             let place = say(key: command.contexts.first?.title ?? "")
             status = StatusMessage(.warning, say("“\(say(key: command.title))” works in \(place): go there first, then press \(command.keyText)."))
@@ -114,11 +131,6 @@ extension BoardState {
         picker.selection = items.firstIndex { $0.value == current } ?? 0
         overlays.append(.picker(picker))
         return kind.isFromDisk ? rescan() : []
-    }
-
-    func markRefusal() -> String? {
-        guard case .picker(let picker) = overlays.last else { return nil }
-        return picker.takesSeveral ? nil : say("Only one can be taken here: ⏎ takes it.")
     }
 
     mutating func markPick() -> [Effect] {
@@ -247,6 +259,12 @@ extension BoardState {
         case .exportChart: return [.exportChart(path: path, chartPlot.series, axis: chart.axis.title)]
         }
     }
+}
+
+/// A line of the help or the palette.
+public enum CommandListEntry: Sendable {
+    case command(BoardCommand)
+    case field(FoundField)
 }
 
 extension PickerState.Kind {

@@ -138,9 +138,15 @@ extension BoardState {
     }
 
     /// The engine could not begin with a job.
-    mutating func jobRefused(_ reason: String) -> [Effect] {
+    mutating func jobRefused(_ page: Tab, _ reason: String, _ argument: String?) -> [Effect] {
         status = StatusMessage(.failure, reason)
-        return queueStart?.stage == .starting ? holdQueued(reason) : []
+        if queueStart?.stage == .starting { return holdQueued(reason) }
+        // To what has to be put right, unless the user has gone elsewhere meanwhile.
+        if let argument, tab == page, overlays.isEmpty, forms[page].edit == nil {
+            focus = .form
+            forms[page].reveal(argument)
+        }
+        return [.bell]
     }
 
     /// A job of the queue has begun, or has failed before it did: then it stays in the queue.

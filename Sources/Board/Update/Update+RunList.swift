@@ -63,9 +63,7 @@ extension BoardState {
 
     func runComparisonRefusal() -> String? {
         if let reason = runRefusal() { return reason }
-        let runs = comparedRuns
-        guard runs.count >= 2 else { return say("Mark two runs with space; = shows where they differ.") }
-        return nil
+        return catalog.runs.count < 2 ? say("There is only one run: nothing to compare it with.") : nil
     }
 
     /// The marked runs; with one mark the run under the cursor is the other.
@@ -75,7 +73,14 @@ extension BoardState {
         return Array(runs.prefix(4))
     }
 
-    mutating func compareRuns() -> [Effect] { [.compareRuns(comparedRuns.map(\.directory))] }
+    /// With nothing marked it marks the run under the cursor: the other one is chosen by the same key.
+    mutating func compareRuns() -> [Effect] {
+        let runs = comparedRuns
+        guard runs.count < 2, let run = runs.first else { return [.compareRuns(runs.map(\.directory))] }
+        runList.marked = [run.directory]
+        status = StatusMessage(.note, say("\(RunName.short(run.directory)) is marked. Go to another run and press = again."))
+        return []
+    }
 
     mutating func show(_ comparison: RunComparison) -> [Effect] {
         overlays.append(.comparison(comparison))

@@ -29,6 +29,7 @@ extension BoardState {
         case .tick(let now, let sample):
             self.now = now
             system = sample
+            ageStatus()
             return refreshIfDue()
         case .catalogScanned(let catalog):
             let isFirst = !self.catalog.isScanned
@@ -66,7 +67,7 @@ extension BoardState {
         case .runsCompared(let comparison): return show(comparison)
         case .queueChanged(let waiting): return queueChanged(waiting)
         case .queueTaken(let identifier, let run, let waiting): return queueTaken(identifier, run, waiting: waiting)
-        case .jobRefused(let reason): return jobRefused(reason)
+        case .jobRefused(let tab, let reason, let argument): return jobRefused(tab, reason, argument)
         case .fileWritten(let path, let text):
             if text == conversation.json { chat.kept = chat.turns }
             status = StatusMessage(.success, say("Wrote \(path)"))

@@ -1,4 +1,5 @@
 import Configuration
+import Platform
 import Terminal
 
 extension Painter {
@@ -19,8 +20,18 @@ extension Painter {
 
     private func formNote(_ form: FormState) -> String {
         let errors = form.problems.filter { $0.severity == .error }.count
-        guard errors > 0 else { return "" }
+        guard errors > 0 else { return layout.isCompact ? planNote(form) : "" }
         return errors == 1 ? say("1 error") : say("\(errors) errors")
+    }
+
+    /// The plan in a few words, where it has no panel of its own.
+    private func planNote(_ form: FormState) -> String {
+        guard case .ready(let plan) = form.plan else { return "" }
+        switch form.tab {
+        case .train, .monitor: return say("\(NumberText.grouped(plan.totalSteps)) steps, \(NumberText.bytes(plan.peakBytes))")
+        case .export: return plan.checkpointBytes > 0 ? say("writes \(NumberText.bytes(plan.checkpointBytes))") : ""
+        case .evaluate, .chat: return ""
+        }
     }
 
     mutating func drawFormRows(_ tab: Tab, in area: Rect, isFocused: Bool) {
@@ -32,7 +43,7 @@ extension Painter {
             list = area.droppingFirstRows(1)
         }
         if rows.isEmpty {
-            text(say("No argument of \(say(key: tab.title)) matches. Esc clears the filter."), in: list.row(0), "ui.placeholder")
+            drawNothingFound(tab, in: list)
             return
         }
         var y = list.y
@@ -51,6 +62,13 @@ extension Painter {
         grid.scrollBar(
             in: Rect(x: list.endX, y: list.y, width: 1, height: list.height), first: form.top, visible: list.height, total: rows.count,
             theme: theme)
+    }
+
+    /// The form has no such field; perhaps another page has.
+    private mutating func drawNothingFound(_ tab: Tab, in area: Rect) {
+        text(say("No argument of \(say(key: tab.title)) matches. Esc clears the filter."), in: area.row(0), "ui.placeholder")
+        guard let field = state.forms[tab].elsewhere, area.height > 1 else { return }
+        text(say("⏎ goes to \(field.argument.name) in \(say(key: field.tab.title))"), in: area.row(1), "ui.info")
     }
 
     private mutating func drawFilter(_ filter: TextField, isTyping: Bool, count: Int, in rect: Rect) {

@@ -10,9 +10,13 @@ public struct Layout: Sendable {
     /// Shares of the panes beside each other, where they were dragged, by `Split.Place`.
     public let splits: [String: Double]
 
-    public init(size: Size, splits: [String: Double] = [:]) {
+    /// Rows above the footer that a message has for itself.
+    let messageRows: Int
+
+    public init(size: Size, splits: [String: Double] = [:], messageRows: Int = 0) {
         self.size = size
         self.splits = splits
+        self.messageRows = min(messageRows, max(0, size.rows - Self.minimum.rows + 4))
     }
 
     /// The share that a split was dragged to, or the usual one.
@@ -31,7 +35,7 @@ public struct Layout: Sendable {
 
     var header: Rect { Rect(x: 0, y: 0, width: size.columns, height: 1) }
     var footer: Rect { Rect(x: 0, y: size.rows - 1, width: size.columns, height: 1) }
-    var body: Rect { Rect(x: 0, y: 1, width: size.columns, height: size.rows - 2) }
+    var body: Rect { Rect(x: 0, y: 1, width: size.columns, height: size.rows - 2 - messageRows) }
 
     /// How far PgUp and PgDn go in lists.
     var pageRows: Int { max(3, size.rows - 12) }
@@ -255,7 +259,8 @@ public struct Layout: Sendable {
     // MARK: Popups
 
     func popup(columns: Int, rows: Int) -> Rect {
-        Rect(size).centered(width: min(columns, size.columns - 2), height: min(rows, size.rows - 2))
+        Rect(x: 0, y: 0, width: size.columns, height: size.rows - messageRows)
+            .centered(width: min(columns, size.columns - 2), height: min(rows, size.rows - 2 - messageRows))
     }
 
     var listPopup: Rect { popup(columns: isWide ? 110 : 76, rows: max(14, size.rows - 4)) }

@@ -118,37 +118,6 @@ extension Painter {
         return steps > 0 ? latest.elapsedSeconds / Double(steps) : nil
     }
 
-    private mutating func drawSystem(in rect: Rect) {
-        let system = state.system
-        let inside = box(rect, title: say("System"), note: rect.width > 50 ? TextWidth.truncate(system.cpuModel, to: rect.width - 20) : "")
-        let used = system.memoryBytes - system.availableBytes
-        let memoryShare = system.memoryBytes > 0 ? Double(used) / Double(system.memoryBytes) : 0
-        let processShare = system.memoryBytes > 0 ? Double(system.residentBytes) / Double(system.memoryBytes) : 0
-        drawMeter("CPU", share: system.cpuBusy, words: say("\(Int((system.cpuBusy * 100).rounded()))% of \(system.cpuCount)"), "meter.cpu", in: inside.row(0))
-        drawMeter(
-            "RAM", share: memoryShare, words: "\(NumberText.bytes(used)) / \(NumberText.bytes(system.memoryBytes))", "meter.memory",
-            in: inside.row(1))
-        drawMeter(
-            "RSS", share: processShare, words: residentWords(inside.width),
-            "meter.memory", in: inside.row(2))
-        guard inside.height > 3 else { return }
-        text(say("no GPU: the engine runs on the CPU"), in: inside.row(3), "ui.text.dim")
-    }
-
-    /// This program's memory now, and at its highest where there is room.
-    private func residentWords(_ width: Int) -> String {
-        let now = NumberText.bytes(state.system.residentBytes)
-        return width < 44 ? now : say("\(now), peak \(NumberText.bytes(state.system.peakResidentBytes))")
-    }
-
-    private mutating func drawMeter(_ name: String, share: Double, words: String, _ scope: String, in row: Rect) {
-        guard row.height > 0 else { return }
-        let wordsWidth = min(TextWidth.width(of: words), row.width * 3 / 5)
-        text(name, x: row.x, y: row.y, width: 3, "ui.text.dim")
-        bar(share, in: Rect(x: row.x + 4, y: row.y, width: row.width - 5 - wordsWidth, height: 1), scope: scope, track: "meter.track")
-        text(words, x: row.endX - wordsWidth, y: row.y, width: wordsWidth, "ui.text")
-    }
-
     /// The run's plan and outcome, where there is room for a column of its own.
     private mutating func drawRunFacts(_ run: RunDigest, in rect: Rect) {
         let inside = box(rect, title: say("Run"), note: run.origin == .elsewhere ? (run.isControllable ? say("read-only: p S x work") : say("read-only")) : "")

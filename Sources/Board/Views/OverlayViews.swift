@@ -21,81 +21,12 @@ extension Painter {
         }
     }
 
-    private mutating func popup(_ rect: Rect, title: String, note: String = "") -> Rect {
+    mutating func popup(_ rect: Rect, title: String, note: String = "") -> Rect {
         hits.append(HitRegion(rect, .overlay))
         return grid.popup(rect, title: title, note: note, theme: theme)
     }
 
-    // MARK: Commands
-
-    private enum CommandRow {
-        case heading(String)
-        case command(Int)
-    }
-
-    private mutating func drawCommands(_ list: CommandListState, title: String, isTop: Bool) {
-        let inside = popup(layout.listPopup, title: title, note: say("⏎ runs, Esc closes"))
-        let commands = state.commands(of: list)
-        let isGrouped = list.filter.text.isEmpty && !list.isPalette
-        let noun: (Int) -> String = { count in
-            if isGrouped { return say("\(count) work here; type to search all") }
-            return count == 1 ? say("1 command") : say("\(count) commands")
-        }
-        drawListFilter(list.filter, count: commands.count, noun: noun, isTop: isTop, in: inside.row(0))
-        let area = inside.droppingFirstRows(2)
-        if commands.isEmpty {
-            text(say("No command matches."), in: area.row(0), "ui.placeholder")
-            return
-        }
-        let beneath = state.beneathList
-        // Why what the cursor is on cannot be done now.
-        if commands.indices.contains(list.selection), state.isHere(commands[list.selection], list), let reason = commands[list.selection].refusal(beneath) {
-            text("! " + reason, in: inside.row(1), "ui.warning")
-        }
-        var rows: [CommandRow] = []
-        if isGrouped {
-            var index = 0
-            for group in state.helpGroups(of: list) {
-                rows.append(.heading(group.title))
-                for _ in group.commands {
-                    rows.append(.command(index))
-                    index += 1
-                }
-            }
-        } else {
-            rows = commands.indices.map { .command($0) }
-        }
-        let selected = rows.firstIndex { if case .command(list.selection) = $0 { true } else { false } } ?? 0
-        let top = max(0, min(selected - area.height / 2, rows.count - area.height))
-        for (line, row) in rows.dropFirst(top).prefix(area.height).enumerated() {
-            let place = area.row(line)
-            switch row {
-            case .heading(let title): text(say(key: title), in: place, "ui.title")
-            case .command(let index):
-                drawCommand(commands[index], list, beneath, withPlace: !isGrouped, in: place)
-                hits.append(HitRegion(place, .overlayRow(index)))
-                if index == list.selection { grid.overlay(place, style: theme.style("ui.selection")) }
-            }
-        }
-        grid.scrollBar(
-            in: Rect(x: area.endX, y: area.y, width: 1, height: area.height), first: top, visible: area.height, total: rows.count,
-            theme: theme)
-    }
-
-    private mutating func drawCommand(_ command: BoardCommand, _ list: CommandListState, _ beneath: BoardState, withPlace: Bool, in row: Rect) {
-        let keyWidth = withPlace ? 20 : 16
-        let indent = withPlace ? 0 : 2
-        let isHere = state.isHere(command, list)
-        let isDim = !isHere || command.refusal(beneath) != nil
-        text(command.keyText, x: row.x + indent, y: row.y, width: keyWidth, isHere ? "ui.key" : "ui.key.disabled")
-        let place = withPlace ? say(key: command.contexts.first?.title ?? "") : ""
-        let placeWidth = min(18, TextWidth.width(of: place))
-        let x = row.x + indent + keyWidth + 1
-        text(say(key: command.title), x: x, y: row.y, width: row.endX - placeWidth - (withPlace ? 1 : 0) - x, isDim ? "ui.text.dim" : "ui.text")
-        text(place, x: row.endX - placeWidth, y: row.y, width: placeWidth, "ui.text.dim")
-    }
-
-    private mutating func drawListFilter(_ filter: TextField, count: Int, noun: (Int) -> String, isTop: Bool, in row: Rect) {
+    mutating func drawListFilter(_ filter: TextField, count: Int, noun: (Int) -> String, isTop: Bool, in row: Rect) {
         let words = noun(count)
         let width = TextWidth.width(of: words)
         let used = text("> ", in: row, "ui.key")

@@ -181,21 +181,20 @@ extension Painter {
         return (say("idle"), "ui.status")
     }
 
-    /// The outcome of the last action, over the rows above the footer.
+    /// The outcome of the last action, in the rows above the footer.
     private mutating func drawStatus() {
         guard let status = state.status else { return }
-        let (mark, scope) =
+        let scope =
             switch status.kind {
-            case .note: ("", "ui.info")
-            case .success: ("✓ ", "ui.success")
-            case .warning: ("! ", "ui.warning")
-            case .failure: ("✗ ", "ui.error")
+            case .note: "ui.info"
+            case .success: "ui.success"
+            case .warning: "ui.warning"
+            case .failure: "ui.error"
             }
-        let lines = TextWidth.wrap(mark + TextWidth.sanitize(status.text), to: layout.size.columns - 2)
-        let shown = min(3, lines.count)
-        let area = Rect(x: 0, y: layout.footer.y - shown, width: layout.size.columns, height: shown)
+        let lines = state.statusLines
+        let area = Rect(x: 0, y: layout.footer.y - lines.count, width: layout.size.columns, height: lines.count)
         grid.fill(area, style: theme.style("ui.text"))
-        paragraph(mark + TextWidth.sanitize(status.text), in: area.inset(horizontal: 1, vertical: 0), scope)
+        for (index, line) in lines.enumerated() { text(line, in: area.inset(horizontal: 1, vertical: 0).row(index), scope) }
     }
 
     /// The keys that count here: the most important ones that fit, the general ones at the right.
@@ -203,18 +202,20 @@ extension Painter {
         let row = layout.footer
         let contexts = state.contexts
         let commands = CommandTable.footer(in: contexts)
-        let general = commands.filter { $0.footerRank >= 80 }
+        var general = commands.filter { $0.footerRank >= 80 && $0.isHinted(state) }
+        // On narrow terminals the other panes are out of sight: their key matters more than the palette's, which the help has too.
+        if row.width < 72, general.contains(where: { $0.identifier == "pane.next" }) { general.removeAll { $0.identifier == "board.palette.page" } }
         let special = commands.filter { $0.footerRank < 80 && $0.isHinted(state) && (!$0.isShownOnlyWhenPossible || $0.refusal(state) == nil) }
         var right = row.endX
         for command in general.reversed() {
-            let width = TextWidth.width(of: shortKey(command)) + 1 + TextWidth.width(of: say(key: command.label ?? ""))
+            let width = TextWidth.width(of: shortKey(command)) + 1 + TextWidth.width(of: command.footerLabel(state))
             guard right - width - 2 > row.width / 2 else { continue }
             right -= width + 1
             drawFooterEntry(command, x: right, y: row.y)
         }
         var x = row.x + 1
         for command in special {
-            let width = TextWidth.width(of: shortKey(command)) + 1 + TextWidth.width(of: say(key: command.label ?? ""))
+            let width = TextWidth.width(of: shortKey(command)) + 1 + TextWidth.width(of: command.footerLabel(state))
             guard x + width < right - 1 else { continue }
             drawFooterEntry(command, x: x, y: row.y)
             x += width + 2
@@ -229,7 +230,7 @@ extension Painter {
         let isRefused = command.refusal(state) != nil
         let key = shortKey(command)
         let keyWidth = text(key, x: x, y: y, width: 12, isRefused ? "ui.key.disabled" : "ui.key")
-        let labelWidth = text(say(key: command.label ?? ""), x: x + keyWidth + 1, y: y, width: 20, isRefused ? "ui.key.disabled" : "ui.key.label")
+        let labelWidth = text(command.footerLabel(state), x: x + keyWidth + 1, y: y, width: 20, isRefused ? "ui.key.disabled" : "ui.key.label")
         hits.append(HitRegion(Rect(x: x, y: y, width: keyWidth + 1 + labelWidth, height: 1), .command(command.identifier)))
     }
 }

@@ -8,8 +8,11 @@ extension Painter {
     mutating func drawComparison(_ comparison: RunComparison) {
         let rect = layout.listPopup
         hits.append(HitRegion(rect, .overlay))
-        let inside = grid.popup(
-            rect, title: say("Where the runs differ"), note: say("\(comparison.equalCount) arguments are equal"), theme: theme)
+        let note = comparison.equalCount.map { $0 == 1 ? say("1 argument is equal") : say("\($0) arguments are equal") }
+        var inside = grid.popup(rect, title: say("Where the runs differ"), note: note ?? "", theme: theme)
+        let remarks = comparison.remarks.flatMap { TextWidth.wrap("! " + TextWidth.sanitize($0), to: inside.width) }.prefix(max(0, inside.height - 6))
+        for (index, line) in remarks.enumerated() { text(line, in: inside.row(inside.height - remarks.count + index), "ui.warning") }
+        inside = inside.droppingLastRows(remarks.count)
         let nameWidth = min(26, inside.width / 3)
         let width = max(4, (inside.width - nameWidth) / max(1, comparison.directories.count) - 1)
         for (index, directory) in comparison.directories.enumerated() {
@@ -18,7 +21,7 @@ extension Painter {
         }
         let area = inside.droppingFirstRows(1)
         if comparison.rows.isEmpty {
-            text(say("Every argument is the same."), in: area.row(0), "ui.text.dim")
+            if comparison.remarks.isEmpty { text(say("Every argument is the same."), in: area.row(0), "ui.text.dim") }
             return
         }
         let top = min(comparison.scroll, max(0, comparison.rows.count - area.height))

@@ -1,0 +1,96 @@
+import Configuration
+import Terminal
+
+/// Help and palette.
+extension Painter {
+    private enum CommandRow {
+        case heading(String)
+        case entry(Int)
+    }
+
+    mutating func drawCommands(_ list: CommandListState, title: String, isTop: Bool) {
+        let inside = popup(layout.listPopup, title: title, note: say("⏎ runs, Esc closes"))
+        let entries = state.entries(of: list)
+        let isGrouped = list.filter.text.isEmpty && !list.isPalette
+        let noun: (Int) -> String = { count in
+            if isGrouped { return say("\(count) work here; type to search all") }
+            if !list.filter.text.isEmpty { return say("\(count) found") }
+            return count == 1 ? say("1 command") : say("\(count) commands")
+        }
+        drawListFilter(list.filter, count: entries.count, noun: noun, isTop: isTop, in: inside.row(0))
+        let area = inside.droppingFirstRows(2)
+        if entries.isEmpty {
+            text(say("No command and no field matches."), in: area.row(0), "ui.placeholder")
+            return
+        }
+        let beneath = state.beneathList
+        if entries.indices.contains(list.selection) { drawRemark(on: entries[list.selection], list, beneath, in: inside.row(1)) }
+        var rows: [CommandRow] = []
+        if isGrouped {
+            var index = 0
+            for group in state.helpGroups(of: list) {
+                rows.append(.heading(group.title))
+                for _ in group.commands {
+                    rows.append(.entry(index))
+                    index += 1
+                }
+            }
+        } else {
+            rows = entries.indices.map { .entry($0) }
+        }
+        let selected = rows.firstIndex { if case .entry(list.selection) = $0 { true } else { false } } ?? 0
+        let top = max(0, min(selected - area.height / 2, rows.count - area.height))
+        for (line, row) in rows.dropFirst(top).prefix(area.height).enumerated() {
+            let place = area.row(line)
+            switch row {
+            case .heading(let title): text(say(key: title), in: place, "ui.title")
+            case .entry(let index):
+                switch entries[index] {
+                case .command(let command): drawCommand(command, list, beneath, withPlace: !isGrouped, in: place)
+                case .field(let field): drawField(field, in: place)
+                }
+                hits.append(HitRegion(place, .overlayRow(index)))
+                if index == list.selection { grid.overlay(place, style: theme.style("ui.selection")) }
+            }
+        }
+        grid.scrollBar(
+            in: Rect(x: area.endX, y: area.y, width: 1, height: area.height), first: top, visible: area.height, total: rows.count,
+            theme: theme)
+    }
+
+    /// Why what the cursor is on cannot be done now; what Enter does with a field.
+    private mutating func drawRemark(on entry: CommandListEntry, _ list: CommandListState, _ beneath: BoardState, in row: Rect) {
+        switch entry {
+        case .command(let command):
+            guard state.isHere(command, list), let reason = command.refusal(beneath) else { return }
+            text("! " + reason, in: row, "ui.warning")
+        case .field(let field):
+            let words = say("⏎ goes to \(field.argument.name) in \(say(key: field.tab.title))")
+            text(words, in: row, "ui.info")
+        }
+    }
+
+    private mutating func drawCommand(_ command: BoardCommand, _ list: CommandListState, _ beneath: BoardState, withPlace: Bool, in row: Rect) {
+        let keyWidth = withPlace ? 20 : 16
+        let indent = withPlace ? 0 : 2
+        let isHere = state.isHere(command, list)
+        let isDim = !isHere || command.refusal(beneath) != nil
+        text(command.keyText, x: row.x + indent, y: row.y, width: keyWidth, isHere ? "ui.key" : "ui.key.disabled")
+        let place = withPlace ? say(key: command.contexts.first?.title ?? "") : ""
+        let x = row.x + indent + keyWidth + 1
+        drawTitle(say(key: command.title), place: place, x: x, in: row, isDim ? "ui.text.dim" : "ui.text")
+    }
+
+    /// A field by its name, with what it is for and the page that has it.
+    private mutating func drawField(_ field: FoundField, in row: Rect) {
+        let nameWidth = 20
+        text(FieldLabel.short(field.argument.name), x: row.x, y: row.y, width: nameWidth, "ui.field.name")
+        drawTitle(FieldLabel.help(field.argument), place: say(key: field.tab.title), x: row.x + nameWidth + 1, in: row, "ui.text")
+    }
+
+    private mutating func drawTitle(_ title: String, place: String, x: Int, in row: Rect, _ scope: String) {
+        let placeWidth = min(18, TextWidth.width(of: place))
+        text(title, x: x, y: row.y, width: row.endX - placeWidth - (place.isEmpty ? 0 : 1) - x, scope)
+        text(place, x: row.endX - placeWidth, y: row.y, width: placeWidth, "ui.text.dim")
+    }
+}
