@@ -1,11 +1,16 @@
 /// Checking that bytes are UTF-8 text, and finding the first that is not, so that an error can name it.
 
+import CPlatform
+
 public enum UTF8Check {
     /// Offset of the first byte that begins no valid UTF-8 sequence, or nil when all of it is text. Overlong forms, surrogates and
     /// values beyond U+10FFFF are invalid.
     public static func firstInvalid(_ bytes: UnsafeRawBufferPointer) -> Int? {
         let count = bytes.count
         var offset = 0
+        if count >= 64, let start = bytes.baseAddress {
+            offset = platform_utf8_prefix(start.assumingMemoryBound(to: UInt8.self), count)
+        }
         while offset < count {
             // Eight ASCII bytes at a time.
             while offset + 8 <= count,

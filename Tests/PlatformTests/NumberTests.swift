@@ -97,4 +97,33 @@ import Testing
         #expect(UTF8Check.firstInvalid([0xED, 0xA0, 0x80]) == 0)
         #expect(UTF8Check.firstInvalid([]) == nil)
     }
+
+    /// Long texts go 32 bytes at a time where the processor can; the standard library is the judge.
+    @Test func longTextsAreCheckedToTheByte() {
+        var random = RandomGenerator(seed: 11)
+        let letters = Array("aZ é漢😀\u{7FF}\u{800}\u{FFFF}\u{10000}\u{10FFFF}".unicodeScalars)
+        let wrong: [[UInt8]] = [
+            [0x80], [0xBF], [0xC0, 0x80], [0xC1, 0xBF], [0xC3], [0xE0, 0x9F, 0xBF], [0xE4, 0xBD], [0xED, 0xA0, 0x80], [0xF0, 0x8F, 0xBF, 0xBF],
+            [0xF0, 0x9F, 0x98], [0xF4, 0x90, 0x80, 0x80], [0xF5, 0x80, 0x80, 0x80], [0xFF], [0xF8, 0x88, 0x80, 0x80, 0x80],
+        ]
+        for round in 0..<3000 {
+            var view = String.UnicodeScalarView()
+            for _ in 0..<random.index(below: 120) { view.append(random.index(below: 3) == 0 ? letters[random.index(below: letters.count)] : "x") }
+            var bytes = Array(String(view).utf8)
+            #expect(UTF8Check.firstInvalid(bytes) == nil)
+            guard !bytes.isEmpty else { continue }
+            if round % 2 == 0 {
+                bytes.insert(contentsOf: wrong[random.index(below: wrong.count)], at: random.index(below: bytes.count))
+            } else {
+                bytes[random.index(below: bytes.count)] = UInt8(truncatingIfNeeded: random.next())
+            }
+            let isText = { (part: ArraySlice<UInt8>) in String(validating: part, as: UTF8.self) != nil }
+            guard let place = UTF8Check.firstInvalid(bytes) else {
+                #expect(isText(bytes[...]))
+                continue
+            }
+            #expect(isText(bytes[..<place]))
+            #expect((1...4).allSatisfy { place + $0 > bytes.count || !isText(bytes[place..<place + $0]) })
+        }
+    }
 }

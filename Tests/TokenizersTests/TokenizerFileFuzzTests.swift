@@ -148,6 +148,28 @@ import Testing
         #expect(throws: TokenizerError.self) { try cut.withUnsafeBytes { _ = try SentencePieceFile(bytes: $0, path: "tokenizer.model") } }
     }
 
+    @Test("The members of a model may come in any order, and its texts with escapes or without")
+    func readsMembersInAnyOrder() throws {
+        let members = [
+            #""type":"BPE""#, ###""continuing_subword_prefix":"##""###, #""unk_token":"?""#,
+            ###""vocab":{"?":0,"a":1,"##b":2,"ab":3,"\u0023#\u0063":4,"\u0061bc":5,"##bc":6}"###,
+            ###""merges":["a ##b",["ab","##c"],"##b ##c"]"###,
+        ]
+        for turn in 0..<members.count {
+            for reversed in [false, true] {
+                let order = members[turn...] + members[..<turn]
+                let text = "{\"model\":{" + (reversed ? Array(order.reversed()) : Array(order)).joined(separator: ",") + "}}"
+                let file = try Array(text.utf8).withUnsafeBytes { try TokenizerFile(bytes: $0, path: "mixed") }
+                guard case .bytePair(let model) = file.model else {
+                    Issue.record("\(text)")
+                    continue
+                }
+                #expect(model.merges.merge(1, 2) == (0, 3) && model.merges.merge(3, 4) == (1, 5) && model.merges.merge(2, 4) == (2, 6), "\(text)")
+                #expect(model.merges.count == 3 && model.vocabulary.count == 7)
+            }
+        }
+    }
+
     @Test("Patterns that go back without end are stopped in time that grows with the text only")
     func stopsCatastrophes() throws {
         for source in ["(a+)+$", "(a|aa)+b", "((a*)*)*c", "(?=(a+)+$)b", "(a?){50}a{50}b"] {

@@ -12,9 +12,9 @@ extension JSONReader {
     /// Appends the string's UTF-8 bytes to `target`.
     public mutating func string(appendingTo target: inout [UInt8]) throws(JSONError) {
         // The array cannot be captured by the closure while it is inout, so it is filled outside.
-        let (range, isPlain) = try scanString()
-        if isPlain {
-            target.append(contentsOf: bytes[range])
+        let place = try stringPlace()
+        if place.isPlain {
+            target.append(contentsOf: bytes[place.range])
         } else {
             target.append(contentsOf: scratch)
         }
@@ -22,14 +22,22 @@ extension JSONReader {
 
     /// Lends the string's UTF-8 bytes, which are gone after the closure.
     public mutating func withStringBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) throws(JSONError) -> Result {
-        let (range, isPlain) = try scanString()
-        if isPlain { return body(UnsafeRawBufferPointer(rebasing: bytes[range])) }
+        let place = try stringPlace()
+        if place.isPlain { return body(plainText(place)) }
         return scratch.withUnsafeBytes { body($0) }
     }
 
-    /// Takes a string. `isPlain`: its bytes are those of `range`; else they are in `scratch`, with the escapes resolved.
-    private mutating func scanString() throws(JSONError) -> (range: Range<Int>, isPlain: Bool) {
-        guard try peek() == .string else { throw wrongKind("a string") }
+    /// The text of a plain place, within the reader's buffer.
+    public func plainText(_ place: JSONStringPlace) -> UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: bytes[place.range]) }
+
+    /// The text of the last string that was not plain.
+    public var unescapedText: [UInt8] { scratch }
+
+    /// Takes a string and says where its text is.
+    public mutating func stringPlace() throws(JSONError) -> JSONStringPlace {
+        if currentByte != UInt8(ascii: "\"") {
+            guard try peek() == .string else { throw wrongKind("a string") }
+        }
         offset += 1
         let start = offset
         let hadNonASCII = try scanPlainRun(false)
@@ -37,10 +45,10 @@ extension JSONReader {
             let range = start..<offset
             offset += 1
             if hadNonASCII { try checkText(range) }
-            return (range, true)
+            return JSONStringPlace(range: range, isPlain: true)
         }
         try resolveEscapes(from: start, hadNonASCII)
-        return (start..<start, false)
+        return JSONStringPlace(range: start..<start, isPlain: false)
     }
 
     /// Goes on to the next quotation mark or backslash, which is there when this returns. Returns whether bytes beyond ASCII were
@@ -155,6 +163,7 @@ extension JSONReader {
     }
 
     private func checkText(_ range: Range<Int>) throws(JSONError) {
+        if isCheckedText { return }
         if let bad = UTF8Check.firstInvalid(UnsafeRawBufferPointer(rebasing: bytes[range])) {
             throw syntax("UTF-8 text", at: range.lowerBound + bad)
         }
@@ -164,11 +173,31 @@ extension JSONReader {
 
     /// An integer that fits 64 bits; 3.0 and 1e3 are none.
     public mutating func integer() throws(JSONError) -> Int64 {
+        if let value = takePlainInteger() { return value }
         let start = offset
         guard case .integer(let value) = try number() else {
             offset = start
             throw wrongKind("a whole number of at most 64 bits")
         }
+        return value
+    }
+
+    /// Takes up to 18 digits that end where a member ends, as nearly every whole number is written; nil, and nothing taken, for
+    /// anything else.
+    private mutating func takePlainInteger() -> Int64? {
+        skipSpace()
+        var position = offset
+        var value: Int64 = 0
+        while position < bytes.count, position - offset < 18, bytes[position] &- 0x30 < 10 {
+            value = value * 10 + Int64(bytes[position] &- 0x30)
+            position += 1
+        }
+        guard position > offset, position < bytes.count, bytes[offset] != 0x30 || position == offset + 1 else { return nil }
+        switch bytes[position] {
+        case UInt8(ascii: ","), UInt8(ascii: "}"), UInt8(ascii: "]"), 0x20, 0x0A, 0x0D: break
+        default: return nil
+        }
+        offset = position
         return value
     }
 

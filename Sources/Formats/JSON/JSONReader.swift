@@ -18,6 +18,13 @@ public enum JSONKind: Sendable, Equatable {
     case object, array, string, number, bool, null
 }
 
+/// Where a reader found a string's text: in its buffer, or, when it has escapes, in `unescapedText` until the next string.
+public struct JSONStringPlace: Sendable {
+    let range: Range<Int>
+    /// The text lies in the buffer as it is.
+    public let isPlain: Bool
+}
+
 /// The buffer must outlive the reader. NaN, Infinity and -Infinity are read, because Python writes them.
 public struct JSONReader {
     let bytes: UnsafeRawBufferPointer
@@ -26,6 +33,8 @@ public struct JSONReader {
     /// Line that the buffer begins at, for a row out of a larger file.
     let firstLine: Int
     let maximumDepth: Int
+    /// The buffer was found to be UTF-8 as a whole: strings need not be looked at again.
+    let isCheckedText: Bool
     /// Offset of the next unread byte.
     public internal(set) var offset = 0
     /// One entry per open container: true until its first member was read.
@@ -33,8 +42,11 @@ public struct JSONReader {
     /// Holds a string that had escapes, until the next one.
     var scratch: [UInt8] = []
 
-    public init(_ bytes: UnsafeRawBufferPointer, name: String, firstLine: Int = 1, maximumDepth: Int = 512) {
+    /// - Parameter checksAtOnce: whether the text is checked to be UTF-8 as a whole here, which is faster than string by string where
+    ///   most of it will be read. What is wrong is told when its string is read, either way.
+    public init(_ bytes: UnsafeRawBufferPointer, name: String, firstLine: Int = 1, maximumDepth: Int = 512, checksAtOnce: Bool = false) {
         self.bytes = bytes
+        isCheckedText = checksAtOnce && UTF8Check.firstInvalid(bytes) == nil
         self.name = name
         self.firstLine = firstLine
         self.maximumDepth = maximumDepth
@@ -86,6 +98,15 @@ public struct JSONReader {
         return result
     }
 
+    /// Like `nextKey`, without making anything: where the name's bytes lie. Nil at the end of the object.
+    public mutating func nextKeyPlace() throws(JSONError) -> JSONStringPlace? {
+        guard try nextMember(close: UInt8(ascii: "}"), what: "a comma or }") else { return nil }
+        guard currentByte == UInt8(ascii: "\"") else { throw syntax("a name in quotation marks") }
+        let place = try stringPlace()
+        try takeColon()
+        return place
+    }
+
     /// True when another element follows, which must then be read or skipped; false at the end of the list, which is then closed.
     public mutating func nextElement() throws(JSONError) -> Bool {
         try nextMember(close: UInt8(ascii: "]"), what: "a comma or ]")
@@ -103,18 +124,18 @@ public struct JSONReader {
         isFirst.append(true)
     }
 
-    private mutating func nextMember(close: UInt8, what: String) throws(JSONError) -> Bool {
+    private mutating func nextMember(close: UInt8, what: StaticString) throws(JSONError) -> Bool {
         skipSpace()
-        let first = isFirst.last ?? false
-        if currentByte == close {
+        let byte = currentByte
+        if byte == close {
             offset += 1
             isFirst.removeLast()
             return false
         }
-        if first {
+        if isFirst.last ?? false {
             isFirst[isFirst.count - 1] = false
         } else {
-            guard currentByte == UInt8(ascii: ",") else { throw syntax(what) }
+            guard byte == UInt8(ascii: ",") else { throw syntax("\(what)") }
             offset += 1
             skipSpace()
             // A comma in front of the bracket.

@@ -44,30 +44,23 @@ struct BytePairModelReader {
     func vocabulary(_ reader: inout JSONReader) throws -> (vocabulary: Vocabulary, literals: Vocabulary) {
         var vocabulary = Vocabulary(capacity: max(expectedTokens, 256))
         var literals = Vocabulary(capacity: 16)
-        var token: [UInt8] = []
-        var isLiteral = false
+        var token = TokenText()
         try reader.beginObject()
-        let asBytes = isByteLevel
-        while
-            (try reader.nextKey { (text: UnsafeRawBufferPointer) -> Void in
-                token.removeAll(keepingCapacity: true)
-                isLiteral = asBytes && !ByteAlphabet.appendBytes(ofText: text, to: &token)
-                if isLiteral || !asBytes { token.append(contentsOf: text) }
-            }) != nil
-        {
+        while let place = try reader.nextKeyPlace() {
+            token.clear()
+            // What is not in the byte alphabet is a token by its name only.
+            let isLiteral = !token.append(place, reader, asBytes: isByteLevel)
+            if isLiteral { _ = token.append(place, reader, asBytes: false) }
             let id = try reader.integer()
             guard id >= 0, id < TokenizerFile.largestID else {
                 throw TokenizerError.malformed(
-                    path: path, part: "model.vocab[\"\(String(decoding: token, as: UTF8.self))\"]",
+                    path: path, part: "model.vocab[\"\(token.description)\"]",
                     expected: "an id from 0 to \(TokenizerFile.largestID - 1)", found: String(id))
             }
             let isKnown = isLiteral ? vocabulary.contains(id: Int32(id)) : literals.contains(id: Int32(id))
-            let insertion = token.withUnsafeBytes {
-                isLiteral ? literals.insert($0, id: Int32(id)) : vocabulary.insert($0, id: Int32(id))
-            }
-            if isKnown || insertion != .inserted {
-                throw TokenizerError.duplicateToken(path: path, token: String(decoding: token, as: UTF8.self))
-            }
+            let insertion =
+                isLiteral ? literals.insert(token.bytes, id: Int32(id)) : vocabulary.insert(token.bytes, id: Int32(id))
+            if isKnown || insertion != .inserted { throw TokenizerError.duplicateToken(path: path, token: token.description) }
         }
         if vocabulary.count == 0 { throw missing("model.vocab", "at least one token") }
         return (vocabulary, literals)
@@ -77,44 +70,21 @@ struct BytePairModelReader {
     func merges(_ reader: inout JSONReader, _ vocabulary: Vocabulary, _ settings: Settings) throws -> MergeTable {
         var found: [(left: Int32, right: Int32, result: Int32)] = []
         found.reserveCapacity(vocabulary.count)
-        var left: [UInt8] = []
-        var right: [UInt8] = []
+        var joined = TokenText(), shortened = TokenText()
         let prefixLength = settings.continuingPrefix.utf8.count
         try reader.beginArray()
         while try reader.nextElement() {
-            left.removeAll(keepingCapacity: true)
-            right.removeAll(keepingCapacity: true)
-            var isWellFormed = true
-            if try reader.peek() == .string {
-                try reader.withStringBytes { text in
-                    guard let space = text.firstIndex(of: 0x20), space > 0, space + 1 < text.count else {
-                        isWellFormed = false
-                        return
-                    }
-                    isWellFormed =
-                        append(UnsafeRawBufferPointer(rebasing: text[..<space]), &left)
-                        && append(UnsafeRawBufferPointer(rebasing: text[(space + 1)...]), &right)
-                }
-            } else {
-                try reader.beginArray()
-                var index = 0
-                while try reader.nextElement() {
-                    try reader.withStringBytes { text in
-                        if index > 1 { isWellFormed = false }
-                        else if !(index == 0 ? append(text, &left) : append(text, &right)) { isWellFormed = false }
-                    }
-                    index += 1
-                }
-                if index != 2 { isWellFormed = false }
-            }
-            let result = left + right.dropFirst(prefixLength)
-            guard isWellFormed, let leftID = vocabulary.id(of: left), let rightID = vocabulary.id(of: right),
-                let resultID = vocabulary.id(of: result)
+            joined.clear()
+            let boundary = try mergeHalves(&reader, into: &joined)
+            // Most lists make the tokens in the order of their ids.
+            let next = (found.last?.result ?? -1) &+ 1
+            if prefixLength > 0, let boundary { shortened.join(joined, boundary, dropping: prefixLength) }
+            guard let boundary, let left = vocabulary.id(of: joined[0..<boundary]), let right = vocabulary.id(of: joined[boundary..<joined.count]),
+                let result = vocabulary.id(of: prefixLength > 0 ? shortened.bytes : joined.bytes, likely: next)
             else {
-                let text = String(decoding: left, as: UTF8.self) + " " + String(decoding: right, as: UTF8.self)
-                throw TokenizerError.mergeOutOfVocabulary(path: path, index: found.count, text: text)
+                throw TokenizerError.mergeOutOfVocabulary(path: path, index: found.count, text: joined.halves(boundary))
             }
-            found.append((leftID, rightID, resultID))
+            found.append((left, right, result))
         }
         let table = MergeTable(capacity: found.count)
         for (rank, merge) in found.enumerated() {
@@ -123,11 +93,21 @@ struct BytePairModelReader {
         return table
     }
 
-    /// Appends what a merge's half stands for; false when it cannot be in a byte-level vocabulary.
-    private func append(_ text: UnsafeRawBufferPointer, _ output: inout [UInt8]) -> Bool {
-        if isByteLevel { return ByteAlphabet.appendBytes(ofText: text, to: &output) }
-        output.append(contentsOf: text)
-        return true
+    /// Takes a merge, `"left right"` or `["left", "right"]`, and writes what its halves stand for one after the other.
+    /// - Returns: where the second begins; nil when this is no merge.
+    private func mergeHalves(_ reader: inout JSONReader, into joined: inout TokenText) throws -> Int? {
+        if try reader.peek() == .string { return joined.appendHalves(try reader.stringPlace(), reader, asBytes: isByteLevel) }
+        var boundary: Int?
+        var isWellFormed = true
+        var index = 0
+        try reader.beginArray()
+        while try reader.nextElement() {
+            let place = try reader.stringPlace()
+            if index < 2, !joined.append(place, reader, asBytes: isByteLevel) { isWellFormed = false }
+            if index == 0 { boundary = joined.count }
+            index += 1
+        }
+        return isWellFormed && index == 2 ? boundary : nil
     }
 
     func missing(_ part: String, _ expected: String) -> TokenizerError {

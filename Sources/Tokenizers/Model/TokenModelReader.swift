@@ -16,7 +16,9 @@ struct TokenModelReader {
         var tables: (vocabulary: Vocabulary, literals: Vocabulary)?
         var pieces: (vocabulary: Vocabulary, scores: [Double])?
         var merges: MergeTable?
-        var mergesLater: JSONReader?
+        /// Where the merges begin, and the prefix that they were read with: members may come in any order.
+        var mergesStart: JSONReader?
+        var mergesPrefix: String?
     }
 
     func read(_ reader: inout JSONReader) throws -> TokenModel {
@@ -47,10 +49,13 @@ struct TokenModelReader {
                     members.tables = try pairReader.vocabulary(&reader)
                 }
             case "merges":
-                if let tables = members.tables, members.hasPrefix {
-                    members.merges = try pairReader.merges(&reader, tables.vocabulary, members.pair)
-                } else {
-                    members.mergesLater = reader
+                members.mergesStart = reader
+                if let tables = members.tables, let merges = try? pairReader.merges(&reader, tables.vocabulary, members.pair) {
+                    members.merges = merges
+                    members.mergesPrefix = members.pair.continuingPrefix
+                } else if let start = members.mergesStart {
+                    // Read, or refused, when the vocabulary and the prefix are known.
+                    reader = start
                     try reader.skip()
                 }
             default: try reader.skip()
@@ -60,14 +65,16 @@ struct TokenModelReader {
     }
 
     private func model(_ members: Members, _ pairReader: BytePairModelReader) throws -> TokenModel {
-        let hasMerges = members.merges != nil || members.mergesLater != nil
+        let hasMerges = members.mergesStart != nil
         let inferred = hasMerges ? "BPE" : members.pieces != nil ? "Unigram" : members.longestWord != nil ? "WordPiece" : "WordLevel"
         let type = members.type ?? inferred
         switch type {
         case "BPE":
             guard let tables = members.tables else { throw missing("model.vocab", "an object of tokens and ids") }
             var merges = members.merges
-            if var later = members.mergesLater { merges = try pairReader.merges(&later, tables.vocabulary, members.pair) }
+            if var start = members.mergesStart, members.mergesPrefix != members.pair.continuingPrefix {
+                merges = try pairReader.merges(&start, tables.vocabulary, members.pair)
+            }
             guard let merges else { throw missing("model.merges", "a list of pairs") }
             if members.pair.unknownToken != nil {
                 // Checked here: without it, text would lose characters without a word.

@@ -28,7 +28,7 @@ struct TokenizerFile {
     /// - Parameter path: what errors call the file.
     init(bytes: UnsafeRawBufferPointer, path: String) throws(TokenizerError) {
         do {
-            self = try TokenizerFile(reading: JSONReader(bytes, name: path), path: path, size: bytes.count)
+            self = try TokenizerFile(reading: JSONReader(bytes, name: path, checksAtOnce: true), path: path, size: bytes.count)
         } catch let error as TokenizerError {
             throw error
         } catch let error as JSONError {

@@ -4,7 +4,7 @@
 ///
 ///     arena:  h e l l o   w o ...            all token bytes, one after the other
 ///     spans[id] = (offset, length)           length -1: no such id
-///     slots[hash & mask] = (hash bits, id)   id -1: free; linear probing, at most half full
+///     slots[hash & mask] = (hash bits, id)   id -1: free; linear probing, at most three quarters full
 struct Vocabulary: Sendable {
     private(set) var arena: [UInt8] = []
     private var spans: [(offset: UInt32, length: Int32)] = []
@@ -17,7 +17,7 @@ struct Vocabulary: Sendable {
 
     init(capacity: Int) {
         var size = 16
-        while size < capacity * 2 { size <<= 1 }
+        while size / 4 * 3 < capacity { size <<= 1 }
         slots = Array(repeating: (0, -1), count: size)
         mask = size - 1
         spans.reserveCapacity(capacity)
@@ -35,7 +35,7 @@ struct Vocabulary: Sendable {
         spans[Int(id)] = (UInt32(arena.count), Int32(bytes.count))
         arena.append(contentsOf: bytes)
         count += 1
-        if count * 2 > slots.count { grow() }
+        if count > slots.count / 4 * 3 { grow() }
         place(hash: hash, id: id)
         return .inserted
     }
@@ -44,6 +44,12 @@ struct Vocabulary: Sendable {
     func id(of bytes: UnsafeRawBufferPointer) -> Int32? { find(bytes, hash: Vocabulary.hash(bytes)) }
 
     func id(of bytes: [UInt8]) -> Int32? { bytes.withUnsafeBytes { id(of: $0) } }
+
+    /// The same, looking first whether it is `likely`.
+    func id(of bytes: UnsafeRawBufferPointer, likely: Int32) -> Int32? {
+        if let span = span(of: likely), span.length == bytes.count, equal(bytes, at: span.offset) { return likely }
+        return id(of: bytes)
+    }
 
     func contains(id: Int32) -> Bool { id >= 0 && Int(id) < spans.count && spans[Int(id)].length >= 0 }
 
@@ -77,6 +83,7 @@ struct Vocabulary: Sendable {
 
     private func equal(_ bytes: UnsafeRawBufferPointer, at offset: Int) -> Bool {
         arena.withUnsafeBytes { stored in
+            // Nearly all tokens are too short for a call to pay.
             for index in 0..<bytes.count where stored[offset + index] != bytes[index] { return false }
             return true
         }

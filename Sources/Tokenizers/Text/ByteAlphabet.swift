@@ -26,30 +26,47 @@ enum ByteAlphabet {
         return result
     }()
 
+    /// Byte of each character of two bytes of UTF-8, C2 80 to C5 BF, or -1; the memory lives as long as the program.
+    nonisolated(unsafe) private static let wideBytes: UnsafePointer<Int16> = {
+        let table = UnsafeMutablePointer<Int16>.allocate(capacity: 256)
+        for place in 0..<256 { table[place] = 0x80 + place < bytes.count ? bytes[0x80 + place] : -1 }
+        return UnsafePointer(table)
+    }()
+
+    /// Writes the bytes that a token's text stands for to `output`, which has room for `text.count`.
+    /// - Returns: how many they are; -1 when a character is foreign to the alphabet.
+    static func decode(_ text: UnsafeRawBufferPointer, to output: UnsafeMutablePointer<UInt8>) -> Int {
+        let table = wideBytes
+        let count = text.count
+        var position = 0, written = 0
+        while position < count {
+            let first = text[position]
+            if first < 0x80 {
+                // Of ASCII, the visible characters stand for themselves.
+                guard first > 0x20, first < 0x7F else { return -1 }
+                output[written] = first
+                position += 1
+            } else {
+                // The others need two bytes of UTF-8: C2..C5 and one more.
+                guard first >= 0xC2, first <= 0xC5, position + 1 < count else { return -1 }
+                let byte = table[Int(first - 0xC2) << 6 | Int(text[position + 1] & 0x3F)]
+                guard byte >= 0 else { return -1 }
+                output[written] = UInt8(truncatingIfNeeded: byte)
+                position += 2
+            }
+            written += 1
+        }
+        return written
+    }
+
     /// Appends the bytes that a token's text stands for; false, and nothing appended, when a character is foreign to the alphabet.
     static func appendBytes(ofText text: UnsafeRawBufferPointer, to output: inout [UInt8]) -> Bool {
-        let start = output.count
-        var position = 0
-        while position < text.count {
-            let first = text[position]
-            var scalar = Int(first)
-            if first >= 0x80 {
-                // The alphabet needs at most two bytes of UTF-8: C2..C5 and one more.
-                guard first >= 0xC2, first <= 0xC5, position + 1 < text.count else {
-                    output.removeLast(output.count - start)
-                    return false
-                }
-                scalar = Int(first & 0x1F) << 6 | Int(text[position + 1] & 0x3F)
-                position += 1
-            }
-            position += 1
-            guard scalar < bytes.count, bytes[scalar] >= 0 else {
-                output.removeLast(output.count - start)
-                return false
-            }
-            output.append(UInt8(bytes[scalar]))
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: text.count) { room in
+            guard let start = room.baseAddress else { return true }
+            let count = decode(text, to: start)
+            if count >= 0 { output.append(contentsOf: UnsafeBufferPointer(start: start, count: count)) }
+            return count >= 0
         }
-        return true
     }
 
     /// The text that stands for `content`.

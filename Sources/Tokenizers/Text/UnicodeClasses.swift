@@ -50,6 +50,11 @@ struct UnicodeClasses: @unchecked Sendable {
         var blockOfContent: [ArraySlice<UInt8>: UInt16] = [:]
         for page in 0..<0x1100 {
             let content = flat[page << 8..<(page + 1) << 8]
+            // Most pages are like the one before; the others are few enough to be looked up.
+            if let last = pageNumbers.last, content.elementsEqual(blockBytes[Int(last) << 8..<(Int(last) + 1) << 8]) {
+                pageNumbers.append(last)
+                continue
+            }
             if let known = blockOfContent[content] {
                 pageNumbers.append(known)
                 continue
