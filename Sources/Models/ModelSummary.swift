@@ -21,7 +21,8 @@ public struct ModelSummary: Sendable, Equatable {
     public let embeddingCount: Int
     /// How the weights are stored.
     public let dtype: DType
-    /// How its linear layers are quantised: "nf4", "4 bits in groups of 128"; nil for a full checkpoint.
+    /// How its matrices are quantised: "nf4", "4 bits in groups of 128"; of a mixture each kind with the number of its matrices and its
+    /// share of the weights: "Q4_K (11 matrices, 62 % of the weights), Q6_K (3, 30 %)". Nil for a full checkpoint.
     public let quantization: String?
     /// Bytes of all weights as they are kept.
     public let weightBytes: Int64
@@ -49,14 +50,18 @@ public struct ModelSummary: Sendable, Equatable {
         }
         var type = folder.declaredType ?? .float32
         var bytes = Int64(parameterCount * type.byteCount)
-        var quantization: String?
+        var kinds: [(name: String, matrices: Int, weights: Int)] = []
         if hasWeights {
             let reader = try CheckpointReader(&folder)
             let formats = try StoredFormats(folder: folder, reader: reader)
             bytes = 0
             for weight in weights {
                 if let format = formats.format(weight) {
-                    quantization = quantization ?? format.name
+                    if !kinds.contains(where: { $0.name == format.name }) { kinds.append((format.name, 0, 0)) }
+                    if let place = kinds.firstIndex(where: { $0.name == format.name }) {
+                        kinds[place].matrices += 1
+                        kinds[place].weights += weight.count
+                    }
                     bytes += Int64(format.byteCount(weight.shape))
                 } else if let entry = reader.tensors[weight.name]?.entry {
                     if bytes == 0, let found = DType(entry.dtype) { type = found }
@@ -66,7 +71,16 @@ public struct ModelSummary: Sendable, Equatable {
         }
         dtype = type
         weightBytes = bytes
-        self.quantization = quantization
+        quantization = Self.mixture(kinds, of: parameterCount)
+    }
+
+    private static func mixture(_ kinds: [(name: String, matrices: Int, weights: Int)], of total: Int) -> String? {
+        guard kinds.count > 1 else { return kinds.first?.name }
+        let sorted = kinds.sorted { $0.weights > $1.weights }
+        return sorted.enumerated().map { index, kind in
+            let share = NumberText.fixed(100 * Double(kind.weights) / Double(max(1, total)), digits: 0)
+            return index == 0 ? "\(kind.name) (\(kind.matrices) matrices, \(share) % of the weights)" : "\(kind.name) (\(kind.matrices), \(share) %)"
+        }.joined(separator: ", ")
     }
 
     /// Trainable numbers of a LoRA adapter.

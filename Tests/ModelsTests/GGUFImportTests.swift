@@ -44,6 +44,26 @@ import Tokenizers
         #expect(try FileSystem.size(path) > summary.weightBytes)
     }
 
+    @Test func aMixtureIsToldByItsKinds() throws {
+        try Fixtures.withTemporaryDirectory { parent in
+            let source = Path.join(parent, "model")
+            let wide: JSONObject = [
+                "hidden_size": 256, "intermediate_size": 512, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 64,
+                "num_hidden_layers": 8, "initializer_range": 0.03,
+            ]
+            try GGUFFamilies.write(try #require(GGUFFamilies.all.first), to: source, extra: wide)
+            let path = try GGUFExportTests.export(source, to: Path.join(parent, "out"), type: "q4_k_m")
+            let file = try GGUFFile(path: path), told = try #require(try ModelSummary(directory: path).quantization)
+            let total = file.tensors.filter { !$0.name.hasPrefix("rope") }.reduce(0) { $0 + $1.elementCount }
+            let kinds = Dictionary(grouping: file.tensors.filter(\.type.isQuantized), by: \.type.name)
+            #expect(kinds.count == 2)
+            for (name, tensors) in kinds {
+                let share = NumberText.fixed(100 * Double(tensors.reduce(0) { $0 + $1.elementCount }) / Double(total), digits: 0)
+                #expect(told.contains("\(name) (\(tensors.count)") && told.contains("\(share) %"), "\(told)")
+            }
+        }
+    }
+
     @Test func theTokenizerIsSentencePieceWithItsTemplate() throws {
         let tokenizer = try Tokenizer(directory: Self.fixture("q8_0.gguf"))
         #expect(tokenizer.encode("the world").map { tokenizer.token($0) } == ["▁the", "▁world"])
