@@ -127,9 +127,26 @@ extension DatasetLoader {
             preview.rendered = tokenizer.decode(built.sample.tokens, skipSpecialTokens: false)
             preview.tokens = shown(built.sample)
         } catch {
-            preview.problem = error.reason
+            preview.problem = rows.problem(row, error.reason).description
         }
         return preview
+    }
+
+    /// The rows of a data set that cannot be used, of the first so many.
+    /// - Returns: how many were read, and the problems of those that would be left out.
+    public func problems(dataset name: String, rows limit: Int = 20_000) throws(DatasetError) -> (rows: Int, report: DatasetReport) {
+        let entry = try DatasetDirectory(path: configuration[.datasetDir]).entry(name)
+        let rows = try DatasetRows(entry, limit: limit)
+        let kind = previewKind(entry)
+        let work = Tokenisation(sets: [rows], builder: sampleBuilder, kind: kind, threads: SystemInfo.cpuCount) { _, _ in }
+        return (rows.count, try work.run((0..<rows.count).map { RowReference(dataset: 0, row: $0) }, cache: nil).report)
+    }
+
+    /// What a preview makes of the rows of an entry, whether the stage of the configuration suits them or not.
+    private func previewKind(_ entry: DatasetEntry) -> Tokenisation.Kind {
+        if entry.isRanking { return .pairs }
+        if entry.ktoTag != nil, configuration[.stage] == "kto" { return .feedback }
+        return configuration[.stage] == "pt" ? .documents(startsWithBOS: tokenizer.addsBOS) : .supervised
     }
 
     private func shown(_ sample: TrainingSample) -> [RowPreview.Token] {

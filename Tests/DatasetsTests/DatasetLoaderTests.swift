@@ -85,6 +85,49 @@ import Tokenizers
         }
     }
 
+    @Test("Scored answers that give no pair say what was expected, what was found and what to do")
+    func saysWhatIsWrongWithScores() throws {
+        let cases: [(row: String, reason: String)] = [
+            (#"["p"]"#, "it is a list, expected an object with a prompt and its answers"),
+            (#"{"question": "p", "answers": []}"#, #""prompt" is missing, found "question", "answers"; name the right one with --prompt_column"#),
+            (#"{"prompt": 3, "answers": []}"#, #""prompt" is an integer, expected a string"#),
+            (#"{"prompt": "p"}"#, #""answers" is missing, found "prompt"; name the right one with --answers_column"#),
+            (#"{"prompt": "p", "answers": []}"#, #"the column "answers" is empty, expected at least two answers"#),
+            (#"{"prompt": "p", "answers": ["a"]}"#, "answer 1: it is a string, expected an object with a text and a score"),
+            (
+                #"{"prompt": "p", "answers": [{"text": "a", "rating": 1}]}"#,
+                #"answer 1: "score" is missing, found "text", "rating"; name the right one with --score_key"#
+            ),
+            (#"{"prompt": "p", "answers": [{"text": "a", "score": "high"}]}"#, #"answer 1: "score" is a string, expected a number"#),
+            (#"{"prompt": "p", "answers": [{"text": "a", "score": 1}]}"#, "it has one answer, expected at least two"),
+            (
+                #"{"prompt": "p", "answers": [{"text": "a", "score": 1}, {"text": "b", "score": 1}]}"#,
+                "all 2 answers score 1: none is the better one"
+            ),
+            (
+                #"{"prompt": "p", "answers": [{"text": "a", "score": 1}, {"text": "b", "score": 1.5}]}"#,
+                "the best answer scores 1.5 and the next 1, expected 1 or more between them; lower --margin"
+            ),
+        ]
+        var builder = PreferenceBuilder()
+        builder.margin = 1
+        for (row, reason) in cases {
+            #expect(throws: DatasetError.badFile(sentence: reason)) { try builder.pair(try JSONValue.parse(row), row: 0) }
+        }
+    }
+
+    @Test("All rows that cannot be used are found, also those that a preview does not show")
+    func findsProblems() throws {
+        try Fixtures.temporary { directory in
+            let good = #"{"instruction": "q", "output": "a"}"#
+            let path = try Fixtures.write([good, good, "{\"instruction\": \"q\"}", good].joined(separator: "\n"), to: directory, "x.jsonl")
+            let (rows, report) = try loader(directory, ["dataset": path]).problems(dataset: path)
+            #expect(rows == 4 && report.problems.map(\.description) == ["\(path), row 3 (line 3): the column \"output\" is missing"])
+            let preview = try loader(directory, ["dataset": path]).preview(dataset: path, row: 2)
+            #expect(preview.problem == report.problems.first?.description)
+        }
+    }
+
     @Test("Bare files are understood by their columns")
     func guessesFormats() throws {
         try Fixtures.temporary { directory in
@@ -161,7 +204,8 @@ import Tokenizers
             let report = try loader(directory, ["dataset": path]).load().report
             #expect(report.samples == 2 && report.dropped == 2)
             #expect(report.problems.map(\.line) == [2, 5])
-            #expect(report.problems[0].reason.contains("line 2"))
+            // The file and the line are told once.
+            #expect(report.problems[0].reason.hasPrefix("column ") && report.problems[0].description.hasPrefix("\(path), row 2 (line 2): column "))
         }
     }
 
@@ -226,7 +270,7 @@ import Tokenizers
             let preview = try loader.preview(dataset: "toy", row: 1)
             #expect(preview.rowCount == 4 && preview.raw.contains("\"1 2\"") && preview.problem == nil)
             #expect(preview.tokens.filter(\.isLearnt).map(\.text).joined() == "3<|im_end|>\n")
-            #expect(try loader.preview(dataset: "toy", row: 2).problem == "the column \"output\" is missing")
+            #expect(try loader.preview(dataset: "toy", row: 2).problem?.hasSuffix(", row 3 (line 4): the column \"output\" is missing") == true)
             #expect(throws: DatasetError.self) { try loader.preview(dataset: "toy", row: 4) }
             let list = try DatasetCatalog.list(directory: directory)
             #expect(list.map(\.name) == ["toy", "gone"] && list[0].rows == 4 && list[0].problem == nil && list[1].problem != nil)

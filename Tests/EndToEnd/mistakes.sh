@@ -132,7 +132,7 @@ told 0 'a row without its column' 'column.jsonl, row 2' '"output"' -- train --da
 sed 2p -n data/column.jsonl >data/columns.jsonl
 told 1 'no row with its column' 'columns.jsonl' '"output"' -- train --dataset data/columns.jsonl
 printf '{"instruction": "a", "output": "b"}\n{"instruction": "a", "output": "b"\n{"instruction": "a", "output": "b"}\n' >data/torn.jsonl
-told 0 'broken JSON on line 2' 'torn.jsonl, line 2' -- train --dataset data/torn.jsonl
+told 0 'broken JSON on line 2' 'torn.jsonl, row 2 (line 2): column' -- train --dataset data/torn.jsonl
 printf '[{"instruction": "a", "output": "b"},\n {"instruction": "a" "output": "b"}]\n' >data/torn.json
 told 1 'broken JSON in a list' 'torn.json' 2 -- train --dataset data/torn.json
 : >data/empty.jsonl
@@ -144,6 +144,19 @@ told 1 'bytes that are not text' 'bytes.jsonl' -- train --dataset data/bytes.jso
 printf '{"lost": {"file_name": "lost.json"}}\n' >data/lost_info.json
 mkdir -p lost; printf '{"lost": {"file_name": "lost.json"}}\n' >lost/dataset_info.json
 told 1 'a file that the catalogue names' 'lost.json' -- train --dataset_dir lost --dataset lost
+told 0 'a folder without data sets' 'There is no nowhere/dataset_info.json' '--dataset_dir' -- "$program" data list --dataset_dir nowhere
+printf '{"prompt": "a", "answers": [{"text": "b", "rating": 1}]}\n' >scored.jsonl
+told 1 'scored answers without scores' 'scored.jsonl, row 1' '"score" is missing' '"rating"' '--score_key' -- \
+    "$program" data prefer scored.jsonl --output pairs.jsonl
+told 2 'scored answers to nowhere' '--output' -- "$program" data prefer scored.jsonl
+
+# Earlier steps
+mkdir -p recipes
+printf 'output_dir: saves/first\n' >recipes/first.yaml
+printf '#  tuneboard prepare blocks --output_dir saves/larger --num_expand 2\noutput_dir: saves/second\n' >recipes/second.yaml
+told 1 'an adapter of a step that has not run' 'adapter_name_or_path' 'tuneboard train recipes/first.yaml' -- train --adapter_name_or_path saves/first
+told 1 'a plan on a model of a step that has not run' 'tuneboard prepare blocks --output_dir saves/larger --num_expand 2' -- \
+    train --plan --model_name_or_path saves/larger
 
 # The output
 : >in-the-way

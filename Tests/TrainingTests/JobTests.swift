@@ -81,6 +81,21 @@ struct JobTests {
         }
     }
 
+    @Test("A plan names the rows that are left out", arguments: [1, 5])
+    func plansName(count: Int) throws {
+        try withData { directory, configuration in
+            let rows = Path.join(directory, "rows.jsonl")
+            let bad = String(repeating: "{\"instruction\": \"q\"}\n", count: count)
+            try FileSystem.writeAtomically(rows, text: try FileSystem.readText(rows) + bad)
+            var changed = configuration
+            try changed.set("val_size", text: "0")
+            try changed.set("eval_strategy", text: "no")
+            let warning = try #require(try TrainingJob.plan(changed).warnings.first { $0.contains("left out") })
+            #expect(warning.hasPrefix(count == 1 ? "1 row is left out: \(rows), row " : "5 rows are left out: \(rows), row "), "\(warning)")
+            #expect(warning.hasSuffix(count == 1 ? "the column \"output\" is missing" : "; and 2 more"), "\(warning)")
+        }
+    }
+
     @Test("Full training from fresh weights writes a model that loads again")
     func fromScratch() throws {
         try withData { directory, configuration in

@@ -24,24 +24,40 @@ public struct PreferenceBuilder: Sendable {
     }
 
     private func build(_ value: JSONValue, _ row: Int) throws(RowFault) -> JSONObject {
-        guard let prompt = value[promptColumn]?.stringValue else { throw RowFault("the column \"\(promptColumn)\" is missing or no string") }
-        guard let answers = value[answersColumn]?.arrayValue else { throw RowFault("the column \"\(answersColumn)\" is missing or no list") }
+        guard let object = value.objectValue else { throw RowFault("it is \(value.kindName), expected an object with a prompt and its answers") }
+        guard let prompt = object[promptColumn]?.stringValue else { throw column(promptColumn, "a string", "--prompt_column", object) }
+        guard let answers = object[answersColumn]?.arrayValue else { throw column(answersColumn, "a list", "--answers_column", object) }
         var scored: [(text: String, score: Double)] = []
         for (index, answer) in answers.enumerated() {
-            guard let text = answer[textKey]?.stringValue else { throw RowFault("answer \(index + 1) has no \"\(textKey)\"") }
-            guard let score = answer[scoreKey]?.doubleValue, score.isFinite else { throw RowFault("answer \(index + 1) has no number as \"\(scoreKey)\"") }
+            let place = "answer \(index + 1): "
+            guard let parts = answer.objectValue else { throw RowFault(place + "it is \(answer.kindName), expected an object with a text and a score") }
+            guard let text = parts[textKey]?.stringValue else { throw column(textKey, "a string", "--text_key", parts, place) }
+            guard let score = parts[scoreKey]?.doubleValue, score.isFinite else { throw column(scoreKey, "a number", "--score_key", parts, place) }
             scored.append((text, score))
         }
         guard let best = scored.enumerated().max(by: { $0.element.score == $1.element.score ? $0.offset > $1.offset : $0.element.score < $1.element.score })
-        else { throw RowFault("it has no answers") }
+        else { throw RowFault("the column \"\(answersColumn)\" is empty, expected at least two answers") }
         let lower = scored.filter { $0.score < best.element.score && best.element.score - $0.score >= margin && $0.text != best.element.text }
-        if lower.isEmpty { throw RowFault("no answer scores less than the best one by \(NumberText.significant(max(margin, 0), digits: 6)) or more") }
+        if lower.isEmpty { throw noPair(best.element.score, scored.map(\.score)) }
         var random = RandomGenerator(seed: seed, stream: UInt64(truncatingIfNeeded: row))
         let chosen = lower[random.index(below: lower.count)]
         return [
             "instruction": .string(prompt), "input": "", "chosen": .string(best.element.text), "rejected": .string(chosen.text),
             "score_chosen": .number(best.element.score), "score_rejected": .number(chosen.score),
         ]
+    }
+
+    private func column(_ name: String, _ expected: String, _ option: String, _ object: JSONObject, _ place: String = "") -> RowFault {
+        if let found = object[name] { return RowFault("\(place)\"\(name)\" is \(found.kindName), expected \(expected)") }
+        let known = object.keys.prefix(8).map { "\"\($0)\"" }.joined(separator: ", ")
+        return RowFault("\(place)\"\(name)\" is missing, found \(known.isEmpty ? "nothing" : known); name the right one with \(option)")
+    }
+
+    private func noPair(_ best: Double, _ scores: [Double]) -> RowFault {
+        func text(_ number: Double) -> String { NumberText.significant(number, digits: 6) }
+        guard scores.count > 1 else { return RowFault("it has one answer, expected at least two") }
+        guard let next = scores.filter({ $0 < best }).max() else { return RowFault("all \(scores.count) answers score \(text(best)): none is the better one") }
+        return RowFault("the best answer scores \(text(best)) and the next \(text(next)), expected \(text(margin)) or more between them; lower --margin")
     }
 
     /// Reads a file of scored answers and writes a file of pairs, one per line.
@@ -60,7 +76,7 @@ public struct PreferenceBuilder: Sendable {
             }
         }
         if pairs == 0 { throw .nothingUsable(dataset: source, rows: rows.count, problems: problems) }
-        do { try FileSystem.writeAtomically(target, text: text) } catch { throw .unreadable(path: target, reason: error.description) }
+        do { try FileSystem.writeAtomically(target, text: text) } catch { throw .badFile(sentence: error.description) }
         return (pairs, problems)
     }
 }

@@ -40,7 +40,7 @@ final class DatasetRows: @unchecked Sendable {
 
     func value(_ row: Int) throws(RowFault) -> JSONValue {
         let (file, index) = place(row)
-        do { return try file.value(index) } catch { throw RowFault(error.description) }
+        do { return try file.value(index) } catch { throw RowFault(error.reason(onLine: file.line(index))) }
     }
 
     func source(_ row: Int) -> String {

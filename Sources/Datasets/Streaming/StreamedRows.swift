@@ -32,7 +32,8 @@ final class StreamedSet: @unchecked Sendable {
         guard files.indices.contains(row.file) else { throw RowFault("its file is gone") }
         let file = files[row.file]
         guard row.start >= 0, row.start <= row.end, row.end <= file.byteCount else { throw RowFault("its file is shorter than it was") }
-        do { return try file.value(RowSpan(start: row.start, end: row.end, line: row.line)) } catch { throw RowFault(error.description) }
+        let span = RowSpan(start: row.start, end: row.end, line: row.line)
+        do { return try file.value(span) } catch { throw RowFault(error.reason(onLine: row.line)) }
     }
 
     /// Files have no numbered rows here, so a problem is told by its line.

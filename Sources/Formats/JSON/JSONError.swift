@@ -27,11 +27,25 @@ public enum JSONError: Error, Sendable, Equatable, CustomStringConvertible {
     case tooDeep(TextPlace, limit: Int)
     case cannotRead(PlatformError)
 
-    public var description: String {
+    public var description: String { (place.map { "\($0): " } ?? "") + complaint }
+
+    /// The same for someone who has been told the file and the line: "column 12: expected a comma or ], found }".
+    public func reason(onLine line: Int) -> String {
+        let spot = place.map { ($0.line == line ? "" : "line \($0.line), ") + "column \($0.column): " } ?? ""
+        return spot + (complaint.hasSuffix(".") ? String(complaint.dropLast()) : complaint)
+    }
+
+    private var place: TextPlace? {
         switch self {
-        case .syntax(let place, let expected, let found): "\(place): expected \(expected), found \(found)."
-        case .wrongKind(let place, let expected, let found): "\(place): expected \(expected), found \(found)."
-        case .tooDeep(let place, let limit): "\(place): values are nested more than \(limit) deep."
+        case .syntax(let place, _, _), .wrongKind(let place, _, _), .tooDeep(let place, _): place
+        case .cannotRead: nil
+        }
+    }
+
+    private var complaint: String {
+        switch self {
+        case .syntax(_, let expected, let found), .wrongKind(_, let expected, let found): "expected \(expected), found \(found)."
+        case .tooDeep(_, let limit): "values are nested more than \(limit) deep."
         case .cannotRead(let error): error.description
         }
     }

@@ -14,6 +14,8 @@ public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
     case cannotDelete(path: String, reason: String)
     case cannotRename(path: String, reason: String)
     case cannotStart(reason: String)
+    /// A folder that another recipe or command makes is not there yet.
+    case missingStep(argument: String, path: String, command: String)
 
     public var description: String {
         switch self {
@@ -39,6 +41,8 @@ public enum RunError: Error, Sendable, Equatable, CustomStringConvertible {
             "Cannot rename \(path): \(reason)"
         case .cannotStart(let reason):
             "Cannot start the job: \(reason)"
+        case .missingStep(let argument, let path, let command):
+            "\(argument): \(path) does not exist yet. It comes from an earlier step; run this first: \(command)"
         }
     }
 }

@@ -139,19 +139,23 @@ struct RunPlanner {
         }
         if plan.fullyMaskedSamples > 0 {
             warnings.append(
-                "\(NumberText.grouped(plan.fullyMaskedSamples)) samples carry no loss at all: "
-                    + "their answers are empty or lie beyond cutoff_len.")
+                plan.fullyMaskedSamples == 1
+                    ? "1 sample carries no loss at all: its answer is empty or lies beyond cutoff_len."
+                    : "\(NumberText.grouped(plan.fullyMaskedSamples)) samples carry no loss at all: their answers are empty or lie beyond cutoff_len.")
         }
         if plan.truncatedSamples > 0 {
             warnings.append(
-                "\(NumberText.grouped(plan.truncatedSamples)) samples were cut at cutoff_len (\(configuration[.cutoffLen])).")
+                "\(NumberText.grouped(plan.truncatedSamples)) \(plan.truncatedSamples == 1 ? "sample was" : "samples were") "
+                    + "cut at cutoff_len (\(configuration[.cutoffLen])).")
         }
         if data.isStream {
             warnings.append(
                 "The data stream in: counts, the longest sample and the memory are those of the first \(NumberText.grouped(data.report.samples)) samples.")
         }
         if plan.droppedSamples > 0 {
-            warnings.append("\(NumberText.grouped(plan.droppedSamples)) rows were left out; the log names each with its reason.")
+            let rows = plan.droppedSamples == 1 ? "1 row is" : "\(NumberText.grouped(plan.droppedSamples)) rows are"
+            let named = data.report.problems.prefix(3).map(\.description).joined(separator: "; ")
+            warnings.append("\(rows) left out: \(named)\(plan.droppedSamples > 3 ? "; and \(plan.droppedSamples - 3) more" : "")")
         }
         if plan.longestSample > model.spec.maximumPositions {
             warnings.append(

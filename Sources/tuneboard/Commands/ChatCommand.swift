@@ -81,7 +81,7 @@ enum ChatInput {
     case conversation([ChatLine])
 
     init(line: String, number: Int) throws {
-        let value = try JSONValue.parse(line, name: "line \(number)")
+        let value = try JSONValue.parse(Array(line.utf8), name: "input", firstLine: number)
         if let text = value.stringValue {
             self = .next(ChatLine(.user, text))
         } else if let messages = value.objectValue?["messages"]?.arrayValue {

@@ -26,12 +26,13 @@ enum DataCommand {
             return try preview(invocation, configuration)
         case "prefer":
             guard invocation.words.count == 2, let output = invocation.value("output") else {
-                throw UsageError("tuneboard data prefer FILE --output PAIRS.jsonl")
+                throw UsageError("data prefer takes one file of scored answers and --output: tuneboard data prefer SCORED.jsonl --output PAIRS.jsonl")
             }
             return try prefer(invocation, output)
         case "answer":
             guard invocation.words.count == 1, let output = invocation.value("output") else {
-                throw UsageError("tuneboard data answer RECIPE --reward_model DIR --answers N --output SCORED.jsonl")
+                throw UsageError(
+                    "data answer takes a recipe and --output: tuneboard data answer RECIPE --reward_model DIR --answers N --output SCORED.jsonl")
             }
             return try answer(invocation, configuration, Path.expandingTilde(output))
         default:
@@ -45,10 +46,29 @@ enum DataCommand {
             for dataset in datasets { Output.print(JSONValue.object(object(dataset)).text(style: .python)) }
             return ExitCode.done
         }
-        guard !datasets.isEmpty else {
-            Output.message("\(configuration[.datasetDir])/dataset_info.json names no dataset.")
-            return ExitCode.done
-        }
+        guard !datasets.isEmpty else { return try explainEmpty(configuration[.datasetDir]) }
+        show(datasets)
+        return ExitCode.done
+    }
+
+    /// The data sets that come with this program.
+    private static let demoDirectory = "recipes/data"
+
+    /// Where data are put, and what there is to try.
+    private static func explainEmpty(_ directory: String) throws -> Int32 {
+        let info = Path.join(directory, "dataset_info.json")
+        Output.message(FileSystem.exists(info) ? "\(info) names no data set." : "There is no \(info).")
+        Output.message(
+            "Put files into \(directory)/ and name them there (the README shows how), or give another folder with --dataset_dir. "
+                + "A single file needs no entry: --dataset my_rows.jsonl.")
+        let demo = directory == demoDirectory ? [] : (try? DatasetCatalog.list(directory: demoDirectory)) ?? []
+        guard !demo.isEmpty else { return ExitCode.done }
+        Output.message("Those of the demo, with --dataset_dir \(demoDirectory):")
+        show(demo)
+        return ExitCode.done
+    }
+
+    private static func show(_ datasets: [DatasetSummary]) {
         var rows = [["NAME", "FORMAT", "ROWS", "SIZE", "COLUMNS"]]
         rows += datasets.map { dataset in
             [
@@ -57,7 +77,6 @@ enum DataCommand {
             ]
         }
         for line in Columns.lines(rows) { Output.print(line) }
-        return ExitCode.done
     }
 
     private static func preview(_ invocation: Invocation, _ configuration: Configuration) throws -> Int32 {
@@ -79,7 +98,17 @@ enum DataCommand {
             }
             if row + 1 >= preview.rowCount { break }
         }
+        if !invocation.isJSON { try tellProblems(loader, invocation.words[1]) }
         return ExitCode.done
+    }
+
+    /// Every row that a training would leave out, also those that are not shown.
+    private static func tellProblems(_ loader: DatasetLoader, _ name: String) throws {
+        let (rows, report) = try loader.problems(dataset: name)
+        guard report.dropped > 0 else { return }
+        Output.print("\(NumberText.grouped(report.dropped)) of \(NumberText.grouped(rows)) rows cannot be used and would be left out:")
+        for problem in report.problems.prefix(10) { Output.print("  \(problem)") }
+        if report.dropped > 10 { Output.print("  and \(NumberText.grouped(report.dropped - 10)) more") }
     }
 
     /// Pairs of a best answer and a lower one, out of rows with scored answers.
@@ -96,8 +125,9 @@ enum DataCommand {
         if let key = invocation.value("score_key") { builder.scoreKey = key }
         let (pairs, problems) = try builder.run(from: Path.expandingTilde(invocation.words[1]), to: Path.expandingTilde(output))
         for problem in problems.prefix(10) { Output.message("left out: \(problem)") }
-        if problems.count > 10 { Output.message("left out: \(problems.count - 10) more rows") }
-        Output.print("\(pairs) pairs written to \(output)")
+        let more = problems.count - 10
+        if more > 0 { Output.message("left out: \(more) more \(more == 1 ? "row" : "rows")") }
+        Output.print("\(pairs) \(pairs == 1 ? "pair" : "pairs") written to \(output)")
         return ExitCode.done
     }
 
@@ -113,7 +143,7 @@ enum DataCommand {
     }
 
     private static func show(_ preview: RowPreview) {
-        Output.print("row \(preview.row) of \(NumberText.grouped(preview.rowCount))")
+        Output.print("row \(preview.row + 1) of \(NumberText.grouped(preview.rowCount))")
         Output.print("raw     " + SafeText.filter(preview.raw))
         if let problem = preview.problem {
             Output.print("left out: \(problem)\n")

@@ -80,7 +80,7 @@ enum TokenizerCommand {
             number += 1
             let result: JSONValue
             do {
-                result = try answer(try JSONValue.parse(line, name: "line \(number)"))
+                result = try answer(try JSONValue.parse(Array(line.utf8), name: "input", firstLine: number))
             } catch {
                 hasFailed = true
                 result = object([("error", .string(String(describing: error)))])

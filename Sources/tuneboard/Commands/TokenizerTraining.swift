@@ -36,7 +36,7 @@ enum TokenizerTraining {
             let reader = try LineReader(path: file)
             while let line = try reader.next() {
                 guard line.contains(where: { $0 > 0x20 }) else { continue }
-                addTexts(try JSONValue.parse(line, name: "\(file):\(reader.lineNumber)"), to: &trainer)
+                addTexts(try JSONValue.parse(line, name: file, firstLine: reader.lineNumber), to: &trainer)
             }
         case "json":
             addTexts(try JSONValue.parse(try FileSystem.readText(file), name: file), to: &trainer)
