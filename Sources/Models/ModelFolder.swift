@@ -40,7 +40,8 @@ public struct ModelFolder: Sendable {
     private static func configuration(_ directory: String, _ gguf: GGUFSource?) throws(ModelError) -> ConfigurationFields {
         if let gguf { return ConfigurationFields(try gguf.configuration(), file: gguf.file.path, record: KeyRecord()) }
         guard FileSystem.isDirectory(directory) else {
-            throw .notAModelFolder(path: directory, reason: FileSystem.exists(directory) ? "it is a file, and no GGUF file" : "there is no such folder")
+            throw .notAModelFolder(
+                path: directory, reason: FileSystem.exists(directory) ? "it is a file, and no GGUF file" : "there is no such folder")
         }
         let file = Path.join(directory, "config.json")
         guard FileSystem.exists(file) else { throw .notAModelFolder(path: directory, reason: "there is no config.json in it") }

@@ -129,7 +129,8 @@ extension Transformer {
         guard isQuantized, growth.rows(stored: stored) > stored else { return }
         throw .unsupported(
             file: folder.directory, what: "more tokens (\(growth.tokenCount)) than the \(stored) of a quantised base",
-            whatToDo: "Add the tokens to the unquantised model, export it, and quantise that; or leave out quantization_bit, resize_vocab and new tokens.")
+            whatToDo: "Add the tokens to the unquantised model, export it, and quantise that; "
+                + "or leave out quantization_bit, resize_vocab and new tokens.")
     }
 
     /// A few rows at a time: a large table is not to stand in memory twice.

@@ -134,7 +134,8 @@ private struct WeightList {
         let module = names.module(role, layer: layer, expert: expert)
         weights.append(
             WeightDescription(
-                role: role, layer: layer, expert: expert, kind: kind, module: module, name: module + (kind == .bias ? ".bias" : ".weight"), shape: shape,
+                role: role, layer: layer, expert: expert, kind: kind, module: module, name: module + (kind == .bias ? ".bias" : ".weight"),
+                shape: shape,
                 isStoredTransposed: names.storesTransposed && kind == .matrix && role.isPerLayer))
     }
 }

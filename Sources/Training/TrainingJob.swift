@@ -43,7 +43,8 @@ public struct TrainingJob {
 
         reporter.phase("planning")
         let (steps, plan) = try Self.fitted(
-            configuration, &settings, &data, resumed: output.resumed, availableBytes: availableBytes, backend: backend, note: { reporter.log(.info, $0) })
+            configuration, &settings, &data, resumed: output.resumed, availableBytes: availableBytes, backend: backend,
+            note: { reporter.log(.info, $0) })
         let schedule = try settings.schedule(totalSteps: steps.totalSteps)
         sink.emit(.planned(plan))
         announce(plan, output, reporter)

@@ -46,7 +46,8 @@ struct LoadBenchmark {
             ("case", "load"), ("format", .string(format.rawValue)), ("model_bytes", .integer(FileSystem.treeSize(model))),
             ("first_token_ms", .number(Statistics.median(total))), ("slowest_ms", .number(total.max() ?? 0)),
             ("tokenizer_ms", .number(Statistics.median(parts["tokenizer_ms"] ?? []))),
-            ("weights_ms", .number(Statistics.median(parts["weights_ms"] ?? []))), ("prompt_ms", .number(Statistics.median(parts["prompt_ms"] ?? []))),
+            ("weights_ms", .number(Statistics.median(parts["weights_ms"] ?? []))),
+            ("prompt_ms", .number(Statistics.median(parts["prompt_ms"] ?? []))),
             ("peak_rss_bytes", .integer(peak)),
         ])
     }

@@ -66,7 +66,9 @@ final class PseudoTerminal: @unchecked Sendable {
     }
 
     /// Reads until all the words have been shown. Escape sequences between a word's letters would hide it.
-    func await(_ words: [String], seconds: Int32) -> Bool { readUntil(seconds: seconds) { shown in words.allSatisfy { shown.contains(bytesOf: $0) } } }
+    func await(_ words: [String], seconds: Int32) -> Bool {
+        readUntil(seconds: seconds) { shown in words.allSatisfy { shown.contains(bytesOf: $0) } }
+    }
 
     /// Reads until one of the words has been shown.
     func await(anyOf words: [String], seconds: Int32) -> Bool {

@@ -19,7 +19,9 @@ struct TokenizeBenchmark {
     }
 
     func run() throws -> JSONObject {
-        guard !model.isEmpty, !file.isEmpty else { throw TokenizerError.missingFile(path: "--model DIR and --file TEXT are needed; DIR/tokenizer.json") }
+        guard !model.isEmpty, !file.isEmpty else {
+            throw TokenizerError.missingFile(path: "--model DIR and --file TEXT are needed; DIR/tokenizer.json")
+        }
         let beforeLoading = TokenizeBenchmark.processorSeconds()
         let tokenizer = try Tokenizer(directory: model)
         let loading = TokenizeBenchmark.processorSeconds() - beforeLoading

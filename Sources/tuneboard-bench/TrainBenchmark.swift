@@ -107,7 +107,8 @@ struct TrainBenchmark {
         let rate = operations / total / 1e9
         return JSONObject([
             ("case", "train"), ("method", isLora ? "lora" : "full"), ("device", .string(backend.summary)),
-            ("base", .string(quantizer?.format.name ?? "\(dtype)")), ("products", .string("\(products)")), ("batch", .integer(batch)), ("tokens", .integer(tokens)),
+            ("base", .string(quantizer?.format.name ?? "\(dtype)")), ("products", .string("\(products)")), ("batch", .integer(batch)),
+            ("tokens", .integer(tokens)),
             ("tokens_per_second", .number(Double(tokens) / total)), ("step_seconds", .array(seconds.map { .number($0) })),
             ("peak_rss_bytes", .integer(Int(SystemInfo.peakResidentBytes()))), ("planned_bytes", .integer(Int(try plannedBytes()))),
             ("flops", .number(operations)), ("gflops", .number(rate)), ("sgemm_gflops", .number(limit)),
@@ -127,7 +128,8 @@ struct TrainBenchmark {
     /// What the estimate before a run would say.
     private func plannedBytes() throws -> Int64 {
         let model = try Transformer.planned(
-            folder: ModelFolder(configuration: shape.configuration), backend: PlanningBackend(savedType: products == .bfloat16 ? .bfloat16 : .float32), dtype: dtype, trainsBase: !isLora,
+            folder: ModelFolder(configuration: shape.configuration),
+            backend: PlanningBackend(savedType: products == .bfloat16 ? .bfloat16 : .float32), dtype: dtype, trainsBase: !isLora,
             quantizer: quantizer)
         try prepare(model)
         var random = RandomGenerator(seed: 3)

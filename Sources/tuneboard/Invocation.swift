@@ -99,6 +99,8 @@ struct Invocation {
     }
 
     private func isName(_ text: Substring) -> Bool {
-        !text.isEmpty && text.utf8.allSatisfy { $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: "-") || $0 >= 48 && $0 < 58 || $0 | 32 >= 97 && $0 | 32 <= 122 }
+        !text.isEmpty && text.utf8.allSatisfy {
+            $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: "-") || $0 >= 48 && $0 < 58 || $0 | 32 >= 97 && $0 | 32 <= 122
+        }
     }
 }

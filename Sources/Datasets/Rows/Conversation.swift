@@ -110,7 +110,9 @@ struct RowConverter: Sendable {
         guard let value = message[entry.contentTag], !value.isNull else { throw RowFault("message \(index + 1) has no \"\(entry.contentTag)\"") }
         if let text = value.stringValue { return text }
         // Content in parts: only text can be learnt here.
-        guard let parts = value.arrayValue else { throw RowFault("message \(index + 1): \"\(entry.contentTag)\" is \(value.kindName), expected a string") }
+        guard let parts = value.arrayValue else {
+            throw RowFault("message \(index + 1): \"\(entry.contentTag)\" is \(value.kindName), expected a string")
+        }
         var text = ""
         for part in parts {
             guard let piece = part["text"]?.stringValue else { throw RowFault("message \(index + 1) holds something other than text") }

@@ -126,7 +126,9 @@ public struct DatasetDirectory: Sendable {
         let names: [String]
         do { names = try FileSystem.list(path) } catch { throw .unreadable(path: path, reason: error.description) }
         let found = names.map { Path.join(path, $0) }.filter { RowFile.Kind(path: $0) != nil && !FileSystem.isDirectory($0) }
-        if found.isEmpty, let columns = names.first(where: { Path.extension($0).lowercased() == "parquet" }) { throw .parquet(path: Path.join(path, columns)) }
+        if found.isEmpty, let columns = names.first(where: { Path.extension($0).lowercased() == "parquet" }) {
+            throw .parquet(path: Path.join(path, columns))
+        }
         if found.isEmpty { throw .missingFile(dataset: dataset, path: Path.join(path, "*.json")) }
         return found
     }

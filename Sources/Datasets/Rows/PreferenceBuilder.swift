@@ -30,12 +30,15 @@ public struct PreferenceBuilder: Sendable {
         var scored: [(text: String, score: Double)] = []
         for (index, answer) in answers.enumerated() {
             let place = "answer \(index + 1): "
-            guard let parts = answer.objectValue else { throw RowFault(place + "it is \(answer.kindName), expected an object with a text and a score") }
+            guard let parts = answer.objectValue else {
+                throw RowFault(place + "it is \(answer.kindName), expected an object with a text and a score")
+            }
             guard let text = parts[textKey]?.stringValue else { throw column(textKey, "a string", "--text_key", parts, place) }
             guard let score = parts[scoreKey]?.doubleValue, score.isFinite else { throw column(scoreKey, "a number", "--score_key", parts, place) }
             scored.append((text, score))
         }
-        guard let best = scored.enumerated().max(by: { $0.element.score == $1.element.score ? $0.offset > $1.offset : $0.element.score < $1.element.score })
+        guard let best = scored.enumerated().max(
+            by: { $0.element.score == $1.element.score ? $0.offset > $1.offset : $0.element.score < $1.element.score })
         else { throw RowFault("the column \"\(answersColumn)\" is empty, expected at least two answers") }
         let lower = scored.filter { $0.score < best.element.score && best.element.score - $0.score >= margin && $0.text != best.element.text }
         if lower.isEmpty { throw noPair(best.element.score, scored.map(\.score)) }
@@ -56,8 +59,11 @@ public struct PreferenceBuilder: Sendable {
     private func noPair(_ best: Double, _ scores: [Double]) -> RowFault {
         func text(_ number: Double) -> String { NumberText.significant(number, digits: 6) }
         guard scores.count > 1 else { return RowFault("it has one answer, expected at least two") }
-        guard let next = scores.filter({ $0 < best }).max() else { return RowFault("all \(scores.count) answers score \(text(best)): none is the better one") }
-        return RowFault("the best answer scores \(text(best)) and the next \(text(next)), expected \(text(margin)) or more between them; lower --margin")
+        guard let next = scores.filter({ $0 < best }).max() else {
+            return RowFault("all \(scores.count) answers score \(text(best)): none is the better one")
+        }
+        return RowFault(
+            "the best answer scores \(text(best)) and the next \(text(next)), expected \(text(margin)) or more between them; lower --margin")
     }
 
     /// Reads a file of scored answers and writes a file of pairs, one per line.

@@ -96,7 +96,8 @@ enum RowSelection {
         let wanted = size < 1 ? (size * Double(rows.count)).rounded(.up) : size.rounded(.down)
         guard let count = Int(exactly: wanted), count < rows.count else {
             throw .badSetting(
-                argument: "val_size", reason: "it holds back \(NumberText.significant(wanted, digits: 15)) rows, but there are only \(rows.count); choose less")
+                argument: "val_size",
+                reason: "it holds back \(NumberText.significant(wanted, digits: 15)) rows, but there are only \(rows.count); choose less")
         }
         var random = RandomGenerator(seed: seed, stream: 0x56_414C)
         let order = random.permutation(rows.count)

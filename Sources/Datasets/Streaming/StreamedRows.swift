@@ -19,7 +19,8 @@ final class StreamedSet: @unchecked Sendable {
     init(_ entry: DatasetEntry) throws(DatasetError) {
         if entry.sampleCount != nil || entry.share != nil {
             throw .badSetting(
-                argument: "streaming", reason: "\(entry.name) asks for a part of its rows, and nobody knows how many a stream has; leave num_samples and @ out")
+                argument: "streaming",
+                reason: "\(entry.name) asks for a part of its rows, and nobody knows how many a stream has; leave num_samples and @ out")
         }
         self.entry = entry
         converter = RowConverter(entry: entry)

@@ -44,7 +44,9 @@ public struct VocabularyChange: Sendable {
         }
         var result: [(token: String, words: String)] = []
         for (token, words) in object {
-            guard let text = words.stringValue else { throw .unreadable(path: path, reason: "the description of \(token) is \(words.kindName), expected text") }
+            guard let text = words.stringValue else {
+                throw .unreadable(path: path, reason: "the description of \(token) is \(words.kindName), expected text")
+            }
             result.append((token, text))
         }
         return result

@@ -132,7 +132,8 @@ public struct AdapterConfiguration: Sendable, Equatable {
             guard let value = fields.value(key), value.arrayValue?.isEmpty != true, value.objectValue?.isEmpty != true else { continue }
             throw .unsupported(
                 file: fields.file, what: "\"\(key)\"",
-                whatToDo: key == "target_parameters" ? "Adapters on whole modules can be used; those on bare parameters of expert layers cannot." : merge)
+                whatToDo: key == "target_parameters"
+                    ? "Adapters on whole modules can be used; those on bare parameters of expert layers cannot." : merge)
         }
     }
 

@@ -64,7 +64,9 @@ struct AdapterParts {
             case .a, .b, .magnitude, .embeddingA, .embeddingB, .generators, .tokens: modules[place, default: [:]][part] = tensor
             }
         }
-        guard !modules.isEmpty || !values.isEmpty else { throw .adapterMismatch(file: file, module: "the file", reason: "holds no adapter's tensors") }
+        guard !modules.isEmpty || !values.isEmpty else {
+            throw .adapterMismatch(file: file, module: "the file", reason: "holds no adapter's tensors")
+        }
         let linears = Dictionary(model.adaptableLinears.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         for (module, parts) in modules.sorted(by: { $0.key < $1.key }) {
             if let linear = linears[module] {

@@ -94,7 +94,9 @@ struct AdapterTargets: Sendable, Equatable {
     /// `model.layers.1.mlp.experts.3.up_proj` that is the expert's, unless `layers_pattern` says "layers".
     private func layer(_ path: String) -> Int? {
         let parts = path.split(separator: ".", omittingEmptySubsequences: false)
-        let places = parts.indices.dropFirst(2).dropLast().reversed().filter { !parts[$0].isEmpty && parts[$0].utf8.allSatisfy { (48...57).contains($0) } }
+        let places = parts.indices.dropFirst(2).dropLast().reversed().filter { place in
+            !parts[place].isEmpty && parts[place].utf8.allSatisfy { (48...57).contains($0) }
+        }
         guard !layerPatterns.isEmpty else { return places.first.flatMap { Int(parts[$0]) } }
         for pattern in layerPatterns {
             if let place = places.first(where: { pattern.matches(parts[..<$0].joined(separator: ".")) }) { return Int(parts[place]) }

@@ -58,7 +58,8 @@ extension Transformer {
         }
         guard parameters.contains(where: \.requiresGradient) else {
             throw .unsupported(
-                file: "freeze_trainable_layers", what: "a run that trains nothing", whatToDo: "Choose a number of layers other than 0, or name freeze_extra_modules.")
+                file: "freeze_trainable_layers", what: "a run that trains nothing",
+                whatToDo: "Choose a number of layers other than 0, or name freeze_extra_modules.")
         }
     }
 

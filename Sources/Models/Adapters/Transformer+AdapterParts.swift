@@ -33,7 +33,9 @@ extension Transformer {
         }
         for part in parts.rows {
             let table = own(part.table.value)
-            for (row, index) in part.indices.enumerated() { table.slice(rows: index..<index + 1).write(part.tensor.slice(rows: row..<row + 1).floats()) }
+            for (row, index) in part.indices.enumerated() {
+                table.slice(rows: index..<index + 1).write(part.tensor.slice(rows: row..<row + 1).floats())
+            }
             // A head that is tied to the table sees the rows too, as in PEFT.
             overlays.append(WeightOverlay(part.table, value: table, savedName: ""))
             carriedTensors.append((part.name, part.tensor))

@@ -20,7 +20,9 @@ public struct ConfigurationFields: Sendable {
     }
 
     /// The same fields, which answer to the common names.
-    public func spelling(_ aliases: [String: String]) -> ConfigurationFields { ConfigurationFields(object, file: file, aliases: aliases, record: record) }
+    public func spelling(_ aliases: [String: String]) -> ConfigurationFields {
+        ConfigurationFields(object, file: file, aliases: aliases, record: record)
+    }
 
     /// The same fields with values for keys that are absent.
     public func filling(_ defaults: [(String, JSONValue)]) -> ConfigurationFields {

@@ -4,7 +4,8 @@ extension ArchitectureDefinition {
     static let qwen2Moe = ArchitectureDefinition(modelTypes: ["qwen2_moe"]) { fields throws(ModelError) in
         var spec = try ArchitectureSpec(decoder: fields)
         spec.attention.hasInputBias = try fields.flag("qkv_bias", default: true)
-        if try fields.flag("use_sliding_window", default: false), try !spec.readLayerKinds(fields, window: fields.optionalInteger("sliding_window", atMost: 1 << 30)) {
+        if try fields.flag("use_sliding_window", default: false),
+            try !spec.readLayerKinds(fields, window: fields.optionalInteger("sliding_window", atMost: 1 << 30)) {
             // As transformers fills in `layer_types` for this family: every second layer, up to `max_window_layers`.
             let end = try fields.integer("max_window_layers", default: 28, atLeast: 0)
             spec.attention.slidingWindow = try fields.integer("sliding_window", default: 4096, atMost: 1 << 30)
@@ -26,7 +27,8 @@ extension ArchitectureSpec {
         let sparse = Set((0..<layerCount).filter { ($0 + 1) % step == 0 && !dense.contains($0) })
         guard !sparse.isEmpty else { return }
         mixture = try MixtureSpec(
-            fields, counted: fields.value("num_experts") == nil ? "num_local_experts" : "num_experts", defaultCount: defaultCount, defaultPerToken: defaultPerToken,
+            fields, counted: fields.value("num_experts") == nil ? "num_local_experts" : "num_experts", defaultCount: defaultCount,
+            defaultPerToken: defaultPerToken,
             width: try fields.integer("moe_intermediate_size", default: defaultWidth, atMost: 1 << 20), layers: sparse)
     }
 }

@@ -14,7 +14,8 @@ public struct BlockExpansion {
     public init(directory: String, added: Int) throws(ModelError) {
         var folder = try ModelFolder(directory: directory)
         guard folder.fields.value("quantization_config") == nil else {
-            throw .unsupported(file: folder.fields.file, what: "expanding a quantised checkpoint", whatToDo: "Expand the model in full precision first.")
+            throw .unsupported(
+                file: folder.fields.file, what: "expanding a quantised checkpoint", whatToDo: "Expand the model in full precision first.")
         }
         _ = try FreezeSelection.expandedLayers(folder.spec.layerCount, added: added)
         self.added = added

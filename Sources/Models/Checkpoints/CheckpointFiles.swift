@@ -36,7 +36,9 @@ enum CheckpointFiles: CaseIterable {
             switch self {
             case .safetensors:
                 let file = try SafetensorsFile(path: path)
-                return file.tensors.map { CheckpointReader.Location(owner: file, mapping: file.mapping, bytes: file.bytes($0), path: path, entry: $0) }
+                return file.tensors.map {
+                    CheckpointReader.Location(owner: file, mapping: file.mapping, bytes: file.bytes($0), path: path, entry: $0)
+                }
             case .pickle:
                 let file = try TorchFile(path: path)
                 return file.tensors.map { tensor in

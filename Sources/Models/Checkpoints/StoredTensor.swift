@@ -102,7 +102,8 @@ extension CheckpointReader {
             let own = place * bytes..<(place + 1) * bytes, start = location.entry.byteRange.lowerBound
             add(
                 Location(
-                    owner: location.owner, mapping: location.mapping, bytes: UnsafeRawBufferPointer(rebasing: location.bytes[own]), path: location.path,
+                    owner: location.owner, mapping: location.mapping, bytes: UnsafeRawBufferPointer(rebasing: location.bytes[own]),
+                    path: location.path,
                     entry: TensorEntry(
                         name: weight.name, dtype: location.entry.dtype, shape: weight.shape,
                         byteRange: start + own.lowerBound..<start + own.upperBound)))

@@ -38,7 +38,8 @@ private struct GGUFAdapterReader {
             let a = try matrix(tensor.name + ".lora_a"), b = try matrix(tensor.name + ".lora_b")
             let rank = a.shape[0], rowCount = tensor.rows?.count ?? linear.outputCount
             guard rank > 0, a.shape[1] == linear.inputCount, b.shape == [rowCount, rank] else {
-                throw ModelError.wrongShape(file: file.path, tensor: tensor.name, expected: [linear.outputCount, linear.inputCount], found: b.shape + a.shape)
+                throw ModelError.wrongShape(
+                    file: file.path, tensor: tensor.name, expected: [linear.outputCount, linear.inputCount], found: b.shape + a.shape)
             }
             // Parts of one matrix bring the rows of B that are theirs.
             let whole = found[linear.name]?.b ?? Tensor.zeros([linear.outputCount, rank])

@@ -10,7 +10,9 @@ extension GGUFArchitecture {
         if attention.hasOutputBias && !allowsOutputBias { return "a bias on the output of attention" }
         if spec.feedForward.hasBias && !allowsFeedForwardBias { return "a bias in the feed-forward part" }
         if (!spec.tiesEmbeddings || separatesHead) && hasTiedHeadOnly { return "a head apart from the embedding" }
-        if hasPlainHeads, spec.queryWidth != spec.hiddenSize { return "heads that together are not as wide as the model (head_dim \(spec.headDimension))" }
+        if hasPlainHeads, spec.queryWidth != spec.hiddenSize {
+            return "heads that together are not as wide as the model (head_dim \(spec.headDimension))"
+        }
         // llama.cpp tells Baichuan's sizes apart by their layers: 32 with rotated positions, 40 with ALiBi.
         if name == "baichuan", spec.layerCount != (spec.positions == .slopes ? 40 : 32) { return "a Baichuan model of \(spec.layerCount) layers" }
         if let obstacle = mixtureObstacle(spec) ?? windowObstacle(spec) { return obstacle }

@@ -98,7 +98,8 @@ public struct GGUFLayout: Sendable {
     public var exceptions: [(name: String, type: GGUFTensorType)] {
         tensors.compactMap { tensor in
             let found = type(tensor)
-            return tensor.canQuantize && fileType.isQuantized && (tensor.shape.last ?? 1) % fileType.base.blockElements != 0 ? (tensor.name, found) : nil
+            let isWhole = (tensor.shape.last ?? 1) % fileType.base.blockElements == 0
+            return tensor.canQuantize && fileType.isQuantized && !isWhole ? (tensor.name, found) : nil
         }
     }
 }

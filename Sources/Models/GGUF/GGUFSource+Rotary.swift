@@ -42,7 +42,8 @@ extension GGUFSource {
         let temperature = try file.number(key("rope.scaling.attn_factor")) ?? 1
         if let lists = try lists(pairs: pairs) {
             guard kind != .yarn else {
-                throw .wrongValue(path: file.path, key: key("rope.scaling.type"), expected: "another type beside factors of frequencies", found: "yarn")
+                throw .wrongValue(
+                    path: file.path, key: key("rope.scaling.type"), expected: "another type beside factors of frequencies", found: "yarn")
             }
             return longrope(lists.map { $0.map { factor * $0 } }, temperature: temperature, original: original)
         }
@@ -97,7 +98,8 @@ extension GGUFSource {
         guard tensor.type == .float32, tensor.elementCount == pairs else {
             throw .badTensor(
                 path: file.path, tensor: name,
-                reason: "expected \(pairs) numbers as F32, one for each pair of rotated dimensions; found \(tensor.elementCount) as \(tensor.type.name).")
+                reason: "expected \(pairs) numbers as F32, one for each pair of rotated dimensions; "
+                    + "found \(tensor.elementCount) as \(tensor.type.name).")
         }
         let bytes = file.bytes(tensor)
         let values = (0..<pairs).map { Double(bytes.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self)) }

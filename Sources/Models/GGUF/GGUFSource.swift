@@ -79,7 +79,8 @@ final class GGUFSource: Sendable {
             throw .wrongValue(path: file.path, key: key("embedding_length"), expected: "1 to 131072", found: "\(hidden)")
         }
         guard (0...file.tensors.count).contains(layers) else {
-            throw .wrongValue(path: file.path, key: key("block_count"), expected: "fewer than the file's \(file.tensors.count) tensors", found: "\(layers)")
+            throw .wrongValue(
+                path: file.path, key: key("block_count"), expected: "fewer than the file's \(file.tensors.count) tensors", found: "\(layers)")
         }
         let width = try file.integer(key("attention.key_length")) ?? (heads > 0 ? hidden / heads : 0)
         // Lists of factors are as long as it.
@@ -87,7 +88,8 @@ final class GGUFSource: Sendable {
             throw .wrongValue(path: file.path, key: key("attention.key_length"), expected: "0 to 131072", found: "\(width)")
         }
         let context = try integer("context_length"), inner = try file.integer(key("feed_forward_length")) ?? 4 * hidden
-        let epsilonKey = file.value(key("attention.layer_norm_rms_epsilon")) == nil ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon"
+        let rootMeanKey = "attention.layer_norm_rms_epsilon"
+        let epsilonKey = file.value(key(rootMeanKey)) == nil ? "attention.layer_norm_epsilon" : rootMeanKey
         let epsilon = try file.number(key(epsilonKey)).map { JSONValue.number(Self.short($0)) }
         switch architecture.name {
         case "gpt2":
@@ -149,7 +151,8 @@ final class GGUFSource: Sendable {
                 object.set("mlp_bias", .bool(has("blk.0.ffn_up.bias")))
             }
             if architecture.name == "baichuan", layers == 40 {
-                throw .wrongValue(path: file.path, key: key("block_count"), expected: "32 layers (Baichuan-7B)", found: "40: its ALiBi cannot be read from GGUF")
+                throw .wrongValue(
+                    path: file.path, key: key("block_count"), expected: "32 layers (Baichuan-7B)", found: "40: its ALiBi cannot be read from GGUF")
             }
         case "qwen2moe", "qwen3moe":
             object.set("num_experts", .integer(Int64(try integer("expert_count"))))
@@ -184,7 +187,8 @@ final class GGUFSource: Sendable {
             return
         }
         object.set("sliding_window", .integer(Int64(window)))
-        object.set("sliding_window_pattern", .integer(Int64(try file.integer(key("attention.sliding_window_pattern")) ?? architecture.slidingPeriod ?? 6)))
+        object.set(
+            "sliding_window_pattern", .integer(Int64(try file.integer(key("attention.sliding_window_pattern")) ?? architecture.slidingPeriod ?? 6)))
         if let theta = try file.number(key("rope.freq_base_swa")) { object.set("rope_local_base_freq", .number(Self.short(theta))) }
     }
 

@@ -105,7 +105,9 @@ public struct ModelInspection: Sendable {
             let parts = name.split(separator: ".")
             counts[parts.prefix(parts.first == "model" ? 2 : 1).joined(separator: "."), default: 0] += 1
         }
-        return counts.sorted { $0.key < $1.key }.map { "\(reader.mainFile): \($0.key).*: \($0.value) tensors without a place in \(folder.spec.modelType)." }
+        return counts.sorted { $0.key < $1.key }.map { name, count in
+            "\(reader.mainFile): \(name).*: \(count) tensors without a place in \(folder.spec.modelType)."
+        }
     }
 
     /// What switches nothing on.

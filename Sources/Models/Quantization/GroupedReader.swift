@@ -42,7 +42,8 @@ struct GroupedReader {
 
     func awq() throws(ModelError) -> QuantizedMatrix {
         guard outputs % 8 == 0 else {
-            throw .unsupported(file: tensors.reader.mainFile, what: "\(weight.name): \(outputs) outputs in words of eight", whatToDo: "Use the full checkpoint.")
+            throw .unsupported(
+                file: tensors.reader.mainFile, what: "\(weight.name): \(outputs) outputs in words of eight", whatToDo: "Use the full checkpoint.")
         }
         let packed = try tensors.integers(module + "qweight", shape: [inputs, outputs / 8])
         let packedZeros = try tensors.integers(module + "qzeros", shape: [groups, outputs / 8])

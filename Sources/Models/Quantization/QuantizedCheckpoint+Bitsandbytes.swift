@@ -64,7 +64,8 @@ extension QuantizedCheckpoint {
             let format = try tensors.bytes(formatName, count: 1)
             guard format.bytes.first == 0 else {
                 throw .unsupported(
-                    file: location.path, what: "\(weight.name) in a GPU's tiled layout", whatToDo: "Save the model again with bitsandbytes 0.45 or later.")
+                    file: location.path, what: "\(weight.name) in a GPU's tiled layout",
+                    whatToDo: "Save the model again with bitsandbytes 0.45 or later.")
             }
         }
         let largest = try tensors.floats(weight.module + ".SCB", shape: [weight.shape[0]])

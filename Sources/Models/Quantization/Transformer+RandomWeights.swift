@@ -11,7 +11,8 @@ extension Transformer {
         return try Transformer(folder: folder, backend: backend) { weight throws(ModelError) in
             switch weight.kind {
             case .norm:
-                return Parameter(name: weight.name, value: Tensor([Float](repeating: 1 - folder.spec.norm.weightOffset, count: weight.count), shape: weight.shape))
+                return Parameter(
+                    name: weight.name, value: Tensor([Float](repeating: 1 - folder.spec.norm.weightOffset, count: weight.count), shape: weight.shape))
             case .bias: return Parameter(name: weight.name, value: Tensor.zeros(weight.shape))
             case .embedding, .matrix:
                 if let type = format(weight) {

@@ -181,7 +181,8 @@ struct PackedProduct {
                 let next = chunk + threads.threadCount < grid.count ? grid.chunk(chunk + threads.threadCount).columns : nil
                 panel(
                     row: row, rowCount: min(tileRange.count * tileRows, rows.upperBound - row), columns: columns, nextColumns: next,
-                    blocks: blocks, packed: packed + tileRange.lowerBound * tileStride, tileStride: tileStride, tileRows: tileRows, tileColumns: tileColumns,
+                    blocks: blocks, packed: packed + tileRange.lowerBound * tileStride, tileStride: tileStride, tileRows: tileRows,
+                    tileColumns: tileColumns,
                     isFirst: isFirst, scratch)
             }
         }
@@ -189,7 +190,8 @@ struct PackedProduct {
 
     /// One chunk: a few columns of c for some rows, block by block of k.
     private func panel(
-        row: Int, rowCount: Int, columns: Range<Int>, nextColumns: Range<Int>?, blocks: ArraySlice<[Stretch]>, packed: UnsafePointer<Float>, tileStride: Int,
+        row: Int, rowCount: Int, columns: Range<Int>, nextColumns: Range<Int>?, blocks: ArraySlice<[Stretch]>, packed: UnsafePointer<Float>,
+        tileStride: Int,
         tileRows: Int, tileColumns: Int, isFirst: Bool, _ scratch: ScratchBuffers
     ) {
         let corner = c + row * cStride + columns.lowerBound

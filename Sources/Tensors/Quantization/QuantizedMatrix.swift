@@ -112,7 +112,8 @@ public final class QuantizedMatrix: @unchecked Sendable {
         let count = shape[0] * shape[1]
         let blocks = (count + block - 1) / block
         precondition(codes.byteCount * 2 >= count && table.count == 16 && block > 0, "4-bit codes of \(shape)")
-        precondition(nested.map { $0.codes.count >= blocks && $0.table.count == 256 && scales.count * $0.block >= blocks } ?? (scales.count >= blocks))
+        precondition(
+            nested.map { $0.codes.count >= blocks && $0.table.count == 256 && scales.count * $0.block >= blocks } ?? (scales.count >= blocks))
         var kernel = Self.kernel(TB_TABLE4, shape, codes)
         kernel.table = UnsafePointer(table.floatPointer)
         kernel.scales = UnsafePointer(scales.floatPointer)

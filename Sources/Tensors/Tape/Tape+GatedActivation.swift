@@ -38,7 +38,8 @@ private struct GatedActivationOperation: Operation {
         let gateGradient = tape.backend.empty(gate.shape, gradient.dtype)
         let upGradient = tape.backend.empty(up.shape, gradient.dtype)
         tape.backend.gatedActivationBackward(
-            gradient: gradient, gate: tape.backend.widened(gate), up: tape.backend.widened(up), kind: kind, gateGradient: gateGradient, upGradient: upGradient)
+            gradient: gradient, gate: tape.backend.widened(gate), up: tape.backend.widened(up), kind: kind, gateGradient: gateGradient,
+            upGradient: upGradient)
         tape.addGradient(gateGradient, to: ids.gate)
         tape.addGradient(upGradient, to: ids.up)
     }

@@ -40,7 +40,8 @@ public enum TrainableModel {
         let summary = try ModelSummary(directory: settings.modelDirectory)
         let isFull = settings.method == .full
         let model = try Transformer.planned(
-            folder: ModelFolder(directory: settings.modelDirectory), backend: PlanningBackend(savedType: settings.products == .bfloat16 ? .bfloat16 : .float32, like: backend),
+            folder: ModelFolder(directory: settings.modelDirectory),
+            backend: PlanningBackend(savedType: settings.products == .bfloat16 ? .bfloat16 : .float32, like: backend),
             dtype: isFull ? settings.storedType : summary.dtype, trainsBase: isFull, quantizer: WeightQuantizer(configuration),
             growth: VocabularyChange.growth(configuration, directory: settings.modelDirectory))
         if settings.method == .freeze { try model.freeze(FreezeSelection(configuration), trainedType: settings.storedType) }

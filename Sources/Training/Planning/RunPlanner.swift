@@ -105,7 +105,9 @@ struct RunPlanner {
                 sum += Int64(model.parameters.reduce(0) { $0 + $1.byteCount })
             }
         }
-        if settings.stage == .policyOptimisation, case .model(let directory, _) = stage.policy.scorer { sum += bytes(directory, stage.policy.rewardQuantizer) }
+        if settings.stage == .policyOptimisation, case .model(let directory, _) = stage.policy.scorer {
+            sum += bytes(directory, stage.policy.rewardQuantizer)
+        }
         return sum
     }
 
@@ -141,7 +143,8 @@ struct RunPlanner {
             warnings.append(
                 plan.fullyMaskedSamples == 1
                     ? "1 sample carries no loss at all: its answer is empty or lies beyond cutoff_len."
-                    : "\(NumberText.grouped(plan.fullyMaskedSamples)) samples carry no loss at all: their answers are empty or lie beyond cutoff_len.")
+                    : "\(NumberText.grouped(plan.fullyMaskedSamples)) samples carry no loss at all: "
+                        + "their answers are empty or lie beyond cutoff_len.")
         }
         if plan.truncatedSamples > 0 {
             warnings.append(
@@ -150,7 +153,8 @@ struct RunPlanner {
         }
         if data.isStream {
             warnings.append(
-                "The data stream in: counts, the longest sample and the memory are those of the first \(NumberText.grouped(data.report.samples)) samples.")
+                "The data stream in: counts, the longest sample and the memory "
+                    + "are those of the first \(NumberText.grouped(data.report.samples)) samples.")
         }
         if plan.droppedSamples > 0 {
             let rows = plan.droppedSamples == 1 ? "1 row is" : "\(NumberText.grouped(plan.droppedSamples)) rows are"

@@ -173,7 +173,9 @@ public struct TrainingSettings: Sendable {
         loadsBestAtEnd = configuration[.loadBestModelAtEnd]
         earlyStoppingPatience = configuration[.earlyStoppingSteps]
         let metric = configuration[.metricForBestModel].flatMap { $0.isEmpty ? nil : $0 }
-        bestMetric = metric ?? (loadsBestAtEnd || earlyStoppingPatience != nil || saveStrategy == "best" || MetricSchedule.Kind(rawValue: scheduleName) != nil ? "loss" : nil)
+        let needsMetric =
+            loadsBestAtEnd || earlyStoppingPatience != nil || saveStrategy == "best" || MetricSchedule.Kind(rawValue: scheduleName) != nil
+        bestMetric = metric ?? (needsMetric ? "loss" : nil)
         greaterIsBetter = configuration[.greaterIsBetter] ?? !(bestMetric ?? "loss").hasSuffix("loss")
         plotsLoss = configuration[.plotLoss]
         reportsToTensorBoard = configuration[.reportTo].contains { $0 == "tensorboard" || $0 == "all" }

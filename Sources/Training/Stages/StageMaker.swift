@@ -28,7 +28,8 @@ enum StageMaker {
             return .losses(PreferenceObjective(model: model, reference: reference, settings: preference))
         case .feedback:
             return .losses(
-                FeedbackObjective(model: model, reference: try reference(configuration, settings, model: model), settings: settings.stageSettings.feedback))
+                FeedbackObjective(
+                    model: model, reference: try reference(configuration, settings, model: model), settings: settings.stageSettings.feedback))
         case .rewardModelling:
             return .losses(RewardObjective(model: model, head: try valueHead(configuration, settings, model: model, checkpoint: checkpoint)))
         case .policyOptimisation:
@@ -38,7 +39,8 @@ enum StageMaker {
             return .policy(
                 PolicyOptimisation(
                     model: model, head: try valueHead(configuration, settings, model: model, checkpoint: checkpoint),
-                    reference: try reference(configuration, settings, model: model), scorer: try scorer(configuration, settings, model, tokenizer, control),
+                    reference: try reference(configuration, settings, model: model),
+                    scorer: try scorer(configuration, settings, model, tokenizer, control),
                     writer: AnswerWriter(model: model, options: options, stopTokens: stops), settings: settings.stageSettings.policy))
         }
     }

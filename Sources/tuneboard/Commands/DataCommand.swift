@@ -188,7 +188,8 @@ enum DataCommand {
             ("row", .integer(Int64(preview.row))), ("rows", .integer(Int64(preview.rowCount))), ("raw", .string(preview.raw)),
             ("text", .string(preview.rendered)), ("ids", .array(preview.tokens.map { .integer(Int64($0.id)) })),
             ("labels", .array((preview.sample?.labels ?? []).map { .integer(Int64($0)) })),
-            ("rejected_ids", .array(preview.rejectedTokens.map { .integer(Int64($0.id)) })), ("truncated", .bool(preview.isTruncated)), ("problem", preview.problem.map { .string($0) } ?? .null),
+            ("rejected_ids", .array(preview.rejectedTokens.map { .integer(Int64($0.id)) })), ("truncated", .bool(preview.isTruncated)),
+            ("problem", preview.problem.map { .string($0) } ?? .null),
         ])
     }
 }

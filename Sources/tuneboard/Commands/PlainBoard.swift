@@ -22,7 +22,8 @@ final class PlainBoard {
     func run() -> Int32 {
         terminal.say(board("Tuneboard, plain mode. Every question takes a number or a text and ⏎; an empty line goes back."))
         let pages: [Tab] = [.train, .evaluate, .chat, .export]
-        while let choice = terminal.choose(board("What do you want to do?"), from: pages.map { board(key: $0.title) } + [board("List the runs"), board("Quit")]) {
+        let choices = pages.map { board(key: $0.title) } + [board("List the runs"), board("Quit")]
+        while let choice = terminal.choose(board("What do you want to do?"), from: choices) {
             switch choice {
             case 0..<pages.count: page(pages[choice])
             case pages.count: listRuns()

@@ -90,7 +90,9 @@ enum PrepareCommand {
             if let fallback { return fallback }
             throw UsageError("--\(name) is missing")
         }
-        guard let value = Int(text), value >= least, value <= 1 << 16 else { throw UsageError("--\(name) must be a whole number from \(least), found \(text)") }
+        guard let value = Int(text), value >= least, value <= 1 << 16 else {
+            throw UsageError("--\(name) must be a whole number from \(least), found \(text)")
+        }
         return value
     }
 }

@@ -123,7 +123,9 @@ enum RunsCommand {
         let isTaken = !FileSystem.exists(record.directory.controlPath)
         let text = isTaken ? "asked \(shortPath(record)) to \(request.controlWord ?? "")" : "the run in \(shortPath(record)) has not answered yet"
         if isJSON {
-            let pairs: [(String, JSONValue)] = [("run", .string(record.directory.path)), ("request", .string(request.controlWord ?? "")), ("taken", .bool(isTaken))]
+            let pairs: [(String, JSONValue)] = [
+                ("run", .string(record.directory.path)), ("request", .string(request.controlWord ?? "")), ("taken", .bool(isTaken)),
+            ]
             Output.print(JSONValue.object(JSONObject(pairs)).text(style: .python))
         } else {
             Output.print(text)

@@ -57,7 +57,8 @@ enum TokenizerCommand {
         let merge = VocabularyMerge(
             base: ModelLocation.folder(invocation.words[1]), addition: ModelLocation.folder(invocation.words[2]), limit: limit > 0 ? limit : nil)
         let summary = try merge.write(to: directory)
-        Output.print("\(summary.size) tokens in \(directory): \(summary.baseSize) as before, \(summary.newTokens) new, \(summary.newMerges) new merges")
+        Output.print(
+            "\(summary.size) tokens in \(directory): \(summary.baseSize) as before, \(summary.newTokens) new, \(summary.newMerges) new merges")
         return ExitCode.done
     }
 

@@ -42,25 +42,29 @@ enum EventText {
         return record.detail.isEmpty ? text : text + "  " + record.detail
     }
 
+    private static func counted(_ count: Int, _ what: String) -> String { "\(NumberText.grouped(count)) \(what)\(count == 1 ? "" : "s")" }
+
     static func lines(_ plan: RunPlan) -> [String] {
         var lines = [
             "model      \(plan.modelName)  \(plan.architecture)  \(NumberText.count(plan.parameterCount)) parameters, "
                 + "\(NumberText.count(plan.trainableCount)) trainable" + share(plan.trainableCount, of: plan.parameterCount)
         ]
         if plan.samples > 0 {
-            var data = "data       \(NumberText.grouped(plan.samples)) samples, \(NumberText.count(plan.tokens)) tokens, "
+            var data = "data       \(counted(plan.samples, "sample")), \(NumberText.count(plan.tokens)) tokens, "
             data += "\(NumberText.count(plan.lossTokens)) with loss, longest \(NumberText.grouped(plan.longestSample))"
             if plan.evalSamples > 0 { data += ", \(NumberText.grouped(plan.evalSamples)) for evaluation" }
             lines.append(data)
         }
         if plan.totalSteps > 0 {
-            lines.append("steps      \(NumberText.grouped(plan.totalSteps)) of \(plan.effectiveBatch) samples, \(NumberText.grouped(plan.stepsPerEpoch)) per epoch")
+            lines.append(
+                "steps      \(NumberText.grouped(plan.totalSteps)) of \(counted(plan.effectiveBatch, "sample")), "
+                    + "\(NumberText.grouped(plan.stepsPerEpoch)) per epoch")
         }
         if let seconds = plan.trainingSeconds, let step = plan.stepSeconds {
             let source = plan.measuredBy.isEmpty ? "as measured" : "as \(plan.measuredBy) took per token"
             lines.append("time       about \(NumberText.duration(seconds)), \(NumberText.significant(step, digits: 3)) s per step, \(source)")
         }
-        if plan.fullyMaskedSamples > 0 { lines.append("masked     \(NumberText.grouped(plan.fullyMaskedSamples)) samples carry no loss") }
+        if plan.fullyMaskedSamples > 0 { lines.append("masked     \(counted(plan.fullyMaskedSamples, "sample")) without loss") }
         if plan.peakBytes > 0 {
             let parts = plan.memory.map { "\($0.part) \(NumberText.bytes($0.bytes))" }.joined(separator: ", ")
             lines.append("memory     about \(NumberText.bytes(plan.peakBytes)) of \(NumberText.bytes(plan.availableBytes)) (\(parts))")
