@@ -98,7 +98,9 @@ import Testing
 
     @Test func `one key marks the first run and compares it with the second`() {
         var state = state()
-        state.press("5 =")
+        #expect(state.press("5 =").contains { if case .compareRuns(let runs) = $0 { runs.count == 2 } else { false } }, "of two there is nothing to choose")
+        state.catalog.runs.append(RunEntry(directory: "saves/third", state: .finished))
+        state.press("=")
         #expect(state.runList.marked == ["saves/demo-model/lora/quickstart"])
         #expect(state.status?.text.contains("press = again") == true)
         state.press("down")
@@ -238,6 +240,22 @@ import Testing
         #expect(state.status?.text == "42 steps in 3 s. In Chat, F5 loads the new adapter.")
     }
 
+    @Test func `what the engine reports at its end is said in the board's language`() {
+        var state = training()
+        state.wording = Wording(.chinese)
+        let text = "Finished after 70 of 70 steps, training loss 0.7065, in saves/demo-model/lora/quickstart."
+        _ = update(&state, .jobEvents([.finished(JobSummary(text: text)), .state(.finished)]))
+        #expect(state.status?.text == "已完成 70 步中的 70 步，训练损失 0.7065，位于 saves/demo-model/lora/quickstart。")
+        state.press("4")
+        _ = update(&state, .jobStarted(.export, .export, title: "export", directory: "saves/demo-model/merged"))
+        _ = update(&state, .jobEvents([
+            .state(.running), .phase("writing weights"), .phase("verifying"),
+            .finished(JobSummary(text: "exported 9.0 MiB in bfloat16, to saves/demo-model/merged")), .state(.finished),
+        ]))
+        let drawn = GoldenFrames.lines(state).joined(separator: "\n")
+        #expect(drawn.contains("写入权重") && drawn.contains("已导出 9.0 MiB（bfloat16）") && !drawn.contains("exported"))
+    }
+
     // MARK: Runs
 
     @Test func `a run that is started again is no longer drawn over itself`() {
@@ -339,6 +357,18 @@ import Testing
         for name in ["config.json", "model.safetensors"] { try FileSystem.writeAtomically(Path.join(target, name), text: "{}") }
         guard case .ready(let warned) = try plan([("export_dir", target), ("export_gguf", "q8_0")]) else { return #expect(Bool(false), "no plan") }
         #expect(warned.warnings.contains { $0.contains("another export_dir keeps both") })
+    }
+
+    @Test func `the first plans are those of the forms as they are shown`() throws {
+        var state = state()
+        // As a session begins with what an earlier one left in the form.
+        try state.forms.export.configuration.set("export_gguf", text: "q8_0")
+        state.forms.export.plan = .none
+        let plans = FirstState.lookups(&state).compactMap { effect -> String? in
+            guard case .plan(.export, let configuration, let generation) = effect, generation == state.forms.export.generation else { return nil }
+            return configuration.text("export_gguf")
+        }
+        #expect(plans == ["q8_0"] && state.forms.export.plan == .computing)
     }
 
     // MARK: Cards

@@ -120,7 +120,7 @@ import Testing
             return try #require(handle.runDirectory)
         }
         _ = try start("deep/er/run")
-        #expect(try FileSystem.list(folder.path).isEmpty, "the folders above it go as well")
+        #expect(try FileSystem.list(folder.path) == [], "the folders above it go as well")
         // What was there before stays, whoever made it.
         try FileSystem.createDirectory(Path.join(folder.path, "mine"))
         _ = try start("mine")

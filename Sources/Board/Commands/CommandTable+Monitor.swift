@@ -21,14 +21,14 @@ extension CommandTable {
         },
         BoardCommand("chart.zoomOut", "Zoom out", keys: keys("-", "_"), in: [.chart], refusal: needsPoints) { $0.zoom(by: 2) },
         BoardCommand("chart.left", "Pan left, or move the cursor", label: "earlier", keys: keys("left"), in: [.chart], rank: 1,
-            hinted: { reads($0) || isZoomed($0) }, refusal: needsPoints, perform: { $0.pan(by: -1) }),
+            relabelled: { reads($0) ? nil : "pan" }, hinted: { reads($0) || isZoomed($0) }, refusal: needsPoints, perform: { $0.pan(by: -1) }),
         BoardCommand("chart.right", "Pan right, or move the cursor", label: "later", keys: keys("right"), in: [.chart], rank: 1,
-            hinted: { reads($0) || isZoomed($0) }, refusal: needsPoints, perform: { $0.pan(by: 1) }),
+            hinted: reads, refusal: needsPoints, perform: { $0.pan(by: 1) }),
         BoardCommand("chart.first", "Go to the start", label: "first", keys: keys("home", "g"), in: [.chart], rank: 2, hinted: reads,
             refusal: needsPoints, perform: { $0.panToEnd(false) }),
         BoardCommand("chart.last", "Go to the end", label: "last", keys: keys("end", "G"), in: [.chart], rank: 2, hinted: reads,
             refusal: needsPoints, perform: { $0.panToEnd(true) }),
-        BoardCommand("chart.fit", "Fit the whole run", label: "fit", keys: keys("0"), in: [.chart], rank: 4, hinted: isZoomed) { $0.fitChart() },
+        BoardCommand("chart.fit", "Fit the whole run", label: "fit", keys: keys("0"), in: [.chart], rank: 1, hinted: isZoomed) { $0.fitChart() },
         BoardCommand("chart.follow", "Follow new steps, or freeze the view", label: "follow", keys: keys("f"), in: [.chart], rank: 11,
             refusal: needsPoints) { $0.toggleFollow() },
         BoardCommand("chart.inspect", "Cursor that reads values", label: "inspect", keys: keys("i"), in: [.chart], rank: 9, hinted: readsNot,
@@ -57,7 +57,7 @@ extension CommandTable {
         BoardCommand("chart.overlay.clear", "Draw this run alone again", keys: keys("O"), in: [.chart],
             refusal: { $0.clearOverlaysRefusal() }, perform: { $0.clearOverlayRuns() }),
         BoardCommand("chart.leave", "Leave the cursor, the zoom, then the opened run", label: "leave", keys: keys("escape"), in: [.chart], rank: 2,
-            hinted: { reads($0) || isZoomed($0) || $0.chart.isGrid || $0.openedRun != nil }, perform: { $0.leaveChart() }),
+            hinted: { reads($0) || $0.chart.isGrid || ($0.openedRun != nil && !isZoomed($0)) }, perform: { $0.leaveChart() }),
     ]
 
     static let log: [BoardCommand] = [

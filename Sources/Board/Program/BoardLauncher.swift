@@ -52,13 +52,14 @@ public enum BoardLauncher {
         }
         let found = themes(name)
         let theme = found.theme
-        let start = FirstState.make(size: backend.size, recipe: options.recipe)
-        var state = start.state
+        var state = FirstState.make(size: backend.size, recipe: options.recipe)
         state.keyBindings = KeyBindings(preferences.keys)
         state.themeName = name
         state.shownTheme = name
         state.themeNames = ["auto"] + Theme.names(inFolders: folders)
         if options.recipe == nil { remembered.restore(&state) }
+        // Of the forms as they are now: what was remembered may differ from the recipe.
+        let startup = FirstState.lookups(&state)
         switch preferences.startTab {
         case .tab(let tab): state.tab = tab
         case .last: state.tab = remembered.tab ?? .train
@@ -74,7 +75,7 @@ public enum BoardLauncher {
         let runner = JobRunner()
         let effects = RunsEffects(runner: runner, detachment: detachment)
         let program = BoardProgram(
-            backend: backend, handler: effects, state: state, theme: theme, startup: start.effects,
+            backend: backend, handler: effects, state: state, theme: theme, startup: startup,
             idleFile: Environment.value("TUNEBOARD_IDLE_FILE"), themes: themes)
         ThreadTurns.short()
         let outcome = program.run()
@@ -95,8 +96,8 @@ public enum BoardLauncher {
 
     /// The forms that a session begins with, and what is wrong with the recipe that was asked for.
     public static func firstForms(recipe: String?) -> (forms: Forms, problem: String?) {
-        let start = FirstState.make(size: Size(columns: 80, rows: 24), recipe: recipe)
-        return (start.state.forms, start.state.status.flatMap { $0.kind == .failure ? $0.text : nil })
+        let state = FirstState.make(size: Size(columns: 80, rows: 24), recipe: recipe)
+        return (state.forms, state.status.flatMap { $0.kind == .failure ? $0.text : nil })
     }
 
     /// Runs `body` with the board's words in the language that is asked for.
@@ -132,7 +133,7 @@ public enum BoardLauncher {
 enum FirstState {
     static let recipe = "recipes/quickstart.yaml"
 
-    static func make(size: Size, recipe asked: String?) -> (state: BoardState, effects: [Effect]) {
+    static func make(size: Size, recipe asked: String?) -> BoardState {
         var problem: String?
         var training = Configuration()
         let path = asked ?? (FileSystem.exists(recipe) ? recipe : nil)
@@ -160,12 +161,17 @@ enum FirstState {
         } else if path == nil {
             state.status = StatusMessage(.note, "There is no \(recipe) here. ⏎ picks a model and data, L loads a recipe.")
         }
-        var effects: [Effect] = [.scanCatalog(datasetDirectory: training.text("dataset_dir"))]
+        return state
+    }
+
+    /// What is looked up once the first frame is drawn: the disk, and what the forms would need.
+    static func lookups(_ state: inout BoardState) -> [Effect] {
+        var effects: [Effect] = [.scanCatalog(datasetDirectory: state.forms.train.configuration.text("dataset_dir"))]
         for tab in [Tab.train, .export] where state.forms[tab].firstError == nil {
             state.forms[tab].plan = .computing
             effects.append(.plan(tab, state.forms[tab].configuration, generation: state.forms[tab].generation))
         }
-        return (state, effects)
+        return effects
     }
 
     /// The same model, template and data for the other pages; the adapter where the training has left one already.

@@ -111,7 +111,7 @@ extension BoardState {
         switch run.state {
         case .finished, .stopped:
             let what = run.state == .finished ? say("Finished") : say("Stopped and saved")
-            status = StatusMessage(.success, run.summary.map { $0.text.isEmpty ? what : $0.text } ?? "\(what): \(run.title)")
+            status = StatusMessage(.success, run.summary.map { $0.text.isEmpty ? what : say(engine: $0.text) } ?? "\(what): \(run.title)")
             effects = adoptResult(of: tab, run)
         case .failed: status = StatusMessage(.failure, run.failure?.description ?? say("The job failed; the log says why."))
         case .aborted: status = StatusMessage(.warning, say("Aborted: \(run.title)"))

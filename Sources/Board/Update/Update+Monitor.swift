@@ -14,6 +14,11 @@ extension BoardState {
     /// Zooms around the reading cursor, the newest step while following, or the middle.
     mutating func zoom(by factor: Double) -> [Effect] {
         let data = chartPlot.dataRange
+        let inView = chart.view.xRange ?? data
+        guard factor >= 1 || chartSeries.xs.count(where: inView.contains) >= Self.fewestPoints else {
+            status = StatusMessage(.note, say("There are too few points here to zoom in."))
+            return []
+        }
         if let cursor = chart.view.cursor {
             chart.view.isFollowing = false
             let range = chart.view.xRange ?? data
@@ -24,6 +29,9 @@ extension BoardState {
         }
         return []
     }
+
+    /// A view of fewer is of no use, and one made of the first steps of a run would follow it so.
+    private static let fewestPoints = 6
 
     mutating func pan(by direction: Int) -> [Effect] {
         if chart.view.cursor != nil { return moveCursor(by: direction) }

@@ -66,8 +66,10 @@ extension BoardState {
         return catalog.runs.count < 2 ? say("There is only one run: nothing to compare it with.") : nil
     }
 
-    /// The marked runs; with one mark the run under the cursor is the other.
+    /// The marked runs; with one mark the run under the cursor is the other, and of two runs each is the other's.
     private var comparedRuns: [RunEntry] {
+        let shown = visibleRuns
+        if shown.count == 2 { return shown }
         var runs = chosenRuns
         if runs.count == 1, let selected = selectedRun, runs[0].directory != selected.directory { runs.append(selected) }
         return Array(runs.prefix(4))

@@ -148,7 +148,7 @@ extension Painter {
                 !["runtime", "per_second", "_bytes", "tokens", "epoch"].contains { value.name.contains($0) }
             } ?? []
             let values = scores.map { "\($0.name) \(Words.metric($0.value))" }.joined(separator: "   ")
-            let text = values.isEmpty ? run.summary?.text ?? say(key: run.state.word) : values
+            let text = values.isEmpty ? run.summary.map { say(engine: $0.text) } ?? say(key: run.state.word) : values
             return ("✓ " + text, "ui.success")
         case .failed: return ("✗ " + (run.failure?.description ?? "failed"), "ui.error")
         case .aborted: return (say("! aborted"), "ui.warning")

@@ -78,7 +78,7 @@ extension Painter {
         let line = Rect(x: row.x + 2, y: row.y, width: row.width - 2, height: 1)
         let record = run.progress.last { $0.phase == step }
         guard isActive, let record, record.total > 0 else {
-            let used = text(step, in: line, "ui.text")
+            let used = text(say(key: step), in: line, "ui.text")
             let x = line.x + max(24, used + 2)
             text(record?.detail ?? "", x: x, y: row.y, width: line.endX - x, "ui.text.dim")
             return
@@ -90,7 +90,7 @@ extension Painter {
     private func exportOutcome(_ run: RunDigest) -> [(text: String, scope: String)] {
         guard let outcome = outcomeWords(run) else { return [] }
         guard run.state == .finished, let summary = run.summary else { return [outcome] }
-        var lines = [("✓ " + (summary.text.isEmpty ? "exported" : summary.text), "ui.success")]
+        var lines = [("✓ " + (summary.text.isEmpty ? say("exported") : say(engine: summary.text)), "ui.success")]
         func value(_ name: String) -> Double? { summary.values.first { $0.name == name }?.value }
         if let difference = value("largest_logit_difference"), let agreement = value("top1_agreement") {
             let tokens = value("verified_tokens").map { " " + say("on \(Int($0)) tokens") } ?? ""
