@@ -74,6 +74,9 @@ import Tokenizers
                 ("qwen3", ["attention_bias": true], "a bias on query, key and value"), ("qwen2_moe", ["norm_topk_prob": true], "add up to one"),
                 ("baichuan", ["num_hidden_layers": 3], "a Baichuan model of 3 layers"), ("llama", ["hidden_act": "gelu"], "the activation"),
                 ("gemma", ["tie_word_embeddings": false], "a head apart from the embedding"), ("glm", ["head_dim": 8], "heads that together"),
+                ("qwen2", ["rope_parameters": Self.llamaScaling], "Llama 3's scaling of positions"),
+                ("llama", ["rope_parameters": ["rope_type": "default", "partial_rotary_factor": 0.5]], "rotated in part"),
+                ("llama", ["rope_parameters": ["rope_type": "yarn", "factor": 4, "truncate": false]], "YaRN with"),
             ]
             for (name, changes, reason) in cases {
                 let family = try #require(GGUFFamilies.all.first { $0.name == name })
@@ -82,6 +85,37 @@ import Tokenizers
                 #expect { try Self.export(source, to: Path.join(parent, "out"), type: "f16") } throws: { "\($0)".contains(reason) }
                 #expect(!FileSystem.exists(Path.join(parent, "out")))
             }
+        }
+    }
+
+    private static let llamaScaling: JSONValue = [
+        "rope_type": "llama3", "factor": 4, "low_freq_factor": 1, "high_freq_factor": 4, "original_max_position_embeddings": 16,
+    ]
+    private static let scalings: [(family: String, parameters: JSONObject)] = [
+        ("qwen2", ["rope_type": "linear", "factor": 2]), ("llama", ["rope_type": "yarn", "factor": 4, "original_max_position_embeddings": 16]),
+        ("llama", ["rope_type": "yarn", "factor": 4, "attention_factor": 1.4, "original_max_position_embeddings": 16]),
+        (
+            "phi3",
+            [
+                "rope_type": "longrope", "partial_rotary_factor": 0.5, "original_max_position_embeddings": 16, "attention_factor": 1,
+                "short_factor": [1.5, 2, 3], "long_factor": [1.5, 2, 3],
+            ]
+        ),
+    ]
+
+    @Test("llama.cpp scales positions as we do", .enabled(if: Python.interpreter != nil), arguments: scalings.indices)
+    func llamaScales(index: Int) throws {
+        let (family, parameters) = Self.scalings[index], python = try #require(Python.interpreter)
+        try Fixtures.withTemporaryDirectory { parent in
+            let source = Path.join(parent, "model")
+            try GGUFFamilies.write(
+                try #require(GGUFFamilies.all.first { $0.name == family }), to: source, extra: ["rope_parameters": .object(parameters)])
+            let path = try Self.export(source, to: Path.join(parent, "out"), type: "f32")
+            let model = try Transformer.load(directory: source, backend: backend)
+            #expect(model.spec.rotary.scaling != .none)
+            try Self.compare(python, [(path, nil, 1e-4)], model: model, source: source)
+            let read = try Transformer.load(directory: path, backend: backend)
+            #expect(largestDifference(GGUFFamilies.allLogits(read, [1, 2, 3, 4, 5]), GGUFFamilies.allLogits(model, [1, 2, 3, 4, 5])) < 1e-3)
         }
     }
 

@@ -16,9 +16,21 @@ extension GGUFArchitecture {
         // llama.cpp tells Baichuan's sizes apart by their layers: 32 with rotated positions, 40 with ALiBi.
         if name == "baichuan", spec.layerCount != (spec.positions == .slopes ? 40 : 32) { return "a Baichuan model of \(spec.layerCount) layers" }
         if let obstacle = mixtureObstacle(spec) ?? windowObstacle(spec) { return obstacle }
-        if case .longrope = spec.rotary.scaling, name != "phi3", !spec.rotary.hasOneList { return "LongRoPE" }
+        if let obstacle = rotaryObstacle(spec) { return obstacle }
         if let sliding = spec.slidingRotary, sliding.scaling != .none { return "a position scaling in layers with a window" }
         return nil
+    }
+
+    private func rotaryObstacle(_ spec: ArchitectureSpec) -> String? {
+        guard spec.positions == .rotary else { return nil }
+        if !rotatesInPart, spec.rotatedDimensions != spec.headDimension { return "heads that are rotated in part" }
+        // Factors of frequencies are tensors, and these two alone have places for them.
+        switch spec.rotary.scaling {
+        case .llama3 where name != "llama": return "Llama 3's scaling of positions"
+        case .longrope where name != "phi3" && !(name == "llama" && spec.rotary.hasOneList): return "LongRoPE"
+        case .yarn(_, _, _, _, _, roundsRange: false): return "YaRN with \"truncate\": false"
+        case .none, .linear, .dynamic, .llama3, .longrope, .yarn: return nil
+        }
     }
 
     private func mixtureObstacle(_ spec: ArchitectureSpec) -> String? {

@@ -20,6 +20,8 @@ public struct GGUFArchitecture: Sendable, Equatable {
     }
     /// Positions are angles; GPT-2 learns them and BLOOM weakens distant scores.
     var rotatesPositions: Bool { name != "gpt2" && name != "bloom" }
+    /// A part of each head may be rotated; else llama.cpp refuses a number other than a head's width.
+    var rotatesInPart: Bool { ["phi3", "chatglm", "glm4"].contains(name) }
     /// Its activation is GELU (by the tanh formula); else SiLU.
     var usesGELU = false
     /// Whether the weights of a token's experts add up to one; nil for dense families.

@@ -54,7 +54,7 @@ public struct GGUFLayout: Sendable {
         self.spec = spec
         let hasHead = !spec.tiesEmbeddings || separatesHead || architecture.needsHead
         mix = GGUFTypeMix(fileType: fileType, architecture: architecture, spec: spec, isTied: !hasHead)
-        tables = spec.rotaryTensors
+        tables = spec.rotaryTensors(architecture)
         notices = architecture.notices(spec)
         let names = folder.definition.names
         var builder = Builder(architecture: architecture, spec: spec)
@@ -201,7 +201,7 @@ extension ArchitectureSpec {
     var rotatedDimensions: Int { rotary.rotatedDimensions(of: headDimension) }
 
     /// Factors of frequencies, which llama.cpp reads as tensors.
-    var rotaryTensors: [(name: String, values: [Float])] {
+    func rotaryTensors(_ architecture: GGUFArchitecture) -> [(name: String, values: [Float])] {
         switch rotary.scaling {
         case .llama3:
             let plain = RotaryEmbedding.frequencies(
@@ -210,7 +210,7 @@ extension ArchitectureSpec {
             return [("rope_freqs.weight", zip(plain, scaled).map { $0 / $1 })]
         case .longrope(let short, let long, _, _):
             // One list for all lengths, as files of Llama 3.1's kind are read.
-            if rotary.hasOneList { return [("rope_freqs.weight", short.map { Float($0) })] }
+            if rotary.hasOneList, architecture.name != "phi3" { return [("rope_freqs.weight", short.map { Float($0) })] }
             return [("rope_factors_long.weight", long.map { Float($0) }), ("rope_factors_short.weight", short.map { Float($0) })]
         case .none, .linear, .dynamic, .yarn: return []
         }
