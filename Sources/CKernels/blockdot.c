@@ -208,7 +208,12 @@ static float any_dot(const tb_quantized *w, long row, const float *x) {
 
 void tb_quantized_gemv(const tb_quantized *w, long first_row, long rows, const tb_activation *x, long m, float *y, long y_stride) {
     block_row *kernel = block_kernel(w->kind);
-    for (long row = first_row; row < first_row + rows; row++, y++) {
+    long row = first_row, end = first_row + rows;
+#if defined(__x86_64__)
+    if (w->kind == TB_Q8_0 && m == 1 && w->columns % 128 == 0 && tb_vector_level() >= 3)
+        for (; row + 4 <= end; row += 4, y += 4) vnni_q8_0_four_rows(w->codes + row * w->row_bytes, w->row_bytes, w->columns / 32, x, y);
+#endif
+    for (; row < end; row++, y++) {
         if (kernel) {
             kernel(w->codes + row * w->row_bytes, w->columns, x, m, y, y_stride);
         } else {

@@ -41,9 +41,10 @@ WITH_VNNI INLINE float four_sums(__m128 v) {
     return _mm_cvtss_f32(_mm_add_ss(v, _mm_movehdup_ps(v)));
 }
 
-WITH_VNNI INLINE void vnni_q8_0(const block_q8_0 *w, long count, const tb_activation *x, const int M, float *out) {
+// The sums of whole groups of four blocks, still in lanes: of the products with the weights taken as unsigned, and of what that adds,
+// which is to be taken off 128 times. Returns the blocks done.
+WITH_VNNI INLINE long q8_0_lanes(const block_q8_0 *w, long count, const tb_activation *x, const int M, __m512 *total, __m128 *shift) {
     __m512 a[4], c[4];
-    __m128 shift[4];
     EACH for (int i = 0; i < M; i++) {
         a[i] = c[i] = _mm512_setzero_ps();
         shift[i] = _mm_setzero_ps();
@@ -65,16 +66,46 @@ WITH_VNNI INLINE void vnni_q8_0(const block_q8_0 *w, long count, const tb_activa
             c[i] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(q), _mm512_permutexvar_ps(second, scale), c[i]);
         }
     }
+    EACH for (int i = 0; i < M; i++) total[i] = _mm512_add_ps(a[i], c[i]);
+    return b;
+}
+
+WITH_VNNI INLINE void vnni_q8_0(const block_q8_0 *w, long count, const tb_activation *x, const int M, float *out) {
+    __m512 total[4];
+    __m128 shift[4];
+    long b = q8_0_lanes(w, count, x, M, total, shift);
     EACH for (int i = 0; i < M; i++) {
-        float sum = _mm512_reduce_add_ps(_mm512_add_ps(a[i], c[i])) - 128.0f * four_sums(shift[i]);
+        float sum = _mm512_reduce_add_ps(total[i]) - 128.0f * four_sums(shift[i]);
         for (long rest = b; rest < count; rest++) {
-            __m256i codes = _mm256_xor_si256(_mm256_loadu_si256((const __m256i *)w[rest].codes), _mm512_castsi512_si256(flip));
+            __m256i codes = _mm256_xor_si256(_mm256_loadu_si256((const __m256i *)w[rest].codes), _mm256_set1_epi8((char)0x80));
             __m256i p = _mm256_dpbusd_epi32(_mm256_setzero_si256(), codes, _mm256_loadu_si256((const __m256i *)(x[i].codes + 32 * rest)));
             float dot = (float)_mm512_reduce_add_epi32(_mm512_zextsi256_si512(p));
             sum += _mm_cvtss_f32(one_factor(w[rest].d)) * (x[i].scales[rest] * dot - 128.0f * x[i].sums[rest]);
         }
         out[i] = sum;
     }
+}
+
+WITH_VNNI INLINE __m128 four_lanes(__m512 v) {
+    __m256 half = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
+    return _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+}
+
+// The sums of four vectors, each added up in the order in which a single one is.
+WITH_VNNI INLINE __m128 sums_of_four(__m128 a, __m128 b, __m128 c, __m128 d) {
+    _MM_TRANSPOSE4_PS(a, b, c, d);
+    return _mm_add_ps(_mm_add_ps(a, c), _mm_add_ps(b, d));
+}
+
+// Four rows of whole groups with one x. Read one after the other, because memory comes fastest as one stream (rows side by side: a
+// third of the speed); only what ends a row is done for all four at once, which is a sixth of the work on rows of 768 numbers.
+WITH_VNNI static void vnni_q8_0_four_rows(const uint8_t *row, long row_bytes, long count, const tb_activation *x, float *y) {
+    __m512 total[4];
+    __m128 shift[4];
+    EACH for (int r = 0; r < 4; r++) q8_0_lanes((const block_q8_0 *)(row + r * row_bytes), count, x, 1, total + r, shift + r);
+    __m128 sum = sums_of_four(four_lanes(total[0]), four_lanes(total[1]), four_lanes(total[2]), four_lanes(total[3]));
+    __m128 less = sums_of_four(shift[0], shift[1], shift[2], shift[3]);
+    _mm_storeu_ps(y, _mm_fnmadd_ps(_mm_set1_ps(128.0f), less, sum));
 }
 
 // Sixty-four low and sixty-four high codes of four blocks with x in `split` order: sums of four lanes belong to one block.

@@ -39,6 +39,8 @@ extension Transformer {
         var folder = try ModelFolder(directory: directory)
         if let scaling = options.rotaryScaling { folder.stretch(scaling) }
         let reader = try CheckpointReader(&folder)
+        // Weights that are used where they lie are all read by the first prompt.
+        if options.dtype == nil, options.quantizer == nil, !options.trainsBase, backend is CPUBackend { reader.mapAhead() }
         let quantised = try QuantizedCheckpoint(folder)
         let restores = options.restoresLayout || options.trainsBase
         if !restores { folder.adoptFileLayout() }

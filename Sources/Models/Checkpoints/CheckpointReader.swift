@@ -57,6 +57,13 @@ final class CheckpointReader {
         folder.storesExpertsFused = try separateExperts(folder.spec, names: names)
     }
 
+    /// Begins to bring the files' pages in.
+    func mapAhead() {
+        var files: [ObjectIdentifier: MappedFile] = [:]
+        for case let mapping? in tensors.values.map(\.mapping) { files[ObjectIdentifier(mapping)] = mapping }
+        for file in files.values { file.mapAhead() }
+    }
+
     func add(_ location: Location) { tensors[location.entry.name] = location }
     func remove(_ name: String) { tensors[name] = nil }
 

@@ -236,14 +236,22 @@ struct PackedProduct {
 
     /// Where b's elements of a block lie, for the kernel to ask for them early.
     private func ahead(_ block: [Stretch], _ columns: Range<Int>?) -> tb_gemm_ahead {
-        guard let columns, let stretch = block.first, case .dense(let tensor) = parts[stretch.part].b else {
-            return tb_gemm_ahead(from: nil, stride_bytes: 0, rows: 0, row_bytes: 0)
+        guard let columns, let stretch = block.first else { return .none }
+        let isTransposed = parts[stretch.part].bIsTransposed
+        switch parts[stretch.part].b {
+        case .dense(let tensor):
+            let size = tensor.dtype.byteCount
+            let row = isTransposed ? stretch.start : columns.lowerBound, column = isTransposed ? columns.lowerBound : stretch.start
+            return tb_gemm_ahead(
+                from: tensor.address + (row * tensor.columnCount + column) * size, stride_bytes: tensor.columnCount * size,
+                rows: isTransposed ? stretch.count : columns.count, row_bytes: (isTransposed ? columns.count : stretch.count) * size)
+        case .quantized(let matrix):
+            let rowBytes = matrix.kernel.row_bytes, width = matrix.columnCount
+            guard !isTransposed, rowBytes > 0, let codes = matrix.kernel.codes else { return .none }
+            return tb_gemm_ahead(
+                from: codes + columns.lowerBound * rowBytes + stretch.start * rowBytes / width, stride_bytes: rowBytes, rows: columns.count,
+                row_bytes: stretch.count * rowBytes / width)
         }
-        let size = tensor.dtype.byteCount, isTransposed = parts[stretch.part].bIsTransposed
-        let row = isTransposed ? stretch.start : columns.lowerBound, column = isTransposed ? columns.lowerBound : stretch.start
-        return tb_gemm_ahead(
-            from: tensor.address + (row * tensor.columnCount + column) * size, stride_bytes: tensor.columnCount * size,
-            rows: isTransposed ? stretch.count : columns.count, row_bytes: (isTransposed ? columns.count : stretch.count) * size)
     }
 
     /// How c is cut into chunks. The cut changes no result, so it may look at the number of threads: several chunks for each, to
@@ -270,6 +278,10 @@ struct PackedProduct {
             return (first..<min(tiles, first + tilesPerChunk), column..<min(columns, column + columnsPerChunk))
         }
     }
+}
+
+extension tb_gemm_ahead {
+    fileprivate static var none: tb_gemm_ahead { tb_gemm_ahead(from: nil, stride_bytes: 0, rows: 0, row_bytes: 0) }
 }
 
 extension DType {
