@@ -36,7 +36,7 @@ let package = Package(
         .target(name: "Tensors", dependencies: ["CKernels", "COpenBLAS", "CCUDA", "CUDAKernels", "Platform"]),
         .target(name: "Tokenizers", dependencies: ["Formats", "Platform", "CPlatform"]),
         .target(name: "Models", dependencies: ["Tensors", "Tokenizers", "Formats", "Platform"]),
-        .target(name: "Datasets", dependencies: ["Tokenizers", "Configuration", "Formats", "Platform"]),
+        .target(name: "Datasets", dependencies: ["Tokenizers", "Configuration", "Formats", "CKernels", "Platform"]),
         .target(name: "Generation", dependencies: ["Models", "Tokenizers", "Tensors", "Configuration", "Formats", "Platform"]),
         .target(
             name: "Evaluation",

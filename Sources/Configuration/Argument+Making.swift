@@ -79,11 +79,11 @@ extension Argument {
 
     /// Accepted without effect; the reason is a sentence.
     func noEffect(_ reason: String) -> Argument { with { $0.support = .notice(reason) } }
-    /// Not there yet; the reason is a sentence.
-    func later(_ reason: String) -> Argument { with { $0.support = .later(reason) } }
-    func later(_ values: [String], _ reason: String) -> Argument {
+    /// Not done here, but by another program; the reason is a sentence that names it.
+    func elsewhere(_ reason: String) -> Argument { with { $0.support = .elsewhere(reason) } }
+    func elsewhere(_ values: [String], _ reason: String) -> Argument {
         with { argument in
-            for value in values { argument.valueSupport[value] = .later(reason) }
+            for value in values { argument.valueSupport[value] = .elsewhere(reason) }
         }
     }
     func noEffect(_ values: [String], _ reason: String) -> Argument {
@@ -114,6 +114,15 @@ extension Argument {
     func only(withSet name: String) -> Argument {
         with { argument in
             argument.applies = { $0.value(name) == ArgumentTable.argument(named: name)?.defaultValue ? "Only with \(name)." : nil }
+        }
+    }
+
+    /// Has an effect only where a GPU may be used.
+    func onlyOnCard() -> Argument {
+        with { argument in
+            argument.applies = { configuration in
+                configuration[.device] == "cpu" || configuration[.useCpu] ? "Only on an NVIDIA card." : nil
+            }
         }
     }
 

@@ -111,8 +111,8 @@ public enum ArgumentSupport: Sendable, Equatable {
     case full
     /// Accepted and without effect; the reason is shown when it is set.
     case notice(String)
-    /// Checked like every other, but a job that sets it does not start; the reason says what is missing.
-    case later(String)
+    /// Checked like every other, but a job that sets it does not start: another program does it, and the reason says which.
+    case elsewhere(String)
 }
 
 /// One row of the argument table.

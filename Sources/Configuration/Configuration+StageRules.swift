@@ -8,6 +8,7 @@ extension Configuration {
         case "kto": feedbackConflicts + referenceConflicts + commonConflicts
         case "ppo": policyConflicts + referenceConflicts + commonConflicts
         case "rm": commonConflicts
+        case "sft" where self[.useAsftLoss]: referenceConflicts + anchorConflicts
         default: []
         }
     }
@@ -63,6 +64,17 @@ extension Configuration {
         if self[.stage] == "dpo", !usesReference { return [] }
         guard (self[.refModel] ?? "").isEmpty, !self[.refModelAdapters].isEmpty else { return [] }
         return [("ref_model_adapters", "they belong to a reference model; name it with ref_model.")]
+    }
+
+    private var anchorConflicts: [(argument: String, reason: String)] {
+        var found: [(argument: String, reason: String)] = []
+        if self[.trainFromScratch] {
+            found.append(("train_from_scratch", "use_asft_loss stays near the model that training begins with, and there is none. Leave one of them out."))
+        }
+        if self[.pissaInit] {
+            found.append(("pissa_init", "PiSSA moves part of the base into the adapter, so the base alone is no reference for use_asft_loss."))
+        }
+        return found
     }
 
     private var commonConflicts: [(argument: String, reason: String)] {

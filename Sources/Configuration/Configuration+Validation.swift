@@ -55,7 +55,7 @@ extension Configuration {
         switch support(of: argument) {
         case .full: break
         case .notice(let reason): problems.append(problem(.notice, "\(argument.name) has no effect here. \(reason)"))
-        case .later(let reason):
+        case .elsewhere(let reason):
             let setting = argument.kind == .flag ? argument.name : "\(argument.name): \(text(argument.name))"
             problems.append(problem(.error, "\(setting) cannot be used. \(reason)"))
         }
@@ -98,6 +98,10 @@ private struct ValidationRules {
         checkModel()
         if configuration[.evalDataset].isEmpty, configuration[.dataset].isEmpty, configuration[.task].isEmpty {
             error("eval_dataset", "eval_dataset is missing: name what to evaluate on.")
+        }
+        let task = configuration[.task].split(separator: "_", omittingEmptySubsequences: false)
+        if !configuration[.task].isEmpty, task.count != 2 || !["test", "validation", "train"].contains(task.last) {
+            error("task", "task is \(configuration[.task]); write a folder of task_dir and test, validation or train, such as mmlu_test.")
         }
     }
 
@@ -181,12 +185,13 @@ private struct ValidationRules {
                 error(name, "\(name) belongs to stage sft, not \(stage).")
             }
         }
-        for name in ["use_dft_loss", "use_eaft_loss"] where configuration.text(name) == "true" {
+        let weightings = ["use_dft_loss", "use_eaft_loss", "use_asft_loss"].filter { configuration.text($0) == "true" }
+        for name in weightings {
             if stage != "sft" { error(name, "\(name) belongs to stage sft, not \(stage).") }
             if configuration[.labelSmoothingFactor] > 0 { error(name, "\(name) and label_smoothing_factor exclude each other; leave one of them out.") }
         }
-        if configuration[.useDftLoss], configuration[.useEaftLoss] {
-            error("use_eaft_loss", "use_dft_loss and use_eaft_loss exclude each other; leave one of them out.")
+        if weightings.count > 1 {
+            error(weightings[1], "\(weightings[0]) and \(weightings[1]) exclude each other; leave one of them out.")
         }
         if stage == "sft", configuration[.doPredict], !configuration[.predictWithGenerate] {
             error("predict_with_generate", "do_predict needs predict_with_generate to generate answers.")
@@ -196,12 +201,16 @@ private struct ValidationRules {
 
     private mutating func checkPrecision() {
         if configuration[.bf16] {
-            add("bf16", .notice, "Arithmetic is fp32 on this device; bf16 sets the type in which a fully trained model is written.")
+            add(
+                "bf16", .notice,
+                "Products with bf16 or quantised weights are computed in bf16 on a GPU and on processors with AVX-512 BF16; a processor computes "
+                    + "all else in fp32. A fully trained model is written in bf16.")
         }
         if configuration[.fp16] {
             add(
                 "fp16", .notice,
-                "Arithmetic is fp32 on this device; fp16 scales losses as GradScaler does and sets the type in which a fully trained model is written.")
+                "A GPU keeps activations in fp16; a processor computes in fp32. Losses are scaled as GradScaler does it, and a fully trained model "
+                    + "is written in fp16.")
         }
         if configuration[.bf16], configuration[.fp16] { error("fp16", "bf16 and fp16 exclude each other; leave one of them out.") }
         if configuration[.pureBf16], configuration[.fp16] { error("fp16", "pure_bf16 and fp16 exclude each other; leave one of them out.") }

@@ -45,13 +45,13 @@ public enum HelpText {
         switch argument.support {
         case .full: break
         case .notice(let reason): lines += wrap("Accepted, without effect here: \(reason)", width: width)
-        case .later(let reason): lines += wrap("Not usable yet: \(reason)", width: width)
+        case .elsewhere(let reason): lines += wrap("Not usable here: \(reason)", width: width)
         }
         // Values with the same remark stand together.
         var remarks: [(reason: String, choices: [String])] = []
         for choice in argument.choices {
             switch argument.valueSupport[choice] {
-            case .later(let reason), .notice(let reason):
+            case .elsewhere(let reason), .notice(let reason):
                 if let index = remarks.firstIndex(where: { $0.reason == reason }) {
                     remarks[index].choices.append(choice)
                 } else {
@@ -72,7 +72,7 @@ public enum HelpText {
         var text = argument.help
         if !argument.choices.isEmpty, argument.choices.count <= 8 { text += " One of: \(argument.choices.joined(separator: ", "))." }
         if !argument.defaultText.isEmpty { text += " Default \(argument.defaultText)." }
-        if case .later = argument.support { text += " (Not built yet.)" }
+        if case .elsewhere = argument.support { text += " (Not here.)" }
         let lines = wrap(text, width: max(20, width - column))
         let margin = String(repeating: " ", count: column)
         // The head stands on the first line when it fits beside the text.

@@ -32,6 +32,7 @@ public enum DatasetError: Error, Sendable, Equatable, CustomStringConvertible {
     case badEntry(name: String, infoPath: String, reason: String)
     case missingFile(dataset: String, path: String)
     case unreadable(path: String, reason: String)
+    case unwritable(path: String, reason: String)
     /// The file is not what its ending says; the sentence says where.
     case badFile(sentence: String)
     case unknownFileType(path: String)
@@ -64,6 +65,8 @@ public enum DatasetError: Error, Sendable, Equatable, CustomStringConvertible {
             return "The data set \"\(dataset)\" names the file \(path), which does not exist."
         case .unreadable(let path, let reason):
             return "\(path) cannot be read: \(reason)."
+        case .unwritable(let path, let reason):
+            return "\(path) cannot be written: \(reason)."
         case .badFile(let sentence):
             return sentence
         case .unknownFileType(let path):

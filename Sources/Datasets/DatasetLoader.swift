@@ -276,6 +276,7 @@ public struct DatasetLoader: Sendable {
             hash.combine(DatasetLoader.identity(Path.join(tokenizer.directory, name)))
         }
         hash.combine(tokenizer.eosToken ?? "")
+        if tokenizer.splitsSpecialTokens { hash.combine("split special tokens") }
         hash.combine(template.fingerprint)
         hash.combine("\(kind)")
         hash.combine("\(sampleBuilder.settings)")

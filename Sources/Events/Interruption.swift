@@ -9,11 +9,12 @@ public enum Interruption: Error, Sendable, Equatable {
 }
 
 extension JobControl {
-    /// Between two pieces of work: holds while the job is paused, and leaves when it is asked to end.
+    /// Between two pieces of work that leave nothing to save between them: holds while the job is paused, and leaves when it is asked to
+    /// end.
     public func heed(_ sink: any EventSink) throws(Interruption) {
         if isPaused, !isStopping {
             sink.emit(.state(.paused))
-            waitWhilePaused()
+            waitWhilePaused(canSave: false)
             if !isStopping { sink.emit(.state(.running)) }
         }
         if isAborted { throw .aborted }

@@ -115,12 +115,19 @@ public final class JobControl: Sendable {
     private var hasVisitWaiting: Bool { visitor.withLock { $0?.visit != nil } }
 
     /// Sleeps while the job is paused and nothing else is asked; returns at once when it is not.
-    public func waitWhilePaused() {
+    /// - Parameter canSave: a request to save is one to go on for. Where nothing can be saved before the work is done, it waits too.
+    public func waitWhilePaused(canSave: Bool = true) {
         guard isPaused else { return }
         condition.lock()
         defer { condition.unlock() }
-        while paused.load(ordering: .acquiring), word.load(ordering: .acquiring) == ControlRequest.none.rawValue, !hasVisitWaiting {
-            condition.wait()
+        while paused.load(ordering: .acquiring), isQuiet(canSave: canSave), !hasVisitWaiting { condition.wait() }
+    }
+
+    private func isQuiet(canSave: Bool) -> Bool {
+        switch ControlRequest(rawValue: word.load(ordering: .acquiring)) ?? .none {
+        case .none, .pause, .resume: true
+        case .save: !canSave
+        case .stopAndSave, .abort: false
         }
     }
 }

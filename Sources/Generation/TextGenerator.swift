@@ -183,11 +183,15 @@ public final class TextGenerator {
         }
     }
 
-    /// How many tokens may follow the prompt: as many as are asked for, and as the model has positions for.
+    /// How many tokens may follow the prompt: as many as are asked for, and as the model has positions for. The cache is made for all of
+    /// them, so a number beyond the model's context counts as that context, or as some thousands where it is short.
     func newTokenLimit(_ prompt: [Int32], _ options: SamplingOptions) -> Int {
         let asked = options.maxNewTokens ?? options.maxLength - prompt.count
-        return min(asked, (model.spec.positionLimit ?? .max) - prompt.count)
+        let known = max(model.spec.maximumPositions - prompt.count, Self.leastLongestAnswer)
+        return min(asked, known, (model.spec.positionLimit ?? .max) - prompt.count)
     }
+
+    private static let leastLongestAnswer = 4096
 
     func stopTokens(_ options: SamplingOptions) -> Set<Int32> {
         if let given = options.stopTokenIDs { return Set(given) }

@@ -51,19 +51,36 @@ public struct VocabularyGrowth: Sendable, Equatable {
         var random = RandomGenerator(seed: seed, stream: 0x564F_4341 &+ stream)
         let deviation = 1 / Double(width).squareRoot()
         func noisy(_ row: [Double], _ adds: Bool) -> [Float] { row.map { Float(adds ? $0 + random.normal() * deviation : $0) } }
-        if count > stored {
-            let mean = Self.mean(of: table, rows: Array(0..<stored))
-            for row in stored..<count { grown.slice(rows: row..<row + 1).write(noisy(mean, addsNoise)) }
-        }
+        // Once for all rows: it reads the whole table.
+        let isWanted = count > stored || descriptions.contains { $0.row < count }
+        let meanOfAll = isWanted ? Self.mean(of: table) : []
+        for row in stored..<count { grown.slice(rows: row..<row + 1).write(noisy(meanOfAll, addsNoise)) }
+        let new = Set(descriptions.map(\.row))
         for description in descriptions where description.row < count {
-            let known = description.tokens.map { Int($0) }.filter { $0 >= 0 && $0 < stored && !isNew($0) }
-            let mean = Self.mean(of: table, rows: known.isEmpty ? Array(0..<stored) : known)
+            let known = description.tokens.map { Int($0) }.filter { $0 >= 0 && $0 < stored && !new.contains($0) }
+            let mean = known.isEmpty ? meanOfAll : Self.mean(of: table, rows: known)
             grown.slice(rows: description.row..<description.row + 1).write(noisy(mean, addsNoiseToDescriptions))
         }
         return grown
     }
 
-    private func isNew(_ row: Int) -> Bool { descriptions.contains { $0.row == row } }
+    /// Some thousand rows are widened at a time; columns are added up in order, whatever that number is.
+    private static func mean(of table: Tensor) -> [Double] {
+        let stored = table.shape[0], width = table.shape[1]
+        var sum = [Double](repeating: 0, count: width)
+        for start in stride(from: 0, to: stored, by: 2048) {
+            let rows = min(2048, stored - start)
+            let values = table.slice(rows: start..<start + rows).floats()
+            sum.withUnsafeMutableBufferPointer { sum in
+                values.withUnsafeBufferPointer { values in
+                    for row in 0..<rows {
+                        for column in 0..<width { sum[column] += Double(values[row * width + column]) }
+                    }
+                }
+            }
+        }
+        return sum.map { $0 / Double(max(1, stored)) }
+    }
 
     private static func mean(of table: Tensor, rows: [Int]) -> [Double] {
         var sum = [Double](repeating: 0, count: table.shape[1])

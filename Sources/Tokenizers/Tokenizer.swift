@@ -28,6 +28,9 @@ public final class Tokenizer: @unchecked Sendable {
     /// All added tokens, by id.
     public let addedTokens: [AddedToken]
 
+    /// Special tokens in a text are split like other text.
+    public let splitsSpecialTokens: Bool
+
     let core: TokenizerCore
     /// Tokens that this instance has and the files of `directory` do not.
     let newTokens: [AddedToken]
@@ -57,9 +60,11 @@ public final class Tokenizer: @unchecked Sendable {
         chatTemplateSource = settings.chatTemplate
         addedTokens = core.addedTokens
         vocabularySize = core.limit
+        splitsSpecialTokens = false
     }
 
-    private init(_ other: Tokenizer, eosToken: String?, padToken: String?, chatTemplate: String?) {
+    private init(_ other: Tokenizer, eosToken: String?, padToken: String?, chatTemplate: String?, splitsSpecialTokens: Bool) {
+        self.splitsSpecialTokens = splitsSpecialTokens
         core = other.core
         newTokens = other.newTokens
         directory = other.directory
@@ -75,7 +80,12 @@ public final class Tokenizer: @unchecked Sendable {
 
     /// The same tokenizer with other end and padding tokens and another chat template, as a prompt template asks for them.
     public func replacing(eosToken: String?, padToken: String?, chatTemplate: String?) -> Tokenizer {
-        Tokenizer(self, eosToken: eosToken, padToken: padToken, chatTemplate: chatTemplate)
+        Tokenizer(self, eosToken: eosToken, padToken: padToken, chatTemplate: chatTemplate, splitsSpecialTokens: splitsSpecialTokens)
+    }
+
+    /// The same tokenizer with special tokens in texts split like other text, as `split_special_tokens` of transformers does it.
+    public func splittingSpecialTokens() -> Tokenizer {
+        Tokenizer(self, eosToken: eosToken, padToken: padToken, chatTemplate: chatTemplateSource, splitsSpecialTokens: true)
     }
 
     /// Token ids of a text.
@@ -84,7 +94,7 @@ public final class Tokenizer: @unchecked Sendable {
         var output: [Int32] = []
         if addSpecialTokens, let post = core.postProcessor { output.append(contentsOf: post.prefix) }
         var text = text
-        text.withUTF8 { core.encode($0, into: &output) }
+        text.withUTF8 { core.encode($0, splitsSpecial: splitsSpecialTokens, into: &output) }
         if addSpecialTokens, let post = core.postProcessor { output.append(contentsOf: post.suffix) }
         return output
     }

@@ -9,14 +9,12 @@ import Platform
 import Tensors
 
 public struct StageEvaluationJob {
-    private let configuration: Configuration
-    private let reporter: JobReporter
-    private let control: JobControl
+    private let job: ModelJob
+    private var configuration: Configuration { job.configuration }
+    private var reporter: JobReporter { job.reporter }
 
     public init(configuration: Configuration, sink: any EventSink, control: JobControl) {
-        self.configuration = configuration
-        reporter = JobReporter(sink)
-        self.control = control
+        job = ModelJob(configuration: configuration, sink: sink, control: control)
     }
 
     /// Whether a configuration's stage is evaluated here and not by its cross-entropy.
@@ -26,11 +24,7 @@ public struct StageEvaluationJob {
 
     /// Measures and writes eval_results.json. A stopped job writes nothing.
     public func run() throws -> JobSummary {
-        let output = try EngineSetup.outputDirectory(configuration)
-        do { return try evaluate(output) } catch Interruption.stopped {
-            reporter.sink.emit(.state(.stopped))
-            return JobSummary(outputDirectory: output, text: "Stopped before everything was measured; nothing was written.")
-        }
+        try job.run(stopped: { _ in "Stopped before everything was measured; nothing was written." }, evaluate)
     }
 
     private func evaluate(_ output: String) throws -> JobSummary {
@@ -39,14 +33,8 @@ public struct StageEvaluationJob {
                 argument: "stage", value: configuration[.stage],
                 reason: "it has nothing to evaluate on. Score its answers with stage: rm, or measure their loss with stage: sft.")
         }
-        let backend = try EngineSetup.backend(configuration)
         let settings = try StageSettings(configuration, stage: stage)
-        reporter.phase("tokenising")
-        let text = try TextSetup(configuration, directory: EngineSetup.modelDirectory(configuration), reporter: reporter)
-        let sets = try EvaluatedSet.configured(configuration, text)
-        reporter.phase("loading the model")
-        let model = try EngineSetup.model(configuration, backend: backend)
-        for set in sets { try set.check(for: model.spec) }
+        let (sets, model) = try job.load({ try EvaluatedSet.configured(configuration, $0) }, check: EvaluatedSet.check)
         let objective = try objective(stage, settings, model)
         reporter.sink.emit(.state(.running))
         reporter.phase("evaluating")
@@ -78,7 +66,7 @@ public struct StageEvaluationJob {
         }
         for set in sets {
             let entry = try ObjectiveEvaluator(objective: objective, batchSize: configuration[.perDeviceEvalBatchSize]).evaluate(
-                set, heed: { try control.heed(reporter.sink) }, progress: { reporter.progress("evaluating", $0, $1, detail: set.name ?? "") })
+                set, heed: job.heed, progress: { reporter.progress("evaluating", $0, $1, detail: set.name ?? "") })
             let kept = JSONObject(entry.pairs.filter { !comparesNothing || !$0.key.contains("rewards/") }.map { ($0.key, $0.value) })
             metrics.merge(kept)
             let values = kept.pairs.compactMap { pair in pair.value.doubleValue.map { (pair.key, $0) } }

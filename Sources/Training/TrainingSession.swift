@@ -142,14 +142,14 @@ final class TrainingSession {
     /// What goes into the history, and what readers are shown beside.
     private func measure(_ set: EvaluatedSet) throws -> (entry: JSONObject, shown: JSONObject) {
         let progress: (Int, Int) -> Void = { [reporter] in reporter.progress("evaluating", $0, $1, detail: set.name ?? "") }
-        if settings.stage != .pretraining, settings.stage != .supervised, let objective = loop.work.objective {
+        guard let objective = loop.work.objective as? CrossEntropyObjective else {
+            guard let objective = loop.work.objective else { return (JSONObject(), JSONObject()) }
             let entry = try ObjectiveEvaluator(objective: objective, batchSize: settings.evaluationBatchSize)
                 .evaluate(set, heed: heedWhileEvaluating, progress: progress)
             return (entry, entry)
         }
-        let measured = try LossEvaluator(
-            model: model, batchSize: settings.evaluationBatchSize, labelSmoothing: settings.labelSmoothing, weighting: settings.weighting
-        ).evaluate(count: set.count, batch: set.batch, heed: heedWhileEvaluating, progress: progress)
+        let measured = try objective.evaluator(batchSize: settings.evaluationBatchSize)
+            .evaluate(count: set.count, batch: set.batch, heed: heedWhileEvaluating, progress: progress)
         return (
             measured.entry(prefix: set.prefix, withAccuracy: settings.measuresAccuracy),
             measured.entry(prefix: set.prefix, withAccuracy: true)

@@ -87,20 +87,21 @@ enum CommandTable {
                 return ExitCode.usage
             }),
         CommandEntry(
-            "data", "list and preview datasets, make preferences", usage: [
+            "data", "list, preview, clean, deduplicate, convert and split datasets, make preferences", usage: [
                 "list [--dataset_dir DIR]", "preview NAME [--rows N] [RECIPE] [KEY=VALUE]...", "prefer FILE --output PAIRS.jsonl [--margin X]",
                 "answer RECIPE --reward_model DIR --output SCORED.jsonl [--answers N] [--best_output BEST.jsonl]",
-            ],
+            ] + DataCleaning.usage,
             details: """
                 `list` shows the datasets of dataset_info.json. `preview` shows rows as the model gets them: the prompt as text, the
                 token ids, and which tokens carry loss. NAME may be a file.
                 `prefer` makes pairs for dpo and rm out of {"prompt": ..., "answers": [{"text": ..., "score": ...}, ...]}: the best
                 answer against one drawn from those that score less. `answer` makes such rows: the recipe's model answers each question
                 of its dataset N times, and reward_model (given as for stage ppo) scores the answers.
-                """,
+
+                """ + DataCleaning.details,
             options: [
                 json, OptionRow("rows", "N", "rows to preview (1)"), OptionRow("from", "N", "the first row to preview (0)"),
-                OptionRow("output", "FILE", "prefer, answer: where the rows go"),
+                OptionRow("output", "FILE", "where the rows go; a new file"),
                 OptionRow("answers", "N", "answer: how many answers to each question (4)"),
                 OptionRow("best_output", "FILE", "answer: where rows with the best answer alone go, to fine-tune on"),
                 OptionRow("margin", "X", "prefer: how much lower the other answer must score (0)"),
@@ -109,7 +110,7 @@ enum CommandTable {
                 OptionRow("answers_column", "NAME", "prefer: column of the list of answers (answers)"),
                 OptionRow("text_key", "NAME", "prefer: key of an answer's text (text)"),
                 OptionRow("score_key", "NAME", "prefer: key of an answer's score (score)"),
-            ],
+            ] + DataCleaning.options,
             arguments: .train, run: DataCommand.run),
         CommandEntry(
             "tokenizer", "encode, decode and render with a model's tokenizer, train one, or extend one",

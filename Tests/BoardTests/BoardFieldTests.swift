@@ -59,11 +59,11 @@ import Testing
         }
     }
 
-    /// What the engine cannot do yet says so in its row; nothing is taken silently.
-    @Test func whatIsStillToComeSaysWhy() {
+    /// What the engine does not do says so in its row; nothing is taken silently.
+    @Test func whatIsDoneElsewhereSaysWhy() {
         for tab in [Tab.train, .evaluate, .chat, .export] {
             for argument in FormSections.allArguments(for: tab) {
-                if case .later(let reason) = argument.support { #expect(reason.hasSuffix("."), "\(argument.name): \(reason)") }
+                if case .elsewhere(let reason) = argument.support { #expect(reason.hasSuffix("."), "\(argument.name): \(reason)") }
             }
         }
     }

@@ -119,16 +119,16 @@ import Testing
         #expect(folded.first?.1.isEmpty == false)
     }
 
-    @Test func `an argument that is not available yet says why instead of opening`() {
+    @Test func `an argument that is not available here says why instead of opening`() {
         var state = state()
         guard let later = ArgumentTable.all.first(where: { argument in
-            if case .later = argument.support { return argument.commands.contains(.train) && argument.applies(BoardFixture.training) == nil }
+            if case .elsewhere = argument.support { return argument.commands.contains(.train) && argument.applies(BoardFixture.training) == nil }
             return false
         }) else { return }
         state.forms.train.reveal(later.name)
         state.press("enter")
         #expect(state.forms.train.edit == nil)
-        #expect(state.status?.text.hasPrefix("\(later.name) is not available yet: ") == true)
+        #expect(state.status?.text.hasPrefix("\(later.name) is not available here: ") == true)
     }
 
     @Test func `the filter finds a field by its letters and Esc shows all again`() {

@@ -68,6 +68,9 @@ import Testing
         (["stage": "pt", "mask_history": "true"], "mask_history", "belongs to stage sft"),
         (["stage": "dpo", "use_dft_loss": "true"], "use_dft_loss", "belongs to stage sft"),
         (["use_dft_loss": "true", "use_eaft_loss": "true"], "use_eaft_loss", "exclude each other"),
+        (["use_dft_loss": "true", "use_asft_loss": "true"], "use_asft_loss", "exclude each other"),
+        (["stage": "dpo", "use_asft_loss": "true"], "use_asft_loss", "belongs to stage sft"),
+        (["use_asft_loss": "true", "pissa_init": "true"], "pissa_init", "no reference"),
         (["use_eaft_loss": "true", "label_smoothing_factor": "0.1"], "use_eaft_loss", "exclude each other"),
         // Optimizers and schedules.
         (["use_galore": "true"], "use_galore", "freeze"), (["use_badam": "true"], "use_badam", "freeze"),

@@ -69,6 +69,23 @@ import Tokenizers
         }
     }
 
+    @Test("Of judged answers the row that cannot be used is named and left out, not the one behind it")
+    func namesTheRightJudgedRow() throws {
+        try Fixtures.temporary { directory in
+            let rows = (0..<5).map { #"{"q": "question \#($0)", "a": "\#($0)", "liked": \#($0 % 2 == 0), "t": "\#($0 == 2 ? "no list of tools" : "")"}"# }
+            _ = try Fixtures.write(rows.joined(separator: "\n"), to: directory, "p.jsonl")
+            _ = try Fixtures.write(
+                #"{"judged": {"file_name": "p.jsonl", "columns": {"prompt": "q", "response": "a", "kto_tag": "liked", "tools": "t"}}}"#,
+                to: directory, "dataset_info.json")
+            let lines = Mutex<[String]>([])
+            let data = try stream(directory, ["stage": "kto", "dataset": "judged"], shuffles: false, log: { line in lines.withLock { $0.append(line) } })
+            let batches = try (0..<3).map { try data.train.batch(index: $0) }
+            let told = lines.withLock { $0 }.filter { $0.hasPrefix("Left out") }
+            #expect(told.count == 1 && told.first?.contains("p.jsonl, line 3") == true, "\(told)")
+            #expect(try batches.compactMap { try numbers($0).first } == [0, 1, 3])
+        }
+    }
+
     @Test("The buffer shuffles as IterableDataset's does: every row once in a pass, none before it is read, each pass in another order")
     func shuffles() throws {
         try Fixtures.temporary { directory in

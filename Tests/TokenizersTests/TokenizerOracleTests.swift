@@ -39,5 +39,26 @@ import Testing
         }
     }
 
+    @Test("Where special tokens are to be split, they have the ids of the text that they are written with", arguments: Fixtures.kinds)
+    func splitsSpecialTokensLikeTheReference(kind: String) throws {
+        let plain = try Tokenizer(directory: Fixtures.path(kind))
+        let tokenizer = plain.splittingSpecialTokens()
+        let texts = try #require(try Fixtures.json("strings.json").arrayValue)
+        let changed = try #require(try Fixtures.json("split.json")[kind]?.arrayValue)
+        #expect(!changed.isEmpty)
+        var indices: Set<Int> = []
+        for entry in changed {
+            let index = try #require(entry[0]?.intValue)
+            indices.insert(index)
+            let text = try #require(texts[index].stringValue), ids = Fixtures.ids(entry[1] ?? .null)
+            #expect(tokenizer.encode(text) == ids, "\(kind): \(text.debugDescription)")
+        }
+        for (index, text) in texts.enumerated() where !indices.contains(index) {
+            #expect(tokenizer.encode(text.stringValue ?? "") == plain.encode(text.stringValue ?? ""), "\(kind): \(text)")
+        }
+        // Marks by name stay what they are, and texts are read as before.
+        #expect(tokenizer.id(of: "<|end|>") == plain.id(of: "<|end|>") && tokenizer.decode(plain.encode("a<|end|>")) == plain.decode(plain.encode("a<|end|>")))
+    }
+
     private func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
 }

@@ -58,6 +58,7 @@ struct LoopFeatureTests {
         ("plateau", ["lr_scheduler_type": "reduce_lr_on_plateau", "lr_scheduler_kwargs": #"{"patience": 0, "threshold": 0.2, "factor": 0.5}"#]),
         ("greedy", ["lr_scheduler_type": "greedy", "lr_scheduler_kwargs": #"{"patience": 1, "factor": 0.7, "smooth": true, "window_size": 2}"#]),
         ("fp16", ["fp16": "true"]), ("dft", ["use_dft_loss": "true"]), ("eaft", ["use_eaft_loss": "true", "eaft_alpha": "0.5"]),
+        ("asft", ["use_asft_loss": "true", "asft_alpha": "0.3"]),
     ]
 
     @Test("Killed and resumed, a run ends with the same weights and the same log, bit for bit", arguments: features)
@@ -112,6 +113,13 @@ struct LoopFeatureTests {
             #expect(scaler.skippedSteps == index + 1)
             #expect(LossScaler(scaler.json) == scaler)
         }
+        // Stage ppo makes several updates in a step; the schedule waits at most once, for the last.
+        var policy = LossScaler()
+        policy.update(foundOverflow: true, endsStep: false)
+        policy.update(foundOverflow: false, endsStep: true)
+        policy.update(foundOverflow: true, endsStep: false)
+        policy.update(foundOverflow: true, endsStep: true)
+        #expect(policy.skippedSteps == 1 && policy.skippedUpdates == 3 && LossScaler(policy.json) == policy)
         var large = LossScaler()
         for _ in 0..<2000 * 130 { large.update(foundOverflow: false) }
         #expect(large.scale == 0x1p127)
@@ -157,7 +165,7 @@ struct LoopFeatureTests {
 
     // MARK: Weighted tokens
 
-    @Test("Losses weighted by probability and by entropy, and their gradients, are LLaMA-Factory's", arguments: 0..<3, [Float(1), 1024])
+    @Test("Losses weighted by probability and by entropy, the anchored one, and their gradients are LLaMA-Factory's", arguments: 0..<5, [Float(1), 1024])
     func weighsTokens(index: Int, scale: Float) throws {
         let example = try Fixtures.json(Fixtures.training + "/weighted.json")
         let wanted = try #require(example["cases"]?[index])
@@ -167,9 +175,18 @@ struct LoopFeatureTests {
         let tape = Tape(backend: backend, isRecording: true)
         tape.lossScale = scale
         let hidden = tape.variable(Tensor(example["hidden"]?.floats ?? [], shape: [9, 8]))
-        let weighting: TokenWeighting = wanted["name"]?.stringValue == "probability"
-            ? .probability : .entropy(alpha: Float(wanted["alpha"]?.doubleValue ?? 0))
-        let output = tape.linearCrossEntropy(hidden, head: head, targets: example["targets"]?.tokens ?? [], normalizer: 7, weighting: weighting)
+        let alpha = Float(wanted["alpha"]?.doubleValue ?? 0)
+        let weighting: TokenWeighting = wanted["name"]?.stringValue == "entropy" ? .entropy(alpha: alpha) : .probability
+        var anchor: LogitAnchor?
+        if wanted["name"]?.stringValue == "anchored" {
+            let other = Parameter(name: "other", value: Tensor(example["reference_weight"]?.floats ?? [], shape: [40, 8]))
+            anchor = LogitAnchor(weight: alpha, hidden: Tensor(example["reference_hidden"]?.floats ?? [], shape: [9, 8])) { rows in
+                let piece = Tape(backend: backend, isRecording: false)
+                return piece.tensor(piece.linear(piece.constant(rows), Linear(name: "other", weight: .dense(other))))
+            }
+        }
+        let output = tape.linearCrossEntropy(
+            hidden, head: head, targets: example["targets"]?.tokens ?? [], normalizer: 7, weighting: weighting, anchor: anchor)
         #expect(abs(output.lossSum / 7 - (wanted["loss"]?.doubleValue ?? .nan)) < 1e-5)
         tape.backward(output.loss)
         func expectEqual(_ found: [Float], _ key: String) {
@@ -279,6 +296,26 @@ struct LoopFeatureTests {
             #expect(made.unfinishedStep == nil && made.logHistory.contains { $0["eval_loss"] != nil && $0["step"]?.intValue == 4 })
             try Self.expectEqualFiles("adapter_model.safetensors", whole, parts)
         }
+    }
+
+    @Test("A pause holds between the pieces of an evaluation even where a checkpoint is asked for, until somebody goes on or ends it")
+    func pausesWhileEvaluating() {
+        let control = JobControl(), isOver = Mutex(false)
+        control.post(.save)
+        control.post(.pause)
+        let thread = EngineThread(name: "evaluation") {
+            try? control.heed(RecordingSink())
+            isOver.update { $0 = true }
+        }
+        Clock.sleep(seconds: 0.1)
+        #expect(!isOver.withLock { $0 })
+        control.post(.resume)
+        thread.join()
+        // What was asked for is still to be done, and between two steps it ends the pause.
+        #expect(control.pending == .save)
+        control.post(.pause)
+        control.waitWhilePaused()
+        #expect(control.takeSave() && control.pending == .pause)
     }
 
     @Test("The loss of an evaluation has the load-balancing loss in it where the model is trained with one")

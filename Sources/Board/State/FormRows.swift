@@ -31,8 +31,8 @@ public struct FieldRow: Sendable {
     public var name: String { argument.name }
 
     /// Why the field cannot be used yet, for arguments whose engine part is still to come.
-    public var laterReason: String? {
-        if case .later(let reason) = argument.support { return say(engine: reason) }
+    public var elsewhereReason: String? {
+        if case .elsewhere(let reason) = argument.support { return say(engine: reason) }
         return nil
     }
 }
@@ -106,7 +106,7 @@ extension FormState {
             // Of fields that match alike, those that one meets first are meant, and those that do something now.
             if index < mainCount { score += 12 }
             if argument.applies(configuration) != nil { score -= 6 }
-            if case .later = argument.support { score -= 6 }
+            if case .elsewhere = argument.support { score -= 6 }
             return (score, index, argument)
         }
         return scored.sorted { ($1.score, $0.index) < ($0.score, $1.index) }.map { .field(fieldRow($0.argument)) }

@@ -10,7 +10,7 @@ extension BoardState {
     func editRefusal() -> String? {
         guard let tab = activeFormTab else { return say("There is no form here.") }
         guard let row = forms[tab].selectedField else { return nil }
-        if let reason = row.laterReason { return say("\(row.name) is not available yet: \(reason)") }
+        if let reason = row.elsewhereReason { return say("\(row.name) is not available here: \(reason)") }
         if let reason = lockedReason(tab) { return reason }
         return nil
     }
@@ -103,7 +103,7 @@ extension BoardState {
         guard let tab = activeFormTab, forms[tab].edit == nil else { return effects }
         forms[tab].moveSelection(by: 1)
         while forms[tab].selectedField == nil, forms[tab].moveSelection(by: 1) {}
-        guard let row = forms[tab].selectedField, row.laterReason == nil, !row.argument.isFlag, row.argument.choices.isEmpty else {
+        guard let row = forms[tab].selectedField, row.elsewhereReason == nil, !row.argument.isFlag, row.argument.choices.isEmpty else {
             return effects
         }
         return effects + editFieldAsText()

@@ -140,7 +140,7 @@ extension Painter {
     }
 
     private mutating func drawField(_ row: FieldRow, form: FormState, in line: Rect, isSelected: Bool) {
-        let isOff = row.laterReason != nil || row.inapplicableReason != nil
+        let isOff = row.elsewhereReason != nil || row.inapplicableReason != nil
         let isEditing = form.edit?.argument == row.name
         text(isSelected ? "▶" : " ", x: line.x, y: line.y, width: 1, "ui.mark")
         let nameWidth = line.width >= 54 ? 20 : line.width >= 42 ? 17 : 15
@@ -180,7 +180,7 @@ extension Painter {
             case .notice: return ("! " + problem.words, "ui.info")
             }
         }
-        if row.laterReason != nil { return (say("not yet"), "ui.field.disabled") }
+        if row.elsewhereReason != nil { return (say("not here"), "ui.field.disabled") }
         if row.inapplicableReason != nil { return (say("does not apply"), "ui.field.disabled") }
         if let was = row.was {
             if row.argument.isFlag || row.argument.isSecret { return (say("● changed"), "ui.field.changed") }

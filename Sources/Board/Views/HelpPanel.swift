@@ -51,7 +51,7 @@ extension Painter {
 
     private func problemOrFacts(_ row: FieldRow) -> String {
         if let problem = row.problem { return "✗ " + problem.words }
-        if let reason = row.laterReason { return say("not yet: \(reason)") }
+        if let reason = row.elsewhereReason { return say("not here: \(reason)") }
         if let reason = row.inapplicableReason { return say("does not apply: \(reason)") }
         return say("default \(row.argument.defaultText.isEmpty ? say("none") : row.argument.defaultText) · \(row.argument.allowedWords)")
     }
@@ -69,8 +69,8 @@ extension Painter {
         if let problem = row.problem {
             let isError = problem.severity == .error
             facts.append(Fact(name: isError ? say("✗ error") : say("! note"), value: problem.words, scope: isError ? "ui.error" : "ui.warning"))
-        } else if let reason = row.laterReason {
-            facts.append(Fact(name: say("not yet"), value: reason, scope: "ui.warning"))
+        } else if let reason = row.elsewhereReason {
+            facts.append(Fact(name: say("not here"), value: reason, scope: "ui.warning"))
         } else if let reason = row.inapplicableReason {
             facts.append(Fact(name: say("off"), value: reason, scope: "ui.warning"))
         } else if case .notice(let reason) = argument.support, row.isSet {

@@ -242,6 +242,9 @@ void tb_quantize_row8(const float *from, long columns, int8_t *codes, float *lar
 // blockquantize.c: `count` numbers, whole blocks, as a GGUF block type; 0 for types that cannot be made (Q2_K, Q3_K).
 int tb_quantize_blocks(int kind, const float *from, long count, void *to);
 
+// minhash.c: for each permutation, x -> mix(factor x + offset), the smallest of some items; UINT32_MAX of none. Permutations come by 64.
+void tb_minhash(const uint32_t *items, long count, const uint32_t *factors, const uint32_t *offsets, long permutations, uint32_t *minima);
+
 // cpu.c
 void tb_cpu_relax(void);
 // 0 plain, 1 AVX2, 2 AVX-512, 3 with VNNI: what the kernels with hand-written vectors use.

@@ -63,7 +63,12 @@ extension ArgumentTable {
         .flag("ppo_score_norm", false, "Normalise the scores.").only(with: "stage", "ppo"),
         .number("ppo_target", 6, "KL that the adaptive penalty aims at.").above(0).only(with: "stage", "ppo"),
         .flag("ppo_whiten_rewards", false, "Centre and scale the rewards.").only(with: "stage", "ppo"),
-        .optionalText("ref_model", "Reference model; the base without its adapter when missing.").only(with: "stage", "dpo", "kto", "ppo"),
+        .optionalText("ref_model", "Reference model; the base without its adapter when missing.").with {
+            $0.applies = { configuration in
+                ["dpo", "kto", "ppo"].contains(configuration.text("stage")) || configuration[.useAsftLoss]
+                    ? nil : "Only with stage dpo or kto or ppo, or with use_asft_loss."
+            }
+        },
         .list("ref_model_adapters", "Adapters of the reference model.").only(withSet: "ref_model"),
         .optionalInteger("ref_model_quantization_bit", nil, "Bits of the reference model.").between(2, 8).only(withSet: "ref_model"),
         .optionalText("reward_model", "Model that scores answers.").only(with: "stage", "ppo"),

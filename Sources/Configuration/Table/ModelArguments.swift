@@ -10,8 +10,7 @@ extension ArgumentTable {
         .optionalText("cache_dir", "Folder for caches, such as tokenised data; the user's own cache folder when missing."),
         .flag("use_fast_tokenizer", true, "Use the compiled tokenizer.").noEffect("There is one tokenizer, and it is the fast one."),
         .flag("resize_vocab", false, "Grow the embeddings to the tokenizer's vocabulary, stop words of the template included."),
-        .flag("split_special_tokens", false, "Let special tokens in the data be split like other text.")
-            .later("Splitting special tokens is not built yet."),
+        .flag("split_special_tokens", false, "Split special tokens like other text, those that a template writes as text too."),
         .list("add_tokens", "New ordinary tokens for the tokenizer; the embeddings grow with them."),
         .list("add_special_tokens", "New special tokens for the tokenizer; the embeddings grow with them."),
         .optionalText("new_special_tokens_config", "YAML file of new special tokens, each with the words that it stands for."),
@@ -23,7 +22,7 @@ extension ArgumentTable {
         .choice("flash_attn", "auto", ["auto", "disabled", "sdpa", "fa2", "fa3"], "Which attention program to use.")
             .noEffect("Attention is always exact, unpadded and without the score matrix in memory."),
         .flag("shift_attn", false, "Train with the shifted sparse attention of LongLoRA."),
-        .optionalChoice("mixture_of_depths", nil, ["convert", "load"], "Mixture of depths.").later("Mixture of depths is not built yet."),
+        .optionalChoice("mixture_of_depths", nil, ["convert", "load"], "Mixture of depths.").elsewhere("It makes a model that only the MoD package reads. `--preview llamafactory` writes the run for LLaMA-Factory, which has it."),
         .flag("use_unsloth", false, "Use Unsloth's kernels.").noEffect("The engine has its own fused operations."),
         .flag("use_unsloth_gc", false, "Use Unsloth's gradient checkpointing.").noEffect("Gradient checkpointing is the engine's own."),
         .flag("enable_liger_kernel", false, "Use Liger's kernels.").noEffect("The engine has its own fused operations."),
@@ -38,8 +37,10 @@ extension ArgumentTable {
         .text("offload_folder", "offload", "Folder for weights that do not fit.").noEffect("Weights are mapped from their files; nothing is offloaded."),
         .flag("use_kv_cache", true, "Keep keys and values while generating.").noEffect("The cache is always used."),
         .optionalFlag("use_v1_kernels", false, "Kernels of LLaMA-Factory's next version.").noEffect("The engine has its own fused operations."),
-        .choice("infer_dtype", "auto", ["auto", "float16", "bfloat16", "float32"], "How weights are kept in memory for chat and prediction.")
-            .noEffect(["float16"], "Weights are kept as they are stored; arithmetic is fp32 on this device."),
+        .choice(
+            "infer_dtype", "auto", ["auto", "float16", "bfloat16", "float32"],
+            "Type of activations on an NVIDIA card for chat and prediction; weights stay as they are stored."
+        ).onlyOnCard(),
         .optionalText("hf_hub_token", "Token for the Hugging Face hub.").secret().noEffect("Nothing is downloaded."),
         .optionalText("ms_hub_token", "Token for ModelScope.").secret().noEffect("Nothing is downloaded."),
         .optionalText("om_hub_token", "Token for Modelers.").secret().noEffect("Nothing is downloaded."),
@@ -56,10 +57,10 @@ extension ArgumentTable {
             "quantization_method", "bnb", ["bnb", "gptq", "awq", "aqlm", "quanto", "eetq", "hqq", "mxfp4", "fp8"],
             "Kind of quantisation while loading."
         )
-        .later(
+        .elsewhere(
             ["gptq", "awq", "aqlm", "quanto", "mxfp4", "fp8"],
-            "Only bnb quantises while loading; a GPTQ, AWQ or bitsandbytes checkpoint is recognised by its own config.json.")
-        .later(["eetq", "hqq"], "EETQ and HQQ need a GPU's kernels; bnb gives the same bits.")
+            "Only bnb quantises while loading; a GPTQ, AWQ or bitsandbytes checkpoint is recognised by its own config.json. For the others `--preview llamafactory` writes the run for LLaMA-Factory.")
+        .elsewhere(["eetq", "hqq"], "EETQ and HQQ are GPU libraries; bnb gives the same bits. With them `--preview llamafactory` writes the run for LLaMA-Factory.")
         .only(withSet: "quantization_bit"),
         .choice("quantization_type", "nf4", ["fp4", "nf4"], "Number format of 4-bit weights.").only(withSet: "quantization_bit"),
         .flag("double_quantization", true, "Quantise the scales of 4-bit weights too.").only(withSet: "quantization_bit"),

@@ -15,12 +15,12 @@ extension ArgumentTable {
     ])
 
     static let benchmark: [Argument] = rows(.benchmark, [.evaluate], [
-        .text("task", "", "Multiple-choice benchmark, such as mmlu_test.").later("Multiple-choice benchmarks are not built yet; name an eval_dataset."),
+        .text("task", "", "Multiple-choice benchmark: a folder of task_dir and its part, such as mmlu_test or ceval_validation."),
         .text("task_dir", "evaluation", "Folder of the benchmarks."),
         .integer("batch_size", 4, "Questions per forward pass.").atLeast(1),
         .choice("lang", "en", ["en", "zh"], "Language of the prompts."),
-        .integer("n_shot", 5, "Examples in front of each question.").atLeast(0),
-        .optionalText("save_dir", "Folder for the results."),
+        .integer("n_shot", 5, "Examples with answers in front of each question.").atLeast(0),
+        .optionalText("save_dir", "New folder for what was answered to each question."),
         .choice(
             "download_mode", "reuse_dataset_if_exists", ["reuse_dataset_if_exists", "reuse_cache_if_exists", "force_redownload"],
             "Whether to download again.").noEffect("Nothing is downloaded."),
@@ -34,7 +34,7 @@ extension ArgumentTable {
             "Write a GGUF file of this type, for llama.cpp and Ollama, in place of safetensors."),
         .flag("export_gguf_adapter", false, "Write only the adapter as GGUF, for llama.cpp's --lora.").only(withSet: "export_gguf"),
         .choice("export_device", "cpu", ["cpu", "auto"], "Where weights are merged.").noEffect(["auto"], "Merging is done on the CPU."),
-        .optionalInteger("export_quantization_bit", nil, "Bits of a quantised export.").later("Quantised export is not built yet.").between(2, 8),
+        .optionalInteger("export_quantization_bit", nil, "Bits of a quantised export.").elsewhere("GPTQ is made on a GPU. Here export_gguf: q4_k_m writes 4 bits for llama.cpp and Ollama; `--preview llamafactory` writes the export for LLaMA-Factory, which makes GPTQ.").between(2, 8),
         .optionalText("export_quantization_dataset", "Texts that calibrate the quantisation.").only(withSet: "export_quantization_bit"),
         .integer("export_quantization_nsamples", 128, "Samples for the calibration.").atLeast(1).only(withSet: "export_quantization_bit"),
         .integer("export_quantization_maxlen", 1024, "Longest sample of the calibration.").atLeast(1).only(withSet: "export_quantization_bit"),

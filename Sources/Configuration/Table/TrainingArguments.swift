@@ -30,7 +30,7 @@ extension ArgumentTable {
         .optionalInteger("early_stopping_steps", nil, "Stop after so many evaluations without improvement.").atLeast(1),
         .flag("compute_accuracy", false, "Report token accuracy when evaluating.").with { $0.commands.insert(.evaluate) },
         .flag("use_dft_loss", false, "Weigh each token's loss by its probability (DFT)."),
-        .flag("use_asft_loss", false, "Anchored fine-tuning loss (ASFT).").later("ASFT is not built yet."),
+        .flag("use_asft_loss", false, "Weigh each token's loss by its probability and stay near the reference model (ASFT)."),
         .number("asft_alpha", 0.1, "Weight of the anchor.").atLeast(0).only(withFlag: "use_asft_loss"),
         .flag("use_eaft_loss", false, "Entropy-adapted loss (EAFT)."),
         .number("eaft_alpha", 1, "Strength of the adaptation.").atLeast(0).only(withFlag: "use_eaft_loss"),
@@ -49,9 +49,10 @@ extension ArgumentTable {
             .noEffect(["adamw_hf", "adamw_apex_fused", "adamw_torch_xla", "adamw_torch_npu_fused"], "This is adamw_torch here.")
             .noEffect(["adamw_torch_8bit"], "This is adamw_bnb_8bit here: blocks of 256, as bitsandbytes has them.")
             .noEffect(["galore_adamw_layerwise", "apollo_adamw_layerwise"], layerwise)
-            .later(
+            .elsewhere(
                 optimizers.filter { !readyOptimizers.contains($0) },
-                "The optimizers built are AdamW (32 and 8 bits, paged or not), Adafactor, SGD, Adagrad, RMSprop, GaLore, APOLLO and Muon."),
+                "The engine has AdamW (32 and 8 bits, paged or not), Adafactor, SGD, Adagrad, RMSprop, GaLore, APOLLO and Muon. With others "
+                    + "`--preview llamafactory` writes the run for LLaMA-Factory, whose libraries have them."),
         .optionalText("optim_args", "Further settings of the optimizer, such as momentum=0.9,nesterov=true for sgd."),
         .list("optim_target_modules", "Modules for galore_adamw and apollo_adamw, or all-linear."),
         .number("weight_decay", 0, "Decay of weights that are no norms and no biases.").atLeast(0),
@@ -62,6 +63,8 @@ extension ArgumentTable {
         .flag("use_muon", false, "Orthogonalised momentum (Muon)."),
         .flag("average_tokens_across_devices", true, "Count tokens over all devices.").noEffect("One device works on a run; loss is always per token."),
     ])
+
+    private static let evaluationPrecision = "Evaluations compute as the training does; bf16 and fp16 say how."
 
     static let layerwise = "Layers are updated after the backward pass: the steps are the same, but gradients are clipped and take their memory."
 
@@ -98,9 +101,9 @@ extension ArgumentTable {
         .flag("bf16", false, "Mixed precision with bfloat16."),
         .flag("fp16", false, "Mixed precision with float16."),
         .flag("pure_bf16", false, "Weights and arithmetic in bfloat16."),
-        .flag("bf16_full_eval", false, "Evaluate in bfloat16.").noEffect("Arithmetic is fp32 on this device."),
-        .flag("fp16_full_eval", false, "Evaluate in float16.").noEffect("Arithmetic is fp32 on this device."),
-        .optionalFlag("tf32", nil, "TF32 on NVIDIA devices.").noEffect("Arithmetic is fp32 on this device."),
+        .flag("bf16_full_eval", false, "Evaluate in bfloat16.").noEffect(evaluationPrecision),
+        .flag("fp16_full_eval", false, "Evaluate in float16.").noEffect(evaluationPrecision),
+        .optionalFlag("tf32", nil, "Round the fp32 products of an NVIDIA card to TF32; a processor never does.").onlyOnCard(),
         .flag("gradient_checkpointing", false, "Compute activations twice to save memory (LLaMA-Factory's default is on; see disable_gradient_checkpointing)."),
         .mapping("gradient_checkpointing_kwargs", "Settings of gradient checkpointing.").noEffect("There is one kind of gradient checkpointing here."),
         .optionalInteger("torch_empty_cache_steps", nil, "Steps between two clearings of PyTorch's cache.").atLeast(1).noEffect("Memory is planned before the run; there is no cache to clear."),

@@ -54,16 +54,19 @@ final class RowFile: @unchecked Sendable {
         return position < bytes.count && bytes[position] == 0x7B
     }
 
-    private func fields(_ span: RowSpan) -> [String] {
+    private func fields(_ span: RowSpan) -> [String] { RowFile.fields(file.bytes, span) }
+
+    /// The fields of a record.
+    fileprivate static func fields(_ bytes: UnsafeRawBufferPointer, _ span: RowSpan) -> [String] {
         var result: [String] = []
         var field: [UInt8] = []
         var isQuoted = false
         var position = span.start
         while position < span.end {
-            let byte = file.bytes[position]
+            let byte = bytes[position]
             if isQuoted {
                 if byte == 0x22 {
-                    if position + 1 < span.end, file.bytes[position + 1] == 0x22 {
+                    if position + 1 < span.end, bytes[position + 1] == 0x22 {
                         field.append(byte)
                         position += 1
                     } else {
@@ -94,6 +97,14 @@ final class RowFile: @unchecked Sendable {
 
     func source(_ span: RowSpan) -> String { String(decoding: file.bytes[span.start..<span.end], as: UTF8.self) }
 
+    /// The row's bytes where they are JSON; nil for rows of other files. Valid as long as this object is.
+    func json(_ span: RowSpan) -> UnsafeRawBufferPointer? {
+        switch kind {
+        case .json, .jsonLines: UnsafeRawBufferPointer(rebasing: file.bytes[span.start..<span.end])
+        case .commaSeparated, .text: nil
+        }
+    }
+
     /// The parsed row.
     func value(_ index: Int) throws(JSONError) -> JSONValue { try value(spans[index]) }
 
@@ -108,5 +119,17 @@ final class RowFile: @unchecked Sendable {
             for (name, field) in zip(header, fields(span)) { object[name] = .string(field) }
             return .object(object)
         }
+    }
+}
+
+/// A csv file as it stands: every record a list of its fields, the first one too.
+public enum CommaSeparatedRecords {
+    public static func read(_ path: String) throws(DatasetError) -> [[String]] {
+        let file: MappedFile
+        do { file = try MappedFile(path: path) } catch { throw .unreadable(path: path, reason: error.description) }
+        var scanner = try RowScanner(path: path, kind: .commaSeparated, file: file)
+        var records: [[String]] = []
+        while let span = try scanner.next() { records.append(RowFile.fields(file.bytes, span)) }
+        return records
     }
 }

@@ -98,18 +98,7 @@ struct Tokenisation: Sendable {
     }
 
     private func outcomes(_ rows: [RowReference]) -> [RowOutcome] {
-        let workers = max(1, min(threads, rows.count / 32))
-        if workers == 1 { return rows.indices.map { outcome(rows, $0) } }
-        let share = (rows.count + workers - 1) / workers
-        let results = Mutex<[Int: [RowOutcome]]>([:])
-        let running = (0..<workers).map { worker in
-            EngineThread(name: "tokenise-\(worker)") {
-                let part = (min(worker * share, rows.count)..<min((worker + 1) * share, rows.count)).map { outcome(rows, $0) }
-                results.withLock { $0[worker] = part }
-            }
-        }
-        for thread in running { thread.join() }
-        return results.withLock { done in (0..<workers).flatMap { done[$0] ?? [] } }
+        concurrentMap(rows.count, threads: threads, name: "tokenise") { outcome(rows, $0) }
     }
 
     private func outcome(_ rows: [RowReference], _ index: Int) -> RowOutcome {

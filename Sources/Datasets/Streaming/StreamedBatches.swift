@@ -42,7 +42,7 @@ public final class StreamedBatches: @unchecked Sendable {
     /// Items that are read and not used yet.
     private var waiting: [Item] = []
     /// A judged answer that waits for one to another question.
-    private var judged: (start: Cursor, dataset: Int, feedback: Feedback)?
+    private var judged: (start: Cursor, row: StreamedRow, feedback: Feedback)?
     /// Tokens of documents that fill no block yet, and where each stretch of them begins.
     private var pending: [Int32] = []
     private var pendingStarts: [(start: Cursor, count: Int)] = []
@@ -222,12 +222,22 @@ public final class StreamedBatches: @unchecked Sendable {
         // An answer is judged when the next one is known: it is the answer to another question. The last of a pass is only that.
         let feedback = try set.converter.feedback(value)
         let earlier = judged
-        judged = (start, row.dataset, feedback)
+        judged = (start, row, feedback)
         guard let earlier else { return nil }
-        let result = try reader.builder.feedback(earlier.feedback, otherAnswer: feedback.answer)
-        let outcome = RowOutcome.two(
-            result.sample, result.mismatched, isDesirable: earlier.feedback.isDesirable, isTruncated: result.isTruncated)
-        return Item(start: earlier.start, dataset: earlier.dataset, outcome: outcome)
+        do throws(RowFault) {
+            let result = try reader.builder.feedback(earlier.feedback, otherAnswer: feedback.answer)
+            let outcome = RowOutcome.two(
+                result.sample, result.mismatched, isDesirable: earlier.feedback.isDesirable, isTruncated: result.isTruncated)
+            return Item(start: earlier.start, dataset: earlier.row.dataset, outcome: outcome)
+        } catch {
+            // Which of the two cannot be used? With its own answer alone the earlier one says it.
+            do throws(RowFault) { _ = try reader.builder.feedback(earlier.feedback, otherAnswer: earlier.feedback.answer) } catch {
+                note(earlier.row, error.reason)
+                return nil
+            }
+            judged = earlier
+            throw error
+        }
     }
 
     private func count(_ item: Item) {

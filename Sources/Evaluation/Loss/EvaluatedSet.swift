@@ -40,6 +40,10 @@ public struct EvaluatedSet {
         for index in 0..<count { try VocabularyCheck.check(batch(index..<index + 1), spec: spec) }
     }
 
+    public static func check(_ sets: [EvaluatedSet], _ model: Transformer) throws {
+        for set in sets { try set.check(for: model.spec) }
+    }
+
     /// `eval_` or `eval_<name>_`, what its metrics' names begin with.
     public var prefix: String { "eval_" + (name.map { $0 + "_" } ?? "") }
 }

@@ -7,34 +7,21 @@ import Models
 import Platform
 
 public struct EvaluationJob {
-    private let configuration: Configuration
-    private let reporter: JobReporter
-    private let control: JobControl
+    private let job: ModelJob
+    private var configuration: Configuration { job.configuration }
+    private var reporter: JobReporter { job.reporter }
 
     public init(configuration: Configuration, sink: any EventSink, control: JobControl) {
-        self.configuration = configuration
-        reporter = JobReporter(sink)
-        self.control = control
+        job = ModelJob(configuration: configuration, sink: sink, control: control)
     }
 
     /// Measures and writes eval_results.json. A stopped job writes nothing.
     public func run() throws -> JobSummary {
-        let output = try EngineSetup.outputDirectory(configuration)
-        do { return try evaluate(output) } catch Interruption.stopped {
-            reporter.sink.emit(.state(.stopped))
-            return JobSummary(outputDirectory: output, text: "Stopped before everything was measured; nothing was written.")
-        }
+        try job.run(stopped: { _ in "Stopped before everything was measured; nothing was written." }, evaluate)
     }
 
     private func evaluate(_ output: String) throws -> JobSummary {
-        let backend = try EngineSetup.backend(configuration)
-        reporter.phase("tokenising")
-        let text = try TextSetup(configuration, directory: EngineSetup.modelDirectory(configuration), reporter: reporter)
-        let sets = try EvaluatedSet.configured(configuration, text)
-        reporter.phase("loading the model")
-        let model = try EngineSetup.model(configuration, backend: backend)
-        for note in model.adapterNotes { reporter.log(.warning, note) }
-        for set in sets { try set.check(for: model.spec) }
+        let (sets, model) = try job.load({ try EvaluatedSet.configured(configuration, $0) }, check: EvaluatedSet.check)
         reporter.sink.emit(.state(.running))
         reporter.phase("evaluating")
         let metrics = try measure(sets, model)
@@ -47,7 +34,7 @@ public struct EvaluationJob {
         var metrics = JSONObject()
         for set in sets {
             let measured = try evaluator.evaluate(
-                count: set.count, batch: set.batch, heed: { try control.heed(reporter.sink) },
+                count: set.count, batch: set.batch, heed: job.heed,
                 progress: { reporter.progress("evaluating", $0, $1, detail: set.name ?? "") })
             var entry = measured.entry(prefix: set.prefix, withAccuracy: true)
             entry.set(set.prefix + "perplexity", .number(measured.perplexity))

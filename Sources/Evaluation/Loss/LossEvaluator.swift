@@ -44,12 +44,18 @@ public struct LossEvaluator {
     private let batchSize: Int
     private let labelSmoothing: Float
     private let weighting: TokenWeighting
+    private let anchor: ((Batch) -> LogitAnchor)?
 
     /// - Parameters:
     ///   - labelSmoothing: the Trainer smooths the labels of its evaluations as it does those it trains on.
     ///   - weighting: the same holds for the weights of tokens.
-    public init(model: Transformer, batchSize: Int, labelSmoothing: Double = 0, weighting: TokenWeighting = .equal) {
+    ///   - anchor: and for the model that the loss stays near to.
+    public init(
+        model: Transformer, batchSize: Int, labelSmoothing: Double = 0, weighting: TokenWeighting = .equal,
+        anchor: ((Batch) -> LogitAnchor)? = nil
+    ) {
         self.weighting = weighting
+        self.anchor = anchor
         self.model = model
         self.batchSize = max(1, batchSize)
         self.labelSmoothing = Float(labelSmoothing)
@@ -102,6 +108,7 @@ public struct LossEvaluator {
         let layout = SequenceLayout(cumulativeLengths: batch.cumulativeLengths, positions: batch.positions)
         let routers = model.routerRecord()
         let hidden = tape.tensor(model.hidden(tape, tokens: batch.tokens, layout: layout, routers: routers))
+        let anchor = anchor?(batch)
         var result = BatchResult()
         result.balanceLoss = model.balanceLoss(tape, routers).map { Double(tape.tensor($0).floats()[0]) } ?? 0
         for (start, end) in zip(batch.cumulativeLengths, batch.cumulativeLengths.dropFirst()) where end > start {
@@ -110,7 +117,7 @@ public struct LossEvaluator {
             guard targets.contains(where: { $0 != Tape.ignoredTarget }) else { continue }
             let output = tape.linearCrossEntropy(
                 tape.constant(hidden.slice(rows: rows)), head: model.head, targets: targets, normalizer: 1,
-                labelSmoothing: labelSmoothing, weighting: weighting)
+                labelSmoothing: labelSmoothing, weighting: weighting, anchor: anchor?.slice(rows: rows))
             result.lossSum += output.lossSum
             result.tokenCount += output.tokenCount
             result.accuracies.append(Double(output.correctCount) / Double(max(1, output.tokenCount)))

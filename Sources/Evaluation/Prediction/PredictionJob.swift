@@ -8,38 +8,20 @@ import Models
 import Platform
 
 public struct PredictionJob {
-    private let configuration: Configuration
-    private let reporter: JobReporter
-    private let control: JobControl
+    private let job: ModelJob
 
     public init(configuration: Configuration, sink: any EventSink, control: JobControl) {
-        self.configuration = configuration
-        reporter = JobReporter(sink)
-        self.control = control
+        job = ModelJob(configuration: configuration, sink: sink, control: control)
     }
 
     /// Answers, scores and writes predict_results.json. A stopped job keeps its answers; started again it goes on behind them.
     public func run() throws -> JobSummary {
-        let output = try EngineSetup.outputDirectory(configuration)
-        do { return try predict(output) } catch Interruption.stopped {
-            reporter.sink.emit(.state(.stopped))
-            let path = Path.join(output, PredictionFile.fileName)
-            return JobSummary(
-                outputDirectory: output, text: "Stopped; the answers so far are in \(path). Start again to go on behind them.")
+        try job.run(stopped: { "Stopped; the answers so far are in \(Path.join($0, PredictionFile.fileName)). Start again to go on behind them." }) { output in
+            let (data, model) = try job.load(
+                { try PredictionData(job.configuration, text: $0) }, check: { try $0.check(vocabularySize: $1.spec.vocabularySize) })
+            return try Self.predict(
+                data, model: model, configuration: job.configuration, output: output, reporter: job.reporter, control: job.control)
         }
-    }
-
-    private func predict(_ output: String) throws -> JobSummary {
-        let backend = try EngineSetup.backend(configuration)
-        reporter.phase("tokenising")
-        let text = try TextSetup(configuration, directory: EngineSetup.modelDirectory(configuration), reporter: reporter)
-        let data = try PredictionData(configuration, text: text)
-        reporter.phase("loading the model")
-        let model = try EngineSetup.model(configuration, backend: backend)
-        for note in model.adapterNotes { reporter.log(.warning, note) }
-        try data.check(vocabularySize: model.spec.vocabularySize)
-        return try Self.predict(
-            data, model: model, configuration: configuration, output: output, reporter: reporter, control: control)
     }
 
     /// Answers and scores with a model that is loaded already.

@@ -16,12 +16,14 @@ public struct VocabularyChange: Sendable {
     private var descriptions: [(token: String, words: String)] = []
     private let start: String
     private let seed: UInt64
+    private let splitsSpecialTokens: Bool
     /// The embedding and the head get rows for all tokens of the tokenizer.
     public let resizes: Bool
 
     public init(_ configuration: Configuration) throws(VocabularyError) {
         start = configuration[.initSpecialTokens]
         seed = UInt64(bitPattern: Int64(configuration[.seed]))
+        splitsSpecialTokens = configuration[.splitSpecialTokens]
         for token in configuration[.addTokens] where !token.isEmpty { tokens.append(NewToken(token, isSpecial: false)) }
         if let path = configuration[.newSpecialTokensConfig], !path.isEmpty {
             descriptions = try Self.read(path)
@@ -53,7 +55,10 @@ public struct VocabularyChange: Sendable {
     }
 
     /// The tokenizer of a model, with the new tokens.
-    public func tokenizer(_ directory: String) throws(TokenizerError) -> Tokenizer { try Tokenizer(directory: directory, adding: tokens) }
+    public func tokenizer(_ directory: String) throws(TokenizerError) -> Tokenizer {
+        let tokenizer = try Tokenizer(directory: directory, adding: tokens)
+        return splitsSpecialTokens ? tokenizer.splittingSpecialTokens() : tokenizer
+    }
 
     /// The rows that a tokenizer needs; nil when the model is to stay as it is.
     public func growth(_ tokenizer: Tokenizer) -> VocabularyGrowth? {

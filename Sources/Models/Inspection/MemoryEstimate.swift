@@ -61,11 +61,11 @@ extension Transformer {
     /// The cross-entropy of a pass over some tokens and, where routers are recorded, what balances a mixture's load beside it.
     public func crossEntropy(
         _ tape: Tape, tokens: [Int32], layout: SequenceLayout, targets: [Int32], normalizer: Float, labelSmoothing: Float = 0,
-        weighting: TokenWeighting = .equal, routers: RouterRecord? = nil
+        weighting: TokenWeighting = .equal, anchor: LogitAnchor? = nil, routers: RouterRecord? = nil
     ) -> (output: LossOutput, balance: Value?) {
         let hidden = hidden(tape, tokens: tokens, layout: layout, routers: routers)
         let output = tape.linearCrossEntropy(
-            hidden, head: head, targets: targets, normalizer: normalizer, labelSmoothing: labelSmoothing, weighting: weighting)
+            hidden, head: head, targets: targets, normalizer: normalizer, labelSmoothing: labelSmoothing, weighting: weighting, anchor: anchor)
         return (output, balanceLoss(tape, routers))
     }
 

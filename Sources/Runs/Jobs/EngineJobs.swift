@@ -13,6 +13,8 @@ public enum EngineJobs {
         switch kind {
         case .train:
             return try TrainingJob(configuration: configuration, sink: sink, control: control).run()
+        case .evaluate where !configuration[.task].isEmpty:
+            return try BenchmarkJob(configuration: configuration, sink: sink, control: control).run()
         case .evaluate where StageEvaluationJob.serves(configuration):
             return try StageEvaluationJob(configuration: configuration, sink: sink, control: control).run()
         case .evaluate:
@@ -33,6 +35,12 @@ public enum EngineJobs {
         try AnswerSampling(
             try ModelLocation.resolved(configuration), answerCount: count, sink: LineSink(tell: tell), control: JobControl()
         ).run(output: output, best: best)
+    }
+
+    /// What tells the perplexity of texts under the configuration's model.
+    public static func perplexities(_ configuration: Configuration, tell: @escaping @Sendable (String) -> Void) throws -> ([String]) throws -> [Double] {
+        let scorer = try TextPerplexity(try ModelLocation.resolved(configuration), sink: LineSink(tell: tell), control: JobControl())
+        return { try scorer.measure($0) }
     }
 
     private final class LineSink: EventSink {

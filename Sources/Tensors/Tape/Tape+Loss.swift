@@ -14,10 +14,13 @@ extension Tape {
     /// - Parameters:
     ///   - targets: one per row of hidden; -100 for a row without loss
     ///   - weighting: what each token's loss counts; nothing flows back through these weights. Without label smoothing but for `.equal`.
+    ///   - anchor: adds the divergence from another model's distribution to each row's loss.
     public func linearCrossEntropy(
-        _ hidden: Value, head: Linear, targets: [Int32], normalizer: Float, labelSmoothing: Float = 0, weighting: TokenWeighting = .equal
+        _ hidden: Value, head: Linear, targets: [Int32], normalizer: Float, labelSmoothing: Float = 0, weighting: TokenWeighting = .equal,
+        anchor: LogitAnchor? = nil
     ) -> LossOutput {
         let selection = RowSelection(hidden.tensor, targets: targets, backend: backend)
+        let anchored = anchor.map { RowSelection($0.hidden, targets: targets, backend: backend) }
         let flows = isRecording && (requiresGradient(hidden) || head.hasTrainableParts)
         var sums = CrossEntropySums()
         let gradient = flows && requiresGradient(hidden) ? backend.empty(selection.rows.shape) : nil
@@ -29,7 +32,12 @@ extension Tape {
             let x = gradient == nil ? piece.constant(input) : piece.variable(input)
             let logits = piece.linear(x, head)
             let wanted = selection.targets.slice(rows: range)
-            if weighting == .equal {
+            if let anchor, let anchored {
+                sums.add(
+                    self.anchored(
+                        logits.tensor, wanted, weighting, reference: anchor.logits(anchored.rows.slice(rows: range)), weight: anchor.weight,
+                        factor: flows ? lossScale / normalizer : nil))
+            } else if weighting == .equal {
                 sums.add(
                     backend.crossEntropy(
                         logits: logits.tensor, targets: wanted, weight: flows ? .uniform(lossScale / normalizer) : nil,
@@ -76,6 +84,40 @@ extension Tape {
         return sums
     }
 
+    /// Each row's weighted cross-entropy plus `weight` times KL(q || p), where q is the reference's distribution and p the model's. With a
+    /// factor the logits become the gradient of that.
+    ///
+    /// Let D = q - onehot(target), which is what a cross-entropy leaves of the reference's logits. Then -sum q log p is the model's own
+    /// cross-entropy less D . logits, and the gradient is that of the cross-entropy with its weight raised by `weight`, less `weight` D.
+    /// - Parameter reference: logits of the other model; they are used up.
+    private func anchored(
+        _ logits: Tensor, _ targets: Tensor, _ weighting: TokenWeighting, reference: Tensor, weight: Float, factor: Float?
+    ) -> CrossEntropySums {
+        let rows = logits.rowCount
+        let losses = backend.empty([rows], .float32), products = backend.empty([rows], .float32)
+        let plain = backend.crossEntropy(logits: logits, targets: targets, weight: nil, labelSmoothing: 0, losses: losses)
+        let entropies = backend.isPlanning ? [] : backend.entropies(logits: reference)
+        _ = backend.crossEntropy(logits: reference, targets: targets, weight: .uniform(1), labelSmoothing: 0, losses: nil)
+        backend.rowDots(reference, logits, into: products)
+        var sums = CrossEntropySums(loss: 0, correctCount: plain.correctCount)
+        var perRow = losses
+        if !backend.isPlanning {
+            let each = losses.floats(), dots = products.floats()
+            let weights = weighting.weights(losses: each, logits: logits)
+            var total = 0.0
+            for row in 0..<rows {
+                let divergence = Double(each[row]) - Double(dots[row]) - Double(entropies[row])
+                total += Double(weights[row]) * Double(each[row]) + Double(weight) * divergence
+            }
+            sums = CrossEntropySums(loss: total, correctCount: plain.correctCount)
+            if let factor { perRow = Tensor(weights.map { ($0 + weight) * factor }, shape: [rows]) }
+        }
+        guard let factor else { return sums }
+        _ = backend.crossEntropy(logits: logits, targets: targets, weight: .perRow(perRow), labelSmoothing: 0, losses: nil)
+        backend.accumulate(reference, factor: -weight * factor, into: logits)
+        return sums
+    }
+
     /// log p(target) of each row, 0 for rows without a target: [rows]. The way back computes the logits again.
     /// - Parameter entropies: gets the entropy of the distribution at each row with a target, in their order, in natural logarithms.
     public func tokenLogProbabilities(
@@ -113,6 +155,25 @@ extension Tape {
         }
         return value
     }
+}
+
+/// Another model's distribution at the same tokens, which a loss stays near to.
+public struct LogitAnchor {
+    /// What its divergence counts.
+    public let weight: Float
+    /// The other model's final hidden states, [tokens, hidden].
+    let hidden: Tensor
+    /// Logits of some of those rows, in a tensor that may be overwritten.
+    let logits: (Tensor) -> Tensor
+
+    public init(weight: Float, hidden: Tensor, logits: @escaping (Tensor) -> Tensor) {
+        self.weight = weight
+        self.hidden = hidden
+        self.logits = logits
+    }
+
+    /// The same for a stretch of the tokens.
+    public func slice(rows: Range<Int>) -> LogitAnchor { LogitAnchor(weight: weight, hidden: hidden.slice(rows: rows), logits: logits) }
 }
 
 /// What `linearCrossEntropy` found.

@@ -118,27 +118,28 @@ final class TokenizerCore: @unchecked Sendable {
 
     // MARK: Encoding
 
-    func encode(_ text: UnsafeBufferPointer<UInt8>, into output: inout [Int32]) {
+    /// - Parameter splitsSpecial: special tokens are not looked for.
+    func encode(_ text: UnsafeBufferPointer<UInt8>, splitsSpecial: Bool = false, into output: inout [Int32]) {
         if text.isEmpty { return }
         let scratch = idleScratch.withLock { $0.popLast() } ?? EncoderScratch(model: model)
         defer { idleScratch.withLock { if $0.count < 64 { $0.append(scratch) } } }
         if plainMatcher.isEmpty {
-            encodeSection(text, isFirst: true, scratch, into: &output)
+            encodeSection(text, isFirst: true, splitsSpecial, scratch, into: &output)
             return
         }
-        for part in plainMatcher.parts(text) {
+        for part in plainMatcher.parts(text, splitsSpecial: splitsSpecial) {
             if let token = part.token {
                 output.append(token)
             } else {
                 encodeSection(
-                    UnsafeBufferPointer(rebasing: text[part.range]), isFirst: part.range.lowerBound == 0, scratch, into: &output)
+                    UnsafeBufferPointer(rebasing: text[part.range]), isFirst: part.range.lowerBound == 0, splitsSpecial, scratch, into: &output)
             }
         }
     }
 
     /// A stretch between tokens that are found in the text as given.
     private func encodeSection(
-        _ text: UnsafeBufferPointer<UInt8>, isFirst: Bool, _ scratch: EncoderScratch, into output: inout [Int32]
+        _ text: UnsafeBufferPointer<UInt8>, isFirst: Bool, _ splitsSpecial: Bool, _ scratch: EncoderScratch, into output: inout [Int32]
     ) {
         if case .scanner(let known) = plan, normalizedMatcher.isEmpty {
             scratch.fill(text)
@@ -155,7 +156,7 @@ final class TokenizerCore: @unchecked Sendable {
                 encodeNormalized(buffer, isFirst: isFirst, scratch, into: &output)
                 return
             }
-            for part in normalizedMatcher.parts(buffer) {
+            for part in normalizedMatcher.parts(buffer, splitsSpecial: splitsSpecial) {
                 if let token = part.token {
                     output.append(token)
                 } else {

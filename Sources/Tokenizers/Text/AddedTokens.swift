@@ -61,7 +61,8 @@ struct AddedTokenMatcher: Sendable {
     }
 
     /// Cuts `text` into tokens and what lies between. The logic of stripping and of whole words is the reference's.
-    func parts(_ text: UnsafeBufferPointer<UInt8>) -> [Part] {
+    /// - Parameter splitsSpecial: special tokens are text like any other.
+    func parts(_ text: UnsafeBufferPointer<UInt8>, splitsSpecial: Bool = false) -> [Part] {
         var result: [Part] = []
         var written = 0
         var position = 0
@@ -80,6 +81,7 @@ struct AddedTokenMatcher: Sendable {
             var stop = match.end
             position = stop
             let token = tokens[match.index]
+            if splitsSpecial, token.isSpecial { continue }
             if token.isSingleWord {
                 let touchesLeft = start > 0 && AddedTokenMatcher.endsWithWord(text, start)
                 let touchesRight = stop < text.count && AddedTokenMatcher.flags(text, stop).flags.contains(.word)

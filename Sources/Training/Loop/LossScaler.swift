@@ -8,8 +8,10 @@ public struct LossScaler: Sendable, Equatable {
     public private(set) var scale: Float = 65_536
     /// Good steps since the scale last changed.
     public private(set) var growthTracker = 0
-    /// Steps without an update so far.
+    /// Steps so far whose last update was left out: the schedule does not move on over them.
     public private(set) var skippedSteps = 0
+    /// Updates left out so far; a step of stage ppo makes several.
+    public private(set) var skippedUpdates = 0
 
     static let growthFactor: Float = 2
     static let backoffFactor: Float = 0.5
@@ -18,11 +20,13 @@ public struct LossScaler: Sendable, Equatable {
     public init() {}
 
     /// After every update, made or skipped.
-    public mutating func update(foundOverflow: Bool) {
+    /// - Parameter endsStep: the schedule moves on after the last update of a step, unless that one was skipped.
+    public mutating func update(foundOverflow: Bool, endsStep: Bool = true) {
         if foundOverflow {
             scale *= Self.backoffFactor
             growthTracker = 0
-            skippedSteps += 1
+            skippedUpdates += 1
+            if endsStep { skippedSteps += 1 }
             return
         }
         growthTracker += 1
@@ -39,6 +43,7 @@ public struct LossScaler: Sendable, Equatable {
         scale = object["scale"]?.doubleValue.map { Float($0) } ?? 65_536
         growthTracker = object["_growth_tracker"]?.intValue ?? 0
         skippedSteps = object["skipped_steps"]?.intValue ?? 0
+        skippedUpdates = object["skipped_updates"]?.intValue ?? skippedSteps
     }
 
     /// With the names of `scaler.pt`.
@@ -47,6 +52,7 @@ public struct LossScaler: Sendable, Equatable {
             ("scale", .number(Double(scale))), ("growth_factor", .number(Double(Self.growthFactor))),
             ("backoff_factor", .number(Double(Self.backoffFactor))), ("growth_interval", .integer(Self.growthInterval)),
             ("_growth_tracker", .integer(growthTracker)), ("skipped_steps", .integer(skippedSteps)),
+            ("skipped_updates", .integer(skippedUpdates)),
         ])
     }
 }

@@ -48,7 +48,7 @@ extension TrainingLoop {
         var norm = 0.0
         var random = RandomGenerator(seed: settings.seed, stream: 0x50_504F_0000_0000 | UInt64(state.globalStep))
         let updateSize = settings.batchSize * settings.accumulation
-        for _ in 0..<policy.settings.passes {
+        for pass in 0..<policy.settings.passes {
             let order = random.permutation(buffer.count)
             for start in stride(from: 0, to: order.count, by: updateSize) {
                 let chosen = order[start..<min(start + updateSize, order.count)].map { buffer[$0] }
@@ -62,7 +62,7 @@ extension TrainingLoop {
                     measured.merge(loss.metrics)
                 }
                 norm = gradientNorm()
-                try update(rate: rate, norm: norm, [])
+                try update(rate: rate, norm: norm, [], endsStep: pass == policy.settings.passes - 1 && start + updateSize >= order.count)
             }
         }
         return (losses.reduce(0, +) / Double(max(1, losses.count)), norm)

@@ -92,16 +92,17 @@ extension TrainingLoop {
 
     /// Clips and updates. Gradients that are not numbers are dropped with a word about where they come from: one bad sample
     /// must not cost the weights. Under loss scaling they first of all mean that the scale is too large.
-    func update(rate: Double, norm: Double, _ group: [Batch], objective: (any Objective)? = nil) throws {
+    /// - Parameter endsStep: no other update follows in this step.
+    func update(rate: Double, norm: Double, _ group: [Batch], objective: (any Objective)? = nil, endsStep: Bool = true) throws {
         let scale = Double(lossScale)
-        state.scaler?.update(foundOverflow: !norm.isFinite)
+        state.scaler?.update(foundOverflow: !norm.isFinite, endsStep: endsStep)
         guard norm.isFinite else {
             if let scaler = state.scaler, scale > 1 {
                 optimizer.dropGradients()
                 hooks.note(
                     .info,
                     "Step \(state.globalStep + 1): gradients overflow at loss scale \(NumberText.pythonFloat(scale)); the update is skipped "
-                        + "(\(scaler.skippedSteps) so far) and the scale is \(NumberText.pythonFloat(Double(scaler.scale))) now.")
+                        + "(\(scaler.skippedUpdates) so far) and the scale is \(NumberText.pythonFloat(Double(scaler.scale))) now.")
                 return
             }
             let origin = NotFiniteLocator(model: model, optimizer: optimizer).origin(group, objective: objective)

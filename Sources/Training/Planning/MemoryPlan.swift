@@ -67,7 +67,9 @@ private struct PlannedSteps {
 
     private func objective() -> any Objective {
         switch stage {
-        case .pretraining, .supervised, .policyOptimisation: CrossEntropyObjective(model: model, labelSmoothing: labelSmoothing)
+        case .pretraining, .supervised, .policyOptimisation:
+            CrossEntropyObjective(
+                model: model, labelSmoothing: labelSmoothing, anchor: settings.anchorWeight.map { ModelAnchor(model: reference, weight: $0) })
         case .preference: PreferenceObjective(model: model, reference: reference, settings: settings.preference)
         case .feedback: FeedbackObjective(model: model, reference: reference, settings: settings.feedback)
         case .rewardModelling: RewardObjective(model: model, head: valueHead)

@@ -96,9 +96,10 @@ struct RunPlanner {
         let stage = settings.stageSettings
         var sum: Int64 = 0
         switch settings.stage {
-        case .pretraining, .supervised, .rewardModelling: return 0
+        case .pretraining, .rewardModelling: return 0
+        case .supervised where stage.anchorWeight == nil: return 0
         case .preference where !stage.preference.kind.usesReference: return 0
-        case .preference, .feedback, .policyOptimisation:
+        case .supervised, .preference, .feedback, .policyOptimisation:
             if let reference = stage.referenceModel {
                 sum += bytes(reference, stage.referenceQuantizer)
             } else if !model.hasAdapter {

@@ -119,7 +119,7 @@ public struct OptimizerSettings: Sendable {
                     alpha: try options.number("alpha") ?? 0.99, epsilon: try options.number("eps") ?? 1e-8,
                     momentum: try options.number("momentum") ?? 0))
         default:
-            throw .unsuitable(argument: "optim", value: optim, reason: "this optimizer is not built; adamw_torch is the usual one.")
+            throw .unsuitable(argument: "optim", value: optim, reason: "the engine does not have this optimizer; adamw_torch is the usual one.")
         }
     }
 

@@ -16,6 +16,8 @@ public struct StageSettings: Sendable {
     /// `ref_model_quantization_bit`
     public var referenceQuantizer: WeightQuantizer?
     public var policy = PolicySettings()
+    /// `use_asft_loss`: what staying near the reference model counts.
+    public var anchorWeight: Float?
 
     public init() {}
 
@@ -28,7 +30,10 @@ public struct StageSettings: Sendable {
                 : .unsuitable(argument: conflict.argument, value: value, reason: conflict.reason)
         }
         switch stage {
-        case .pretraining, .supervised: return
+        case .pretraining: return
+        case .supervised:
+            guard configuration[.useAsftLoss] else { return }
+            anchorWeight = Float(configuration[.asftAlpha])
         case .preference: try readPreference(configuration)
         case .feedback: readFeedback(configuration)
         case .rewardModelling: break

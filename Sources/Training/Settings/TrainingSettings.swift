@@ -68,7 +68,7 @@ public struct TrainingSettings: Sendable {
     public let optimizer: OptimizerSettings
     public let maximumGradientNorm: Double
     public let labelSmoothing: Double
-    /// What each token's loss counts: `use_dft_loss`, `use_eaft_loss`.
+    /// What each token's loss counts: `use_dft_loss`, `use_eaft_loss`, `use_asft_loss`.
     public let weighting: TokenWeighting
     /// `fp16`: losses are scaled, and steps whose gradients overflow skipped.
     public let scalesLoss: Bool
@@ -193,10 +193,10 @@ public struct TrainingSettings: Sendable {
     }
 
     private static func weighting(_ configuration: Configuration, _ stage: Stage) throws(TrainingError) -> TokenWeighting {
-        let weighting: TokenWeighting = configuration[.useDftLoss] ? .probability
+        let weighting: TokenWeighting = configuration[.useDftLoss] || configuration[.useAsftLoss] ? .probability
             : configuration[.useEaftLoss] ? .entropy(alpha: Float(configuration[.eaftAlpha])) : .equal
         guard weighting != .equal else { return .equal }
-        let argument = configuration[.useDftLoss] ? "use_dft_loss" : "use_eaft_loss"
+        let argument = configuration[.useDftLoss] ? "use_dft_loss" : configuration[.useAsftLoss] ? "use_asft_loss" : "use_eaft_loss"
         if stage != .supervised {
             throw .unsuitable(argument: argument, value: "true", reason: "it weighs the tokens of stage sft, not of \(stage.rawValue).")
         }

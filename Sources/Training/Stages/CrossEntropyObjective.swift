@@ -1,7 +1,8 @@
 /// The stages pt and sft: the mean cross-entropy of the labels, divided once by the labels of the whole step; with dynamic or
-/// entropy-adaptive fine-tuning each token's part counts by its weight.
+/// entropy-adaptive fine-tuning each token's part counts by its weight, and anchored fine-tuning adds what keeps the model near another.
 
 import Datasets
+import Evaluation
 import Models
 import Tensors
 
@@ -9,14 +10,30 @@ public final class CrossEntropyObjective: Objective {
     private let model: Transformer
     private let labelSmoothing: Float
     private let weighting: TokenWeighting
+    private let anchor: ModelAnchor?
 
-    public init(model: Transformer, labelSmoothing: Double = 0, weighting: TokenWeighting = .equal) {
+    /// - Parameter anchor: the model to stay near, for anchored fine-tuning.
+    init(model: Transformer, labelSmoothing: Double = 0, weighting: TokenWeighting = .equal, anchor: ModelAnchor?) {
+        self.anchor = anchor
         self.model = model
         self.labelSmoothing = Float(labelSmoothing)
         self.weighting = weighting
     }
 
+    public convenience init(model: Transformer, labelSmoothing: Double = 0, weighting: TokenWeighting = .equal) {
+        self.init(model: model, labelSmoothing: labelSmoothing, weighting: weighting, anchor: nil)
+    }
+
     public func weight(of batch: Batch) -> Int { batch.labelCount }
+
+    public var residentBytes: Int64 { anchor?.model.residentBytes ?? 0 }
+
+    /// How this loss is evaluated: batch by batch, with the token accuracy.
+    func evaluator(batchSize: Int) -> LossEvaluator {
+        LossEvaluator(
+            model: model, batchSize: batchSize, labelSmoothing: Double(labelSmoothing), weighting: weighting,
+            anchor: anchor.map { anchor in { anchor.logits(of: $0) } })
+    }
 
     /// A mixture of experts' load-balancing loss is added to each micro-batch's, as transformers adds it.
     public func accumulate(_ batch: Batch, tape: Tape, divisor: Int) -> ObjectiveResult {
@@ -43,7 +60,27 @@ public final class CrossEntropyObjective: Objective {
     ) -> (output: LossOutput, balance: Value?) {
         model.crossEntropy(
             tape, tokens: batch.tokens, layout: SequenceLayout(batch), targets: batch.targets, normalizer: normalizer,
-            labelSmoothing: labelSmoothing, weighting: weighting, routers: routers)
+            labelSmoothing: labelSmoothing, weighting: weighting, anchor: anchor?.logits(of: batch), routers: routers)
+    }
+}
+
+/// What anchored fine-tuning (ASFT, as LLaMA-Factory does it) holds on to: the divergence KL(reference || model), averaged over tokens
+/// and counted by a weight.
+struct ModelAnchor {
+    let model: ReferenceModel
+    let weight: Float
+
+    func logits(of batch: Batch) -> LogitAnchor {
+        let hidden = model.use { model in
+            let tape = Tape(backend: model.backend, isRecording: false)
+            return tape.tensor(model.hidden(tape, tokens: batch.tokens, layout: SequenceLayout(batch)))
+        }
+        return LogitAnchor(weight: weight, hidden: hidden) { [model] rows in
+            model.use { model in
+                let tape = Tape(backend: model.backend, isRecording: false)
+                return tape.tensor(tape.linear(tape.constant(rows), model.head))
+            }
+        }
     }
 }
 

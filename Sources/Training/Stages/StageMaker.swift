@@ -21,7 +21,11 @@ enum StageMaker {
     ) throws -> StageWork {
         switch settings.stage {
         case .pretraining, .supervised:
-            return .losses(CrossEntropyObjective(model: model, labelSmoothing: settings.labelSmoothing, weighting: settings.weighting))
+            let anchor = try settings.stageSettings.anchorWeight.map { weight in
+                ModelAnchor(model: try reference(configuration, settings, model: model), weight: weight)
+            }
+            return .losses(
+                CrossEntropyObjective(model: model, labelSmoothing: settings.labelSmoothing, weighting: settings.weighting, anchor: anchor))
         case .preference:
             let preference = settings.stageSettings.preference
             let reference = preference.kind.usesReference ? try reference(configuration, settings, model: model) : nil

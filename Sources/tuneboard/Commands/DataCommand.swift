@@ -35,8 +35,10 @@ enum DataCommand {
                     "data answer takes a recipe and --output: tuneboard data answer RECIPE --reward_model DIR --answers N --output SCORED.jsonl")
             }
             return try answer(invocation, configuration, Path.expandingTilde(output))
+        case let name where DataCleaning.names.contains(name):
+            return try DataCleaning.run(name, invocation, configuration)
         default:
-            throw UsageError("`\(invocation.words[0])` is none of list, preview, prefer, answer.")
+            throw UsageError("`\(invocation.words[0])` is none of list, preview, prefer, answer, \(DataCleaning.names.joined(separator: ", ")).")
         }
     }
 

@@ -77,8 +77,8 @@ final class PlainBoard {
             terminal.say(near.isEmpty ? board("There is no such value.") : board("There is no such value. Near: \(near.joined(separator: ", "))"))
             return
         }
-        if case .later(let reason) = argument.support {
-            terminal.say(board("\(name) is not available yet: \(reason)"))
+        if case .elsewhere(let reason) = argument.support {
+            terminal.say(board("\(name) is not available here: \(reason)"))
             return
         }
         terminal.say(argument.help)

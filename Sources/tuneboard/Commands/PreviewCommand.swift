@@ -16,7 +16,7 @@ enum PreviewCommand {
             throw UsageError("--preview takes one of \(LaunchStyle.allCases.map(\.rawValue).joined(separator: ", ")), not `\(word)`.")
         }
         guard style.suits(command) else { throw UsageError("--preview \(word) is for training and evaluation, not \(command.rawValue).") }
-        // Others can do things that this engine cannot yet: the values are read, but not held against what works here.
+        // Others can do things that this engine does not: the values are read, but not held against what works here.
         let configuration = try Configuration.load(file: invocation.recipe, overrides: invocation.overrides)
         let shape = LaunchShape(
             machines: try invocation.integer("machines", default: 2), devicesPerMachine: try invocation.integer("gpus", default: 8))

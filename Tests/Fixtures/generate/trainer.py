@@ -66,9 +66,9 @@ write("scaler.json", scales)
 
 # Losses that weigh their tokens, with gradients; the functions are read from the file, because the package loads far more.
 source = open(os.path.join(os.environ["LLAMAFACTORY"], "train", "trainer_utils.py"), encoding="utf-8").read()
-wanted = {"_dft_cross_entropy", "_eaft_cross_entropy"}
+wanted = {"_dft_cross_entropy", "_eaft_cross_entropy", "_asft_cross_entropy", "_kl_divergence"}
 functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef) and node.name in wanted]
-space = {"torch": torch, "Optional": __import__("typing").Optional}
+space = {"torch": torch, "F": torch.nn.functional, "Optional": __import__("typing").Optional}
 exec(compile(ast.Module(functions, []), "trainer_utils", "exec"), space)
 generator = torch.Generator().manual_seed(11)
 hidden = torch.randn(9, 8, generator=generator)
@@ -81,5 +81,16 @@ for name, alpha in [("probability", 0), ("entropy", 1.0), ("entropy", 0.5)]:
     loss = space["_dft_cross_entropy"](*arguments) if name == "probability" else space["_eaft_cross_entropy"](*arguments, alpha)
     loss.backward()
     weighted["cases"].append({"name": name, "alpha": alpha, "loss": loss.item(), "hidden_gradient": h.grad.flatten().tolist(),
+                              "weight_gradient": w.grad.flatten().tolist()})
+# Anchored fine-tuning takes the mean over the labels of a batch.
+reference_hidden = hidden + 0.5 * torch.randn(9, 8, generator=generator)
+reference_weight = weight + 0.3 * torch.randn(40, 8, generator=generator)
+weighted["reference_hidden"] = reference_hidden.flatten().tolist()
+weighted["reference_weight"] = reference_weight.flatten().tolist()
+for alpha in [0.1, 2.0]:
+    h, w = hidden.clone().requires_grad_(), weight.clone().requires_grad_()
+    loss = space["_asft_cross_entropy"](h @ w.T, targets, reference_hidden @ reference_weight.T, alpha)
+    loss.backward()
+    weighted["cases"].append({"name": "anchored", "alpha": alpha, "loss": loss.item(), "hidden_gradient": h.grad.flatten().tolist(),
                               "weight_gradient": w.grad.flatten().tolist()})
 write("weighted.json", weighted)
