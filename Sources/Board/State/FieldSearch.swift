@@ -93,7 +93,7 @@ extension FoundField {
             for (index, argument) in FormSections.allArguments(for: tab).enumerated() where seen.insert(argument.name).inserted {
                 guard var score = search.literalScore(argument), !isShort || score >= FieldSearch.Grade.initials else { continue }
                 if index < mainCount { score += 12 }
-                if case .later = argument.support { score -= 6 }
+                if case .elsewhere = argument.support { score -= 6 }
                 found.append((FoundField(tab: tab, argument: argument, score: score), found.count))
             }
         }
