@@ -124,6 +124,19 @@ out_has "with loss"
 expect 1 "no such dataset" "$program" data preview none --dataset_dir recipes/data --model_name_or_path "$tokenizer"
 expect 1 "no such row" "$program" data preview identity --from 9999 --dataset_dir recipes/data --model_name_or_path "$tokenizer" --template alpaca
 expect 2 "preview without a model" "$program" data preview identity --dataset_dir recipes/data
+expect 0 "data clean" "$program" data clean recipes/data/facts.jsonl --min_words 8 --mask all --output "$work/clean.jsonl"
+out_has "rows read"
+expect 0 "data clean by a model's perplexity" "$program" data clean recipes/data/facts.jsonl --max_perplexity 2 --model_name_or_path "$tokenizer" --dry_run
+out_has "max_perplexity: "
+expect 0 "data dedup" "$program" data dedup "$work/clean.jsonl" "$work/clean.jsonl" --output "$work/unique.jsonl" --json
+out_has '"rule": "exact"'
+expect 0 "data convert" "$program" data convert identity --dataset_dir recipes/data --to openai --output "$work/chats.jsonl"
+out_has '"formatting": "openai"'
+expect 0 "data split" "$program" data split "$work/chats.jsonl" --val_size 2 --output "$work/train.jsonl" --held_output "$work/held.jsonl"
+[ "$(wc -l <"$work/held.jsonl")" -eq 2 ] || complain "split does not hold two rows back"
+expect 1 "a source is not overwritten" "$program" data clean "$work/clean.jsonl" --min_words 1 --output "$work/clean.jsonl"
+expect 2 "clean without a rule" "$program" data clean "$work/clean.jsonl" --dry_run
+expect 2 "rows without a place to go" "$program" data dedup "$work/clean.jsonl"
 
 # Chat and export
 expect 0 "chat answers questions" "$program" chat --model_name_or_path "$tokenizer" --template default --max_new_tokens 4 --question hi --question there
