@@ -99,6 +99,18 @@ import Testing
         }
     }
 
+    @Test func aLargeFileIsMappedAheadAndStaysAsItIs() throws {
+        try temporary { directory in
+            let path = Path.join(directory, "large"), count = (17 << 20) + 5
+            var bytes = [UInt8](repeating: 7, count: count)
+            for place in stride(from: 0, to: count, by: 4099) { bytes[place] = UInt8(truncatingIfNeeded: place >> 8) }
+            try FileSystem.writeAtomically(path, bytes: bytes)
+            let file = try MappedFile(path: path)
+            file.mapAhead()
+            #expect(file.withBytes { Array($0) } == bytes)
+        }
+    }
+
     @Test func treesAreRemovedWithoutFollowingLinks() throws {
         try temporary { directory in
             let outside = Path.join(directory, "outside")

@@ -18,7 +18,7 @@ final class MergeTable: @unchecked Sendable {
 
     let concatenation: Concatenation?
     private let slots: UnsafeMutablePointer<Slot>
-    /// A bit for each hash of a pair that merges: most pairs that do not are known by it without touching the large table.
+    /// Two bits of one word for each pair that merges: nearly all pairs that do not are known by them without touching the large table.
     private let filter: UnsafeMutablePointer<UInt64>
     private let filterShift: UInt64
     private let mask: Int
@@ -33,19 +33,23 @@ final class MergeTable: @unchecked Sendable {
     init(capacity: Int) {
         concatenation = nil
         var bits: UInt64 = 4
-        while (1 << bits) < capacity * 2 + 2 { bits += 1 }
+        while (1 << bits) / 4 * 3 < capacity + 1 { bits += 1 }
         slots = SearchTable.allocate(count: 1 << bits)
         slots.initialize(repeating: Slot(key: MergeTable.free, rank: .max, result: -1), count: 1 << bits)
         mask = 1 << bits - 1
         shift = 64 - bits
-        (filter, filterShift) = MergeTable.makeFilter(bits: bits + 2)
+        (filter, filterShift) = MergeTable.makeFilter(bits: bits + 3)
     }
 
     private static func makeFilter(bits: UInt64) -> (UnsafeMutablePointer<UInt64>, shift: UInt64) {
         let filter = UnsafeMutablePointer<UInt64>.allocate(capacity: 1 << (bits - 6))
         filter.initialize(repeating: 0, count: 1 << (bits - 6))
-        return (filter, 64 - bits)
+        return (filter, 64 - (bits - 6))
     }
+
+    /// A pair's bits in its word of the filter, from parts of the hash that do not choose the word.
+    @inline(__always)
+    private static func marks(_ hash: UInt64) -> UInt64 { 1 << (hash >> 30 & 63) | 1 << (hash >> 24 & 63) }
 
     init(_ concatenation: Concatenation) {
         self.concatenation = concatenation
@@ -54,7 +58,7 @@ final class MergeTable: @unchecked Sendable {
         slots.initialize(repeating: Slot(key: MergeTable.free, rank: .max, result: -1), count: 1)
         mask = 0
         shift = 63
-        (filter, filterShift) = MergeTable.makeFilter(bits: 6)
+        (filter, filterShift) = MergeTable.makeFilter(bits: 7)
     }
 
     deinit {
@@ -65,8 +69,8 @@ final class MergeTable: @unchecked Sendable {
     /// Adds a merge; a pair that is there already takes the later rank, as the reference implementation's map does.
     func insert(left: Int32, right: Int32, rank: UInt32, result: Int32) {
         let key = UInt64(UInt32(bitPattern: left)) << 32 | UInt64(UInt32(bitPattern: right))
-        let bit = (key &* MergeTable.factor) >> filterShift
-        filter[Int(bit >> 6)] |= 1 << (bit & 63)
+        let hash = key &* MergeTable.factor
+        filter[Int(hash >> filterShift)] |= MergeTable.marks(hash)
         var slot = home(key)
         while slots[slot].key != MergeTable.free, slots[slot].key != key { slot = (slot + 1) & mask }
         if slots[slot].key == MergeTable.free { count += 1 }
@@ -98,8 +102,8 @@ final class MergeTable: @unchecked Sendable {
     func merge(_ left: Int32, _ right: Int32) -> (rank: UInt32, result: Int32) {
         if let concatenation { return concatenation.merge(left, right) }
         let key = UInt64(UInt32(bitPattern: left)) << 32 | UInt64(UInt32(bitPattern: right))
-        let bit = (key &* MergeTable.factor) >> filterShift
-        if filter[Int(bit >> 6)] >> (bit & 63) & 1 == 0 { return (.max, -1) }
+        let hash = key &* MergeTable.factor, marks = MergeTable.marks(hash)
+        if filter[Int(hash >> filterShift)] & marks != marks { return (.max, -1) }
         var slot = home(key)
         while true {
             let entry = slots[slot]

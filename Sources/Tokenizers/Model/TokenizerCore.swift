@@ -193,26 +193,42 @@ final class TokenizerCore: @unchecked Sendable {
         let base = scratch.base
         let count = scratch.count
         let scanner = WordScanner(base: base, end: count, classes: .shared)
-        var position = 0
-        switch known {
-        case .gpt2:
+        // Some words ahead of the one in hand, so that the memory for all of them is on its way at once.
+        withUnsafeTemporaryAllocation(of: AheadWord.self, capacity: AheadWord.atOnce) { ahead in
+            guard let words = ahead.baseAddress else { return }
+            var position = 0
             while position < count {
-                let end = scanner.gpt2(position)
-                encodeWord(base + position, end - position, scratch, into: &output)
-                position = end
+                var held = 0
+                while held < AheadWord.atOnce, position < count {
+                    let end = scanner.wordEnd(known, position)
+                    words[held] = AheadWord(position, end - position, base, scratch.cache)
+                    position = end
+                    held += 1
+                }
+                for index in 0..<held {
+                    let word = words[index]
+                    if word.home >= 0, scratch.cache.append(word.low, word.high, home: word.home, to: &output) { continue }
+                    encodeWord(base + word.start, word.length, scratch, into: &output)
+                }
             }
-        case .llama3:
-            while position < count {
-                let end = scanner.llama3(position, digits: 3)
-                encodeWord(base + position, end - position, scratch, into: &output)
-                position = end
-            }
-        case .qwen2:
-            while position < count {
-                let end = scanner.llama3(position, digits: 1)
-                encodeWord(base + position, end - position, scratch, into: &output)
-                position = end
-            }
+        }
+    }
+
+    /// A word that was found and is not yet encoded.
+    private struct AheadWord {
+        let start, length: Int
+        var low: UInt64 = 0, high: UInt64 = 0
+        /// Its place in the cache of short words; -1 for longer ones.
+        var home = -1
+
+        static let atOnce = 16
+
+        @inline(__always)
+        init(_ start: Int, _ length: Int, _ base: UnsafePointer<UInt8>, _ cache: WordCache) {
+            (self.start, self.length) = (start, length)
+            guard length <= WordCache.longestWord else { return }
+            (low, high) = WordCache.key(base + start, length: length)
+            home = cache.prefetch(low, high)
         }
     }
 

@@ -1,3 +1,6 @@
+import CPlatform
+import Glibc
+
 /// Ids of words seen before, for words of at most 15 bytes. Two places per word; the older entry makes room.
 ///
 ///     key (16 bytes): the word's bytes, zero-filled, its length in the last byte    -> compared whole, never by hash alone
@@ -11,17 +14,22 @@ final class WordCache {
     }
 
     static let longestWord = 15
-    private static let bits: UInt64 = 15
-    private static let overflowLimit = 1 << 18
+    /// Room for the words of some megabytes of text; merging one anew costs ten times what finding it does.
+    private static let bits: UInt64 = 17
+    private static let overflowLimit = 1 << 20
     private let entries: UnsafeMutablePointer<Entry>
+    private let memory: UnsafeMutableRawPointer
     private var overflow: [Int32] = []
 
+    /// The memory comes zeroed, page by page as it is touched: a short text pays for little of it. No word has a key of zeros.
     init() {
-        entries = .allocate(capacity: 1 << Int(WordCache.bits))
-        entries.initialize(repeating: Entry(low: 0, high: 0, ids: (0, 0, 0), count: 0), count: 1 << Int(WordCache.bits))
+        let count = 1 << Int(WordCache.bits)
+        guard let zeroed = calloc(count, MemoryLayout<Entry>.stride) else { preconditionFailure("no memory for \(count) words") }
+        memory = zeroed
+        entries = memory.bindMemory(to: Entry.self, capacity: count)
     }
 
-    deinit { entries.deallocate() }
+    deinit { free(memory) }
 
     /// The key of a word: `length` bytes at `start`, at most 15; sixteen bytes from `start` on must be readable.
     @inline(__always)
@@ -44,10 +52,23 @@ final class WordCache {
         return Int(truncatingIfNeeded: (product.high ^ product.low) >> (64 - bits))
     }
 
+    /// Has the memory fetched where a word is looked for.
+    @inline(__always)
+    func prefetch(_ low: UInt64, _ high: UInt64) -> Int {
+        let home = WordCache.home(low, high)
+        platform_prefetch(entries + home)
+        return home
+    }
+
     /// Appends the ids of a known word; false when it is not there.
     @inline(__always)
     func append(_ low: UInt64, _ high: UInt64, to output: inout [Int32]) -> Bool {
-        let home = WordCache.home(low, high)
+        append(low, high, home: WordCache.home(low, high), to: &output)
+    }
+
+    /// The same, with the place that `prefetch` gave.
+    @inline(__always)
+    func append(_ low: UInt64, _ high: UInt64, home: Int, to output: inout [Int32]) -> Bool {
         var entry = entries + home
         if entry.pointee.low != low || entry.pointee.high != high {
             entry = entries + (home ^ 1)

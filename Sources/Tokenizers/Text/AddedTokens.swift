@@ -1,3 +1,5 @@
+import Glibc
+
 /// A token that is found in the text before anything else: special tokens and words added after training.
 public struct AddedToken: Sendable, Equatable {
     public var id: Int32
@@ -31,6 +33,8 @@ struct AddedTokenMatcher: Sendable {
     private var children: [[(byte: UInt8, node: Int32)]] = [[]]
     private var ends: [Int32] = [-1]
     private var starts = [Bool](repeating: false, count: 256)
+    /// The byte that all of them begin with, as most do with '<'; nil when they differ.
+    private var onlyStart: UInt8?
     private let tokens: [AddedToken]
     var isEmpty: Bool { tokens.isEmpty }
 
@@ -52,6 +56,8 @@ struct AddedTokenMatcher: Sendable {
             }
             ends[node] = Int32(index)
         }
+        let begun = starts.indices.filter { starts[$0] }
+        if begun.count == 1 { onlyStart = UInt8(begun[0]) }
     }
 
     /// A stretch of text, or a token found in it.
@@ -67,12 +73,7 @@ struct AddedTokenMatcher: Sendable {
         var written = 0
         var position = 0
         while position < text.count {
-            // Most bytes begin no token.
-            position = starts.withUnsafeBufferPointer { starts in
-                var next = position
-                while next < text.count, !starts[Int(text[next])] { next += 1 }
-                return next
-            }
+            position = nextStart(text, position)
             guard position < text.count, let match = longest(text, position) else {
                 position += 1
                 continue
@@ -95,6 +96,20 @@ struct AddedTokenMatcher: Sendable {
         }
         if written < text.count { result.append(Part(range: written..<text.count, token: nil)) }
         return result
+    }
+
+    /// The next place where a token may begin; most bytes begin none.
+    private func nextStart(_ text: UnsafeBufferPointer<UInt8>, _ position: Int) -> Int {
+        guard let base = text.baseAddress else { return text.count }
+        if let onlyStart {
+            guard let found = memchr(base + position, Int32(onlyStart), text.count - position) else { return text.count }
+            return UnsafePointer(found.assumingMemoryBound(to: UInt8.self)) - base
+        }
+        return starts.withUnsafeBufferPointer { starts in
+            var next = position
+            while next < text.count, !starts[Int(text[next])] { next += 1 }
+            return next
+        }
     }
 
     func longest(_ text: UnsafeBufferPointer<UInt8>, _ start: Int) -> (index: Int, end: Int)? {
