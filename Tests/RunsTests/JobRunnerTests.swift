@@ -117,7 +117,8 @@ import Testing
             }).start(.train, configuration)
             if !isWatched { handle.keepTrace() }
             handle.wait()
-            return try #require(handle.runDirectory)
+            let directory = try #require(handle.runDirectory)
+            return directory
         }
         _ = try start("deep/er/run")
         #expect(try FileSystem.list(folder.path) == [], "the folders above it go as well")

@@ -88,11 +88,17 @@ public final class BoardProgram {
         let inputs = backend.nextInputs(timeoutMilliseconds: timeout())
         for input in inputs { handle(input) }
         // What an action begins is known before what it says: a job's start before its first event.
-        while case let actions = queue.drain(), !actions.isEmpty { for action in actions where !handler.isStale(action) { apply(action) } }
+        applyQueued()
         pollIfDue()
+        // A job that was begun just now is known before the next input: a terminal that hangs up then must not take it along.
+        applyQueued()
         tickIfDue()
         drawIfDue()
         marker?.update(isIdle: queue.isIdle && (!isDirty || isDirtyByEventsOnly || outcome != nil), keys: keyCount, frames: frameCount, state: state)
+    }
+
+    private func applyQueued() {
+        while case let actions = queue.drain(), !actions.isEmpty { for action in actions where !handler.isStale(action) { apply(action) } }
     }
 
     // MARK: Time
