@@ -133,13 +133,13 @@ extension DatasetLoader {
     }
 
     /// The rows of a data set that cannot be used, of the first so many.
-    /// - Returns: how many were read, and the problems of those that would be left out.
-    public func problems(dataset name: String, rows limit: Int = 20_000) throws(DatasetError) -> (rows: Int, report: DatasetReport) {
+    /// - Returns: how many were read, whether those were all, and the problems of those that would be left out.
+    public func problems(dataset name: String, rows limit: Int = 20_000) throws(DatasetError) -> (rows: Int, isWhole: Bool, report: DatasetReport) {
         let entry = try DatasetDirectory(path: configuration[.datasetDir]).entry(name)
         let rows = try DatasetRows(entry, limit: limit)
         let kind = previewKind(entry)
         let work = Tokenisation(sets: [rows], builder: sampleBuilder, kind: kind, threads: SystemInfo.cpuCount) { _, _ in }
-        return (rows.count, try work.run((0..<rows.count).map { RowReference(dataset: 0, row: $0) }, cache: nil).report)
+        return (rows.count, rows.count < limit, try work.run((0..<rows.count).map { RowReference(dataset: 0, row: $0) }, cache: nil).report)
     }
 
     /// What a preview makes of the rows of an entry, whether the stage of the configuration suits them or not.

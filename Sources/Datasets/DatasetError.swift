@@ -95,7 +95,7 @@ public enum DatasetError: Error, Sendable, Equatable, CustomStringConvertible {
             return "\"\(dataset)\" has \(wanted) wanted and \(unwanted) unwanted answers; stage kto learns from both kinds. "
                 + "Add rows whose \(column) is \(wanted == 0 ? "true" : "false"), or use stage sft."
         case .noSuchRow(let dataset, let row, let count):
-            return "The data set \"\(dataset)\" has \(count) rows; there is no row \(row)."
+            return "The data set \"\(dataset)\" has \(count) rows; there is no row \(row + 1)."
         }
     }
 }

@@ -100,7 +100,7 @@ enum CommandTable {
 
                 """ + DataCleaning.details,
             options: [
-                json, OptionRow("rows", "N", "rows to preview (1)"), OptionRow("from", "N", "the first row to preview (0)"),
+                json, OptionRow("rows", "N", "rows to preview (1)"), OptionRow("from", "N", "the first row to preview, counted from 1 (1)"),
                 OptionRow("output", "FILE", "where the rows go; a new file"),
                 OptionRow("answers", "N", "answer: how many answers to each question (4)"),
                 OptionRow("best_output", "FILE", "answer: where rows with the best answer alone go, to fine-tune on"),

@@ -141,12 +141,10 @@ import Testing
             var state = state()
             state.press("5 \(key)")
             state.type(query)
-            let first = state.overlays.last.flatMap { overlay -> FoundField? in
-                guard case .help(let list) = overlay else { if case .palette(let list) = overlay { return field(state, list) } else { return nil } }
-                return field(state, list)
-            }
+            let list = try #require(found(state), "\(query) opens a list")
+            let first = field(state, list)
             #expect(first?.argument.name == name && first?.tab == tab, "\(query): \(first?.argument.name ?? "nothing")")
-            guard case .field(let index)? = place(state, of: name) else { continue }
+            let index = try #require(state.entries(of: list).firstIndex { if case .field(let field) = $0 { field.argument.name == name } else { false } })
             for _ in 0..<index { state.press("down") }
             state.press("enter")
             #expect(state.tab == tab && state.overlays.isEmpty && state.forms[tab].selection == .field(name))
@@ -159,34 +157,32 @@ import Testing
         return nil
     }
 
-    private enum Place { case field(Int) }
-
-    private func place(_ state: BoardState, of name: String) -> Place? {
-        let list: CommandListState
+    /// The list of help or palette that lies on top.
+    private func found(_ state: BoardState) -> CommandListState? {
         switch state.overlays.last {
-        case .help(let state), .palette(let state): list = state
-        default: return nil
+        case .help(let list), .palette(let list): list
+        default: nil
         }
-        return state.entries(of: list).firstIndex { if case .field(let field) = $0 { field.argument.name == name } else { false } }.map(Place.field)
     }
 
-    @Test func `a command that says what is typed comes before fields`() {
+    @Test func `a command that says what is typed comes before fields`() throws {
         var state = state()
         state.press(":")
         state.type("theme")
-        guard case .palette(let list)? = state.overlays.last, case .command(let command)? = state.entries(of: list).first else {
-            return #expect(Bool(false), "no command")
+        let first = try state.entries(of: #require(found(state))).first
+        guard case .command(let command)? = first else {
+            Issue.record("no command comes first but \(String(describing: first))")
+            return
         }
         #expect(command.identifier == "board.theme")
     }
 
-    @Test func `fields are found by their names in the board's language`() {
+    @Test func `fields are found by their names in the board's language`() throws {
         var state = state()
         state.wording = Wording(.chinese)
         state.press(":")
         state.type("对话模板")
-        guard case .palette(let list)? = state.overlays.last else { return }
-        #expect(field(state, list)?.argument.name == "template")
+        #expect(field(state, try #require(found(state)))?.argument.name == "template")
     }
 
     @Test func `a form that has no such field says which page has it`() {
@@ -240,7 +236,7 @@ import Testing
         #expect(state.status?.text == "42 steps in 3 s. In Chat, F5 loads the new adapter.")
     }
 
-    @Test func `what the engine reports at its end is said in the board's language`() {
+    @Test func `what the engine reports at its end is said in the board's language`() throws {
         var state = training()
         state.wording = Wording(.chinese)
         let text = "Finished after 70 of 70 steps, training loss 0.7065, in saves/demo-model/lora/quickstart."
@@ -304,12 +300,14 @@ import Testing
     @Test func `a start that is refused leads to what is wrong`() {
         var state = state()
         state.press("f5")
-        _ = update(&state, .jobRefused(.train, reason: "models/typo is not a model folder.", argument: "model_name_or_path"))
-        #expect(state.tab == .train && state.forms.train.selection == .field("model_name_or_path"))
-        #expect(state.status == StatusMessage(.failure, "models/typo is not a model folder."))
+        #expect(state.forms.train.selection != .field("eval_dataset"))
+        _ = update(&state, .jobRefused(.train, reason: "there is no data set lost.", argument: "eval_dataset"))
+        #expect(state.tab == .train && state.forms.train.selection == .field("eval_dataset"))
+        #expect(GoldenFrames.lines(state).contains { $0.contains("eval_dataset") }, "its section is open")
+        #expect(state.status == StatusMessage(.failure, "there is no data set lost."))
         state.press("5")
         _ = update(&state, .jobRefused(.train, reason: "no", argument: "dataset"))
-        #expect(state.tab == .monitor && state.forms.train.selection == .field("model_name_or_path"), "one who has gone elsewhere stays there")
+        #expect(state.tab == .monitor && state.forms.train.selection == .field("eval_dataset"), "one who has gone elsewhere stays there")
     }
 
     // MARK: Exporting

@@ -121,8 +121,9 @@ import Tokenizers
         try Fixtures.temporary { directory in
             let good = #"{"instruction": "q", "output": "a"}"#
             let path = try Fixtures.write([good, good, "{\"instruction\": \"q\"}", good].joined(separator: "\n"), to: directory, "x.jsonl")
-            let (rows, report) = try loader(directory, ["dataset": path]).problems(dataset: path)
-            #expect(rows == 4 && report.problems.map(\.description) == ["\(path), row 3 (line 3): the column \"output\" is missing"])
+            let (rows, isWhole, report) = try loader(directory, ["dataset": path]).problems(dataset: path)
+            #expect(try !loader(directory, ["dataset": path]).problems(dataset: path, rows: 3).isWhole)
+            #expect(rows == 4 && isWhole && report.problems.map(\.description) == ["\(path), row 3 (line 3): the column \"output\" is missing"])
             let preview = try loader(directory, ["dataset": path]).preview(dataset: path, row: 2)
             #expect(preview.problem == report.problems.first?.description)
         }

@@ -111,11 +111,7 @@ import Testing
         func start(_ output: String, _ body: @escaping JobBody = { _, _, _, _ in throw Broken() }, isWatched: Bool = true) throws -> RunDirectory {
             var configuration = Configuration()
             try configuration.set("output_dir", text: Path.join(folder.path, output))
-            let handle = try JobRunner(body: { kind, configuration, sink, control in
-                Clock.sleep(seconds: 0.02)
-                return try body(kind, configuration, sink, control)
-            }).start(.train, configuration)
-            if !isWatched { handle.keepTrace() }
+            let handle = try JobRunner(body: body).start(.train, configuration, keepsTrace: !isWatched)
             handle.wait()
             let directory = try #require(handle.runDirectory)
             return directory
@@ -143,14 +139,14 @@ import Testing
 
     @Test func wrongPathsAreToldBeforeAnythingIsMade() throws {
         let folder = try TemporaryFolder()
-        func problem(_ values: [(String, String)]) throws -> StartProblem? {
+        func problem(_ values: [(String, String)], _ kind: JobKind = .train) throws -> StartProblem? {
             var configuration = Configuration()
             let fixtures = Path.join(Path.directory(Path.directory(Path.directory(#filePath))), "Tests/Fixtures/models/llama")
             let data = Path.join(Path.directory(Path.directory(Path.directory(#filePath))), "recipes/data")
             let all = [("model_name_or_path", fixtures), ("stage", "sft"), ("do_train", "true"), ("dataset_dir", data), ("dataset", "identity"),
                 ("template", "alpaca"), ("finetuning_type", "lora"), ("output_dir", Path.join(folder.path, "run"))] + values
             for (name, text) in all { try configuration.set(name, text: text) }
-            return StartProblem.find(.train, configuration)
+            return StartProblem.find([PlannedJob(kind: kind, configuration: configuration)])
         }
         #expect(try problem([]) == nil)
         for (name, value, word) in [
@@ -164,12 +160,21 @@ import Testing
         try FileSystem.writeAtomically(Path.join(folder.path, "run/adapter_model.safetensors"), text: "")
         #expect(try problem([])?.argument == "output_dir")
         #expect(try problem([("overwrite_output_dir", "true")]) == nil)
+        // A finished run's folder takes the answers of a prediction, and an evaluation with a set of its own does not read the other.
+        #expect(try problem([], .predict) == nil)
+        #expect(try problem([("eval_dataset", "identity"), ("dataset", "lost")], .evaluate) == nil)
+        #expect(try problem([("dataset", "lost")], .evaluate)?.argument == "dataset")
+        #expect(try problem([("dataset", "lost"), ("task", "mmlu_test")], .evaluate) == nil)
+        let spaced = Path.join(folder.path, "my rows.jsonl")
+        try FileSystem.writeAtomically(spaced, text: #"{"instruction": "q", "output": "a"}"#)
+        #expect(try problem([("dataset", "identity, \(spaced)"), ("overwrite_output_dir", "true")]) == nil)
     }
 
     @Test func cardsAreReadOnAThreadOfTheirOwnWhenSomebodyAsks() throws {
         let reads = Mutex(0)
+        let mayOpen = Mutex(false)
         let sampler = GPUSampler(open: {
-            Clock.sleep(seconds: 0.02)
+            mayOpen.waitUntil({ $0 }, then: { _ in })
             return {
                 let number = reads.withLock { count -> Int in
                     count += 1
@@ -178,9 +183,8 @@ import Testing
                 return [GPUReading(name: "Fake card", temperature: number)]
             }
         })
-        let begin = Clock.monotonicSeconds()
-        #expect(sampler.latest().isEmpty)
-        #expect(Clock.monotonicSeconds() - begin < 0.02, "nobody waits for the library")
+        #expect(sampler.latest().isEmpty, "nobody waits for the library")
+        mayOpen.update { $0 = true }
         #expect(waitUntil { sampler.latest().first?.temperature ?? 0 >= 2 })
         // Without a question nothing is read.
         #expect(waitUntil { reads.withLock { $0 } >= 2 })

@@ -1254,7 +1254,7 @@ extension LanguageFiles {
         "engine:Only with {1} {2}." = "仅在 {1} 为 {2} 时。"
         "engine:Only with {1}." = "仅在设置 {1} 时。"
         "engine:Only with finetuning_type freeze, or with use_llama_pro." = "仅在 finetuning_type 为 freeze 或设置 use_llama_pro 时。"
-        "engine:{1}: export_dir is the folder that the model is read from. Choose another one." = "{1}：export_dir 就是读取模型的目录。请另选一个。"
+        "engine:{1}: export_dir is the folder that the model or an adapter is read from, or holds it, and would be replaced. Choose another one." = "{1}：export_dir 就是读取模型或适配器的目录，或包含该目录，会被替换。请另选一个。"
         "engine:{1}: the folder is not empty and holds no earlier export. Choose another export_dir, or empty it first." = "{1}：目录不为空，且其中没有先前的导出。请换一个 export_dir，或先清空它。"
         "text" = "文本"
         "true or false" = "true 或 false"

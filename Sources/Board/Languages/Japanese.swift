@@ -1254,7 +1254,7 @@ extension LanguageFiles {
         "engine:Only with {1} {2}." = "{1} が {2} のときだけ。"
         "engine:Only with {1}." = "{1} があるときだけ。"
         "engine:Only with finetuning_type freeze, or with use_llama_pro." = "finetuning_type が freeze か、use_llama_pro のときだけ。"
-        "engine:{1}: export_dir is the folder that the model is read from. Choose another one." = "{1}: export_dir はモデルの読み込み元です。別のフォルダーを選んでください。"
+        "engine:{1}: export_dir is the folder that the model or an adapter is read from, or holds it, and would be replaced. Choose another one." = "{1}: export_dir はモデルかアダプターの読み込み元、またはそれを含むフォルダーで、置き換えられてしまいます。別のフォルダーを選んでください。"
         "engine:{1}: the folder is not empty and holds no earlier export. Choose another export_dir, or empty it first." = "{1}: フォルダーは空でなく、以前のエクスポートもありません。別の export_dir を選ぶか、先に空にしてください。"
         "text" = "文字列"
         "true or false" = "true か false"

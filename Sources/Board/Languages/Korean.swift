@@ -1254,7 +1254,7 @@ extension LanguageFiles {
         "engine:Only with {1} {2}." = "{1}이(가) {2}일 때만."
         "engine:Only with {1}." = "{1}이(가) 있을 때만."
         "engine:Only with finetuning_type freeze, or with use_llama_pro." = "finetuning_type이 freeze이거나 use_llama_pro일 때만."
-        "engine:{1}: export_dir is the folder that the model is read from. Choose another one." = "{1}: export_dir이 모델을 읽는 폴더입니다. 다른 폴더를 고르십시오."
+        "engine:{1}: export_dir is the folder that the model or an adapter is read from, or holds it, and would be replaced. Choose another one." = "{1}: export_dir이 모델이나 어댑터를 읽는 폴더이거나 그것을 담고 있어 덮어쓰게 됩니다. 다른 폴더를 고르십시오."
         "engine:{1}: the folder is not empty and holds no earlier export. Choose another export_dir, or empty it first." = "{1}: 폴더가 비어 있지 않고 이전 내보내기도 아닙니다. 다른 export_dir을 고르거나 먼저 비우십시오."
         "text" = "텍스트"
         "true or false" = "true 또는 false"

@@ -1254,7 +1254,7 @@ extension LanguageFiles {
         "engine:Only with {1} {2}." = "Только при {1} {2}."
         "engine:Only with {1}." = "Только с {1}."
         "engine:Only with finetuning_type freeze, or with use_llama_pro." = "Только при finetuning_type freeze или с use_llama_pro."
-        "engine:{1}: export_dir is the folder that the model is read from. Choose another one." = "{1}: export_dir — это папка, из которой читается модель. Выберите другую."
+        "engine:{1}: export_dir is the folder that the model or an adapter is read from, or holds it, and would be replaced. Choose another one." = "{1}: export_dir — это папка, из которой читается модель или адаптер, либо содержащая её; она была бы заменена. Выберите другую."
         "engine:{1}: the folder is not empty and holds no earlier export. Choose another export_dir, or empty it first." = "{1}: папка не пуста и прежнего экспорта в ней нет. Выберите другой export_dir или сначала очистите её."
         "text" = "текст"
         "true or false" = "true или false"

@@ -51,8 +51,7 @@ extension RunsEffects {
                     case .train, .chat, .monitor: JobSequence.train(configuration)
                     }
                 guard let first = sequence.first else { return nil }
-                job = try runner.start(first.kind, first.configuration, wake: {})
-                job?.keepTrace()
+                job = try runner.start(first.kind, first.configuration, keepsTrace: true)
                 waitingJobs = Array(sequence.dropFirst())
                 return run
             } catch {

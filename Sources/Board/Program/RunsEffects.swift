@@ -146,7 +146,7 @@ public final class RunsEffects: EffectHandler {
         queue.beginWork()
         _ = EngineThread(name: "prepare") { [prepared] in
             var ready = asked
-            ready.problem = StartProblem.find(kind, configuration)
+            ready.problem = StartProblem.find(asked.sequence)
             if asked.isResumed, ready.problem == nil { ready.history = Self.history(of: asked.sequence[0]) }
             prepared.withLock { $0 = ready }
             queue.endWork()

@@ -11,7 +11,7 @@ enum EarlierStep {
         var noted: String?
         for recipe in recipes(folders) {
             guard let text = try? FileSystem.readText(recipe) else { continue }
-            for line in text.split(separator: "\n") {
+            for line in text.split(whereSeparator: \.isNewline) {
                 if let key = key(of: line, naming: path) { return "tuneboard \(key == "export_dir" ? "export" : "train") \(recipe)" }
                 if noted == nil { noted = command(in: line, making: path) }
             }

@@ -27,6 +27,8 @@ public final class RunFollower {
     /// Whether there is a trainer_log.jsonl; without one the history in trainer_state.json has the numbers.
     private var hasLog = false
     private var readHistory = ""
+    /// Whether it was told that the folder is gone.
+    private var isRemoved = false
 
     /// Of a long running log only the end is read at first.
     private static let logTailBytes = 256 * 1024
@@ -47,6 +49,11 @@ public final class RunFollower {
     /// Reads on.
     public func poll() -> RunUpdate {
         var update = RunUpdate()
+        guard FileSystem.isDirectory(directory.path) else {
+            tellRemoval(&update)
+            return update
+        }
+        isRemoved = false
         readLog(&update)
         readTrainerLog(&update)
         if !hasLog { readTrainerState(&update) }
@@ -55,6 +62,16 @@ public final class RunFollower {
         readState(&update)
         readCheckpoints(&update)
         return update
+    }
+
+    /// A start that fails leaves no folder behind: whoever followed it learns that it is over.
+    private func tellRemoval(_ update: inout RunUpdate) {
+        guard !isRemoved else { return }
+        isRemoved = true
+        record = RunRecord(directory: directory, cache: cache)
+        lastStatus = nil
+        let text = "\(directory.path) is gone: the job ended before it began, or somebody removed the folder."
+        update.events = [.log(LogRecord(time: Clock.unixTime(), level: .error, text: text)), .state(.failed)]
     }
 
     private func readLog(_ update: inout RunUpdate) {

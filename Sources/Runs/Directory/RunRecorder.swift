@@ -62,11 +62,17 @@ final class RunRecorder: EventSink {
         } catch {
             throw .cannotPrepare(path: directory.path, reason: String(describing: error))
         }
-        lockDescriptor = try Self.lock(directory)
+        do {
+            lockDescriptor = try Self.lock(directory)
+        } catch {
+            if case .cannotPrepare = error { litter?.remove() }
+            throw error
+        }
         earlier = EarlierState(directory, statePath: statePath)
         do {
             log = Mutex(try AppendFile(path: directory.runningLogPath))
         } catch {
+            litter?.remove()
             close(lockDescriptor)
             throw .cannotPrepare(path: directory.path, reason: String(describing: error))
         }
@@ -97,7 +103,12 @@ final class RunRecorder: EventSink {
         let (readers, mustWrite) = contents.withLock { contents in
             contents.isStale = true
             var mustWrite = false
-            if case .state(.running) = event { contents.hasBegun = true }
+            // A job that is let go on while it loads says that it runs, and has not begun.
+            switch event {
+            case .state(.running) where contents.state.status != .paused: contents.hasBegun = true
+            case .step, .evaluation, .sample, .checkpoint: contents.hasBegun = true
+            default: break
+            }
             if case .state(let state) = event {
                 guard contents.state.status != state else { return ([any EventSink](), false) }
                 if state.isFinal { contents.state.endTime = Clock.unixTime() }

@@ -26,9 +26,11 @@ public final class JobRunner: Sendable {
 
     /// Prepares the run directory and starts the job's thread. Returns as soon as both stand; all else comes as events.
     ///
-    /// - Parameter wake: called on another thread when events wait in an empty queue; must return at once.
+    /// - Parameters:
+    ///   - keepsTrace: a start that fails stays in the run's folder, for a job that nobody watches.
+    ///   - wake: called on another thread when events wait in an empty queue; must return at once.
     public func start(
-        _ kind: JobKind, _ configuration: Configuration, wake: @escaping @Sendable () -> Void = {}
+        _ kind: JobKind, _ configuration: Configuration, keepsTrace: Bool = false, wake: @escaping @Sendable () -> Void = {}
     ) throws(RunError) -> JobHandle {
         if let current, !current.hasEnded { throw .busy(job: current.kind.rawValue) }
         let directory = Self.directory(of: kind, configuration)
@@ -39,6 +41,7 @@ public final class JobRunner: Sendable {
         let handle = JobHandle(
             kind: kind, configuration: configuration, runDirectory: directory, control: control, recorder: recorder, events: events)
         currentHandle.withLock { $0 = handle }
+        if keepsTrace { recorder.keepTrace() }
         recorder.start()
         handle.start(body)
         return handle

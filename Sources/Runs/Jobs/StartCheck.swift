@@ -17,34 +17,43 @@ public struct StartProblem: Error, Sendable, Equatable, CustomStringConvertible 
         description = String(describing: error)
     }
 
-    /// Nil where the job may be started.
-    public static func find(_ kind: JobKind, _ configuration: Configuration) -> StartProblem? {
-        inModels(configuration) ?? (kind == .export || kind == .chat ? nil : inData(configuration)) ?? (kind == .train ? inOutput(configuration) : nil)
+    /// Nil where the job may be started: of several that follow each other the first one is looked at.
+    public static func find(_ jobs: [PlannedJob]) -> StartProblem? {
+        guard let first = jobs.first else { return nil }
+        let configuration = first.configuration
+        return inModels(configuration) ?? inData(configuration, first.kind) ?? (first.kind == .train ? inOutput(configuration) : nil)
     }
 
     private static func inModels(_ configuration: Configuration) -> StartProblem? {
-        let model = configuration.text("model_name_or_path")
-        if !model.isEmpty {
-            do { _ = try ModelFolder(directory: ModelLocation.folder(model)) } catch { return StartProblem("model_name_or_path", error) }
+        do {
+            _ = try ModelLocation.resolved(configuration)
+        } catch RunError.missingStep(let argument, let path, let command) {
+            return StartProblem(argument, RunError.missingStep(argument: argument, path: path, command: command))
+        } catch {
+            return StartProblem("model_name_or_path", error)
         }
-        let adapters = configuration[.adapterNameOrPath].map(ModelLocation.folder)
-        let subfolder = configuration.text("adapter_folder")
-        guard configuration.text("finetuning_type") == "lora", subfolder.isEmpty else { return nil }
-        for adapter in adapters {
+        guard configuration.text("finetuning_type") == "lora", configuration.text("adapter_folder").isEmpty else { return nil }
+        for adapter in configuration[.adapterNameOrPath].map(ModelLocation.folder) {
             do { _ = try AdapterFile.configuration(adapter) } catch { return StartProblem("adapter_name_or_path", error) }
         }
         return nil
     }
 
-    private static func inData(_ configuration: Configuration) -> StartProblem? {
-        for argument in ["dataset", "eval_dataset"] {
-            let names = configuration.text(argument).split(separator: ",").map { $0.filter { $0 != " " } }
-            guard !names.isEmpty else { continue }
+    /// Only what the job reads: a training both sets, an evaluation its own or else the training's, a benchmark none.
+    private static func inData(_ configuration: Configuration, _ kind: JobKind) -> StartProblem? {
+        var arguments: [ArgumentKey<[String]>] = []
+        switch kind {
+        case .train: arguments = [.dataset, .evalDataset]
+        case .evaluate where !configuration[.task].isEmpty: break
+        case .evaluate, .predict: arguments = [configuration[.evalDataset].isEmpty ? .dataset : .evalDataset]
+        case .export, .chat: break
+        }
+        for argument in arguments where !configuration[argument].isEmpty {
             do {
                 let directory = try DatasetDirectory(path: configuration.text("dataset_dir"))
-                for name in names { _ = try directory.entry(String(name)) }
+                for name in configuration[argument] { _ = try directory.entry(name) }
             } catch {
-                return StartProblem(argument, error)
+                return StartProblem(argument.name, error)
             }
         }
         return nil

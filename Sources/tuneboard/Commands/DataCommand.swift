@@ -89,26 +89,31 @@ enum DataCommand {
         if let difference = template.differenceFromOwn(plain) { Output.message("note: \(difference)") }
         let loader = try DatasetLoader(
             configuration: configuration, tokenizer: template.prepare(plain).tokenizer, template: template)
-        let first = try invocation.integer("from", default: 0)
-        let count = max(1, try invocation.integer("rows", default: 1))
-        for row in first..<first + count {
+        let first = try invocation.integer("from", default: 1)
+        guard first >= 1 else { throw UsageError("--from is the number of a row, counted from 1, not \(first).") }
+        var left = max(1, try invocation.integer("rows", default: 1))
+        var row = first - 1
+        while left > 0 {
             let preview = try loader.preview(dataset: invocation.words[1], row: row)
             if invocation.isJSON {
                 Output.print(JSONValue.object(object(preview)).text(style: .python))
             } else {
                 show(preview)
             }
-            if row + 1 >= preview.rowCount { break }
+            row += 1
+            left -= 1
+            if row >= preview.rowCount { break }
         }
         if !invocation.isJSON { try tellProblems(loader, invocation.words[1]) }
         return ExitCode.done
     }
 
-    /// Every row that a training would leave out, also those that are not shown.
+    /// Rows that a training would leave out, also those that are not shown.
     private static func tellProblems(_ loader: DatasetLoader, _ name: String) throws {
-        let (rows, report) = try loader.problems(dataset: name)
+        let (rows, isWhole, report) = try loader.problems(dataset: name)
         guard report.dropped > 0 else { return }
-        Output.print("\(NumberText.grouped(report.dropped)) of \(NumberText.grouped(rows)) rows cannot be used and would be left out:")
+        let among = isWhole ? NumberText.grouped(rows) : "the first \(NumberText.grouped(rows))"
+        Output.print("\(NumberText.grouped(report.dropped)) of \(among) rows cannot be used and would be left out:")
         for problem in report.problems.prefix(10) { Output.print("  \(problem)") }
         if report.dropped > 10 { Output.print("  and \(NumberText.grouped(report.dropped - 10)) more") }
     }
@@ -187,7 +192,7 @@ enum DataCommand {
 
     private static func object(_ preview: RowPreview) -> JSONObject {
         JSONObject([
-            ("row", .integer(Int64(preview.row))), ("rows", .integer(Int64(preview.rowCount))), ("raw", .string(preview.raw)),
+            ("row", .integer(Int64(preview.row) + 1)), ("rows", .integer(Int64(preview.rowCount))), ("raw", .string(preview.raw)),
             ("text", .string(preview.rendered)), ("ids", .array(preview.tokens.map { .integer(Int64($0.id)) })),
             ("labels", .array((preview.sample?.labels ?? []).map { .integer(Int64($0)) })),
             ("rejected_ids", .array(preview.rejectedTokens.map { .integer(Int64($0.id)) })), ("truncated", .bool(preview.isTruncated)),

@@ -35,11 +35,13 @@ enum JobCommand {
         let runner = JobRunner()
         for job in jobs(configuration) {
             // Told while there is a terminal to tell it on.
-            if detachment.canDetach, !detachment.isDetached, let problem = StartProblem.find(job.kind, job.configuration) { throw problem }
+            let mustDetach = detachment.canDetach && !detachment.isDetached
+            if mustDetach, let problem = StartProblem.find([job]) { throw problem }
             let printer = JobPrinter(isJSON: invocation.isJSON)
             let code = try printer.follow(signals) { wake throws(RunError) in
-                let handle = try runner.start(job.kind, job.configuration, wake: wake)
-                letGo(detachment, handle)
+                let handle = try runner.start(job.kind, job.configuration, keepsTrace: mustDetach, wake: wake)
+                // One that has failed already is told here.
+                if mustDetach, !handle.hasEnded { letGo(detachment, handle) }
                 return handle
             }
             if code != ExitCode.done { return code }
@@ -48,8 +50,6 @@ enum JobCommand {
     }
 
     private static func letGo(_ detachment: Detachment, _ handle: JobHandle) {
-        guard detachment.canDetach, !detachment.isDetached else { return }
-        handle.keepTrace()
         let directory = handle.runDirectory.map { Path.relative($0.path, to: FileSystem.currentDirectory) } ?? ""
         detachment.detach(farewell: "Training goes on in process \(ProcessRunner.ownIdentifier). Follow it: tuneboard runs follow \(directory)")
     }
