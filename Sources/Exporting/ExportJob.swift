@@ -65,7 +65,7 @@ public struct ExportJob {
         try writeModelfile(conversation, model: model, plan: plan, to: partial)
         let bytes = plan.files.reduce(0) { $0 + Int64((try? FileSystem.size(Path.join(partial, $1.name))) ?? 0) }
         let card = ModelCard(plan: plan, templateName: conversation.templateName, bytes: bytes, verification: verification)
-        try FileSystem.writeAtomically(Path.join(partial, "README.md"), text: card.text())
+        try FileSystem.writeAtomically(Path.join(partial, ModelCard.fileName), text: card.text())
         try heed(plan)
         try publish(partial, as: plan.exportDirectory)
         return summary(plan, verification, bytes: bytes, seconds: Clock.monotonicSeconds() - start)

@@ -81,26 +81,9 @@ public struct ExportPlan: Sendable, Equatable {
         let widened = settings.adapterDirectories.count > 1 ? Int64(summary.parameterCount * 4) : summary.weightBytes
         peakBytes = widened + totalBytes
         availableBytes = SystemInfo.availableMemoryBytes
-        let state = try Self.state(of: settings.exportDirectory)
+        let state = try ExportTarget.look(at: settings.exportDirectory)
         replacesExport = state == .earlierExport
         warnings = try Self.warnings(settings, summary: summary, state: state) + notices
-    }
-
-    enum TargetState { case free, earlierExport }
-
-    /// An absent or empty folder is free; one with a model in it is replaced; anything else is left alone.
-    static func state(of directory: String) throws -> TargetState {
-        guard FileSystem.exists(directory) else { return .free }
-        guard FileSystem.isDirectory(directory) else { throw ExportError.folderInUse(path: directory) }
-        let names = try FileSystem.list(directory)
-        if names.isEmpty { return .free }
-        // One file with what an export puts beside it, and nothing else: a folder that merely holds GGUF files is somebody's collection.
-        let isGGUF = names.count { $0.hasSuffix(".gguf") } == 1 && names.contains("README.md")
-            && names.allSatisfy { $0.hasSuffix(".gguf") || ["Modelfile", "README.md"].contains($0) }
-        guard isGGUF || (names.contains("config.json") && names.contains { $0.hasSuffix(".safetensors") }) else {
-            throw ExportError.folderInUse(path: directory)
-        }
-        return .earlierExport
     }
 
     static func name(of type: DType) -> String {
@@ -114,7 +97,7 @@ public struct ExportPlan: Sendable, Equatable {
         }
     }
 
-    private static func warnings(_ settings: ExportSettings, summary: ModelSummary, state: TargetState) throws -> [String] {
+    private static func warnings(_ settings: ExportSettings, summary: ModelSummary, state: ExportTarget) throws -> [String] {
         var warnings: [String] = []
         if settings.adapterDirectories.isEmpty { warnings.append("No adapter is given: the model itself is written again.") }
         if state == .earlierExport { warnings.append("\(settings.exportDirectory) holds an earlier export, which will be replaced.") }

@@ -2,6 +2,10 @@ import Platform
 
 /// The README.md of an exported model.
 struct ModelCard {
+    static let fileName = "README.md"
+    /// The line by which an export is known again.
+    static let mark = "- tuneboard"
+
     let plan: ExportPlan
     let templateName: String?
     /// Of the weight files.
@@ -11,7 +15,7 @@ struct ModelCard {
     func text() -> String {
         let name = Path.name(plan.exportDirectory)
         var lines = ["---", plan.ggufName == nil ? "library_name: transformers" : "library_name: gguf", "pipeline_tag: text-generation"]
-        lines += ["base_model: \(quoted(Path.name(plan.modelDirectory)))", "tags:", "- tuneboard", "- \(plan.architecture)"]
+        lines += ["base_model: \(quoted(Path.name(plan.modelDirectory)))", "tags:", Self.mark, "- \(plan.architecture)"]
         if plan.isAdapter { lines.append("- lora") }
         lines += ["---", "", "# \(name)", ""]
         let model = "`\(Path.name(plan.modelDirectory))`"

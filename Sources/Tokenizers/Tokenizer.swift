@@ -131,7 +131,7 @@ public final class Tokenizer: @unchecked Sendable {
     }
 
     /// Files that make up a tokenizer; those that exist are copied by `save`.
-    static let fileNames = [
+    public static let fileNames = [
         "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja", "chat_template.json",
         "vocab.json", "merges.txt", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "qwen.tiktoken", "added_tokens.json", "generation_config.json",
     ]

@@ -136,7 +136,7 @@ import Testing
     @Test(arguments: [
         ("gguf", "export_gguf", Tab.export), ("lora rank", "lora_rank", .train), ("template", "template", .train), ("lr", "learning_rate", .train),
         ("rank of lora", "lora_rank", .train), ("llama.cpp", "export_gguf", .export), ("temperature", "temperature", .train),
-    ]) func `help and palette lead to fields`(query: String, name: String, tab: Tab) {
+    ]) func `help and palette lead to fields`(query: String, name: String, tab: Tab) throws {
         for key in ["?", ":"] {
             var state = state()
             state.press("5 \(key)")
@@ -352,7 +352,9 @@ import Testing
         guard case .failed(let reason) = try plan([("export_dir", target)]) else { return #expect(Bool(false), "somebody's folder is taken") }
         #expect(reason.contains("not empty"))
         try FileSystem.remove(Path.join(target, "notes.txt"))
-        for name in ["config.json", "model.safetensors"] { try FileSystem.writeAtomically(Path.join(target, name), text: "{}") }
+        for (name, text) in [("config.json", "{}"), ("model.safetensors", ""), ("README.md", "- tuneboard\n")] {
+            try FileSystem.writeAtomically(Path.join(target, name), text: text)
+        }
         guard case .ready(let warned) = try plan([("export_dir", target), ("export_gguf", "q8_0")]) else { return #expect(Bool(false), "no plan") }
         #expect(warned.warnings.contains { $0.contains("another export_dir keeps both") })
     }

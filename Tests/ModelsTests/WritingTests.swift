@@ -142,6 +142,29 @@ import Tokenizers
         }
     }
 
+    @Test func anExportReplacesAnEarlierOneAndNothingElse() throws {
+        try Fixtures.withTemporaryDirectory { parent in
+            // A model that no export wrote is somebody's own, whatever its files are called.
+            let model = Path.join(parent, "model")
+            try FileSystem.createDirectory(model)
+            for name in ["config.json", "model-00001-of-00003.safetensors"] { try FileSystem.copy(Path.join(Fixtures.llama, name), Path.join(model, name)) }
+            try expect(ExportError.folderInUse(path: model), model)
+            let card = Path.join(model, "README.md")
+            try FileSystem.writeAtomically(card, text: "---\ntags:\n- llama\n---\n")
+            #expect(!ExportTarget.isExport(model))
+            try FileSystem.writeAtomically(card, text: "---\ntags:\n- tuneboard\n---\n")
+            #expect(ExportTarget.isExport(model))
+            #expect(try ExportJob.plan(Self.configuration(model, type: "bfloat16")).replacesExport)
+            // With notes or a run beside the weights it is more than an export.
+            for (name, isFolder) in [("NOTES.txt", false), ("lora", true)] {
+                let path = Path.join(model, name)
+                if isFolder { try FileSystem.createDirectory(path) } else { try FileSystem.writeAtomically(path, text: "mine") }
+                try expect(ExportError.folderInUse(path: model), model)
+                try FileSystem.removeTree(path)
+            }
+        }
+    }
+
     @Test func exportsThatCannotBeMadeAreRefusedBeforeAnythingIsWritten() throws {
         try Fixtures.withTemporaryDirectory { parent in
             try FileSystem.writeAtomically(Path.join(parent, "diary.txt"), text: "mine")

@@ -113,8 +113,7 @@ import Testing
             try configuration.set("output_dir", text: Path.join(folder.path, output))
             let handle = try JobRunner(body: body).start(.train, configuration, keepsTrace: !isWatched)
             handle.wait()
-            let directory = try #require(handle.runDirectory)
-            return directory
+            return RunDirectory(Path.join(folder.path, output))
         }
         _ = try start("deep/er/run")
         #expect(try FileSystem.list(folder.path) == [], "the folders above it go as well")
@@ -130,6 +129,12 @@ import Testing
             sink.emit(.state(.running))
             throw Broken()
         }).state()?.message == "no such model")
+        // One that was held and let go while it loaded has not begun.
+        _ = try start("held", { _, _, sink, control in
+            for state in [JobState.loading, .paused, .running] { sink.emit(.state(state)) }
+            throw Broken()
+        })
+        #expect(!FileSystem.exists(Path.join(folder.path, "held")))
         #expect(try start("alone", isWatched: false).state()?.message == "no such model")
         #expect(try start("written", { _, configuration, _, _ in
             try FileSystem.writeAtomically(Path.join(configuration.text("output_dir"), "training_args.yaml"), text: "")

@@ -147,6 +147,17 @@ import Testing
         #expect(steps(anew) == [10])
     }
 
+    @Test func theFollowerTellsOnceThatItsFolderIsGone() throws {
+        let folder = try TemporaryFolder()
+        let directory = RunDirectory(Path.join(folder.path, "run"))
+        try FileSystem.createDirectory(directory.path)
+        let follower = RunFollower(directory)
+        #expect(!follower.poll().events.contains(.state(.failed)))
+        try FileSystem.removeTree(directory.path)
+        #expect(follower.poll().events.contains(.state(.failed)) && !follower.record.isLive)
+        #expect(follower.poll().events.isEmpty)
+    }
+
     @Test func theFollowerOfALongLogBeginsNearItsEnd() throws {
         let folder = try TemporaryFolder()
         let directory = RunDirectory(folder.path)

@@ -226,6 +226,29 @@ struct SessionTests {
         }
     }
 
+    @Test("What no run made is not replaced, whatever is allowed: files of one's own, and the model that is trained")
+    func sparesOthers() throws {
+        try Fixtures.withTemporaryDirectory { directory in
+            let mine = Path.join(directory, "README.md")
+            try FileSystem.writeAtomically(mine, text: "mine")
+            for allowed in ["true", "false"] {
+                #expect(throws: TrainingError.outputDirectoryForeign(path: directory, found: "README.md")) {
+                    try Run(output: directory, changes: ["overwrite_output_dir": allowed])
+                }
+            }
+            #expect(try FileSystem.readText(mine) == "mine")
+            // An earlier run's folder may be written over.
+            try FileSystem.writeAtomically(Path.join(directory, "trainer_log.jsonl"), text: "")
+            _ = try Run(output: directory, changes: ["overwrite_output_dir": "true"])
+            for name in ["config.json", "model.safetensors", "tokenizer.json"] {
+                try FileSystem.copy(Path.join(Fixtures.training + "/llama", name), Path.join(directory, name))
+            }
+            #expect(throws: TrainingError.outputDirectoryIsModel(path: directory)) {
+                try Run(output: directory, changes: ["overwrite_output_dir": "true", "model_name_or_path": directory + "/."])
+            }
+        }
+    }
+
     @Test("Pause holds, resume goes on, and the losses are those of a run that was never held")
     func pauses() throws {
         try Fixtures.withTemporaryDirectory { directory in

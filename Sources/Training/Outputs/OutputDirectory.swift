@@ -21,8 +21,21 @@ public struct OutputDirectory: Sendable {
         "predict_results.json", "generated_predictions.jsonl", AdapterFile.configurationName,
     ]
 
+    /// Files that a run writes and that somebody may have of his own, a base model's among them.
+    private static let sharedFiles = [
+        "README.md", "config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors", "model.safetensors.index.json",
+        "pytorch_model.bin", "pytorch_model.bin.index.json",
+    ]
+
+    /// What runs, LLaMA-Factory's included, leave and nothing else does. A job's own first files are no sign: they are there already.
+    private static let signsOfARun = [
+        "trainer_log.jsonl", TrainerState.fileName, "training_args.yaml", "training_args.bin", "all_results.json", "train_results.json",
+        "eval_results.json", "predict_results.json",
+    ]
+
     /// Decides and checks, before anything is loaded. An existing folder with checkpoints is resumed, one with a finished model and no
-    /// checkpoint is refused, unless `overwrite_output_dir` is set; the rules are LLaMA-Factory's.
+    /// checkpoint is refused, unless `overwrite_output_dir` is set; the rules are LLaMA-Factory's. Beyond them, what no run made is never
+    /// replaced: the model that is trained, or a folder of somebody's own with files of the same names.
     public init(_ settings: TrainingSettings) throws(TrainingError) {
         path = settings.outputDirectory
         if let wanted = settings.resumePath {
@@ -40,6 +53,17 @@ public struct OutputDirectory: Sendable {
         {
             throw .outputDirectoryNotEmpty(path: path, found: found)
         }
+        if resumed == nil { try Self.spareOthers(path, model: settings.modelDirectory) }
+    }
+
+    private static func spareOthers(_ path: String, model: String) throws(TrainingError) {
+        guard FileSystem.exists(path) else { return }
+        let isRun = signsOfARun.contains { FileSystem.exists(Path.join(path, $0)) } || !CheckpointFolder.all(in: path).isEmpty
+        if !isRun, let found = sharedFiles.first(where: { FileSystem.exists(Path.join(path, $0)) }) {
+            throw .outputDirectoryForeign(path: path, found: found)
+        }
+        // Also where an earlier run made the model.
+        if let own = FileSystem.realPath(path), own == FileSystem.realPath(model) { throw .outputDirectoryIsModel(path: path) }
     }
 
     /// Makes the folder and proves that files can be written there.
