@@ -26,6 +26,43 @@ import Testing
         #expect(state.forms.train.plan == .computing)
     }
 
+    @Test func `an opened field is selected: what is typed replaces it, a cursor key keeps it`() {
+        for (keys, typed, expected) in [
+            ("enter", "5e-4", "5e-4"), ("enter end", "5", "0.0015"), ("enter home", "1", "10.001"), ("enter left", "5", "0.0051"),
+            ("enter backspace", "7", "7"), ("enter delete", "7", "7"), ("enter ctrl+u", "7", "7"), ("enter ctrl+w", "8", "8"),
+        ] {
+            var state = state()
+            select("learning_rate", in: &state)
+            state.press(keys)
+            state.type(typed)
+            #expect(state.forms.train.edit?.field.text == expected, "\(keys) \(typed)")
+            #expect(state.forms.train.edit?.field.isSelected == false)
+        }
+        var state = state()
+        select("learning_rate", in: &state)
+        state.press("enter")
+        #expect(state.forms.train.edit?.field.isSelected == true)
+        _ = update(&state, .paste("2e-5"))
+        #expect(state.forms.train.edit?.field.text == "2e-5")
+        state.press("f1")
+        #expect(GoldenFrames.lines(state).contains { $0.contains("^U") }, "the help of typing in a field has its keys")
+    }
+
+    @Test func `a form that cannot start is not called ready`() {
+        var state = BoardFixture.state(columns: 160, rows: 45)
+        func verdict() -> String { GoldenFrames.lines(state).first { $0.contains("✗ ") || $0.contains("ready") } ?? "" }
+        #expect(verdict().contains("ready: F5 starts"))
+        _ = update(&state, .planned(.train, generation: 0, .failed("models/typo holds no config.json.")))
+        #expect(verdict().contains("✗ models/typo") && !GoldenFrames.lines(state).contains { $0.contains("ready") })
+        _ = update(&state, .planned(.train, generation: 0, .ready(BoardFixture.plan)))
+        #expect(verdict().contains("ready"))
+        _ = update(&state, .jobRefused(.train, reason: "saves/three is in use.", argument: nil))
+        #expect(verdict().contains("✗ saves/three is in use."))
+        _ = state.change(.train, "output_dir", to: "saves/four")
+        _ = update(&state, .planned(.train, generation: state.forms.train.generation, .ready(BoardFixture.plan)))
+        #expect(verdict().contains("ready"))
+    }
+
     @Test func `Esc leaves the field as it was`() {
         var state = state()
         select("learning_rate", in: &state)

@@ -217,7 +217,7 @@ import Testing
             if case .startJob(.train, .train, let configuration) = effect { return configuration.text("resume_from_checkpoint") }
             return nil
         }
-        #expect(started == ["saves/demo-model/full/sft/checkpoint-17"])
+        #expect(started == ["true"], "the newest there is when it starts, which may be another by then")
     }
 
     @Test func `a renamed run is resumed in the folder that it has now`() {

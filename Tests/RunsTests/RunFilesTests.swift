@@ -14,6 +14,16 @@ import Testing
 
         """
 
+    @Test func `the best training loss is the lowest that was logged, not the last`() throws {
+        let folder = try TemporaryFolder()
+        let lines = [3.0, 0.5, 0.75, 2].enumerated().map { "{\"current_steps\": \($0.offset + 1), \"total_steps\": 4, \"loss\": \($0.element)}" }
+        try folder.write("trainer_log.jsonl", lines.joined(separator: "\n") + "\n")
+        let record = RunRecord(directory: RunDirectory(folder.path))
+        #expect(record.lowestLoss == 0.5)
+        #expect(record.lastLoss == 2)
+        #expect(record.bestLoss == nil, "there was no evaluation")
+    }
+
     @Test func trainerLogLinesBecomeEvents() throws {
         let lines = logged.split(separator: "\n").map(String.init)
         guard case .step(let first)? = TrainerLog.event(line: lines[0]), case .step(let second)? = TrainerLog.event(line: lines[1]),
@@ -80,6 +90,7 @@ import Testing
         #expect(record.step == 21)
         #expect(record.lastLoss == 1.25)
         #expect(record.bestLoss == 1.5)
+        #expect(record.lowestLoss == 1.25)
         #expect(record.checkpoints.map(\.step) == [20])
         #expect(!record.isControllable)
         #expect(throws: RunError.self) { try record.directory.request(.save) }

@@ -79,7 +79,11 @@ import Training
         first.close()
         handle.wait()
         #expect(handle.state == .finished)
-        #expect(losses(handle.drain()) == expected)
+        let said = handle.drain()
+        #expect(losses(said) == expected)
+        let states = said.compactMap { event -> JobState? in if case .state(let state) = event { state } else { nil } }
+        guard let held = states.firstIndex(of: .paused), held + 1 < states.count else { return #expect(Bool(false), "never paused") }
+        #expect(states[held + 1] == .running, "after the visit it trains, and says so: \(states)")
     }
 
     @Test func `a conversation with a training gives its memory back`() throws {

@@ -50,6 +50,17 @@ extension CommandTable {
         BoardCommand("field.cancel", "Leave the field as it was", label: "cancel", keys: keys("escape"), in: [.fieldEdit], rank: 3) {
             $0.cancelEdit()
         },
+        BoardCommand("field.clear", "Remove what stands before the cursor; all of a value that is selected", label: "clear", keys: keys("ctrl+u"),
+            in: [.fieldEdit], rank: 4) { $0.editFieldText(.character("u"), .control) },
+        BoardCommand("field.left", "Keep the value and go to the left in it", keys: keys("left"), in: [.fieldEdit]) { $0.editFieldText(.left) },
+        BoardCommand("field.right", "Keep the value and go to the right in it", keys: keys("right"), in: [.fieldEdit]) { $0.editFieldText(.right) },
+        BoardCommand("field.home", "Keep the value and go to its beginning", keys: keys("home"), in: [.fieldEdit]) {
+            $0.editFieldText(.home)
+        },
+        BoardCommand("field.end", "Keep the value and go to its end", keys: keys("end", "ctrl+e"), in: [.fieldEdit]) { $0.editFieldText(.end) },
+        BoardCommand("field.word", "Remove the word before the cursor", keys: keys("ctrl+w"), in: [.fieldEdit]) {
+            $0.editFieldText(.character("w"), .control)
+        },
         BoardCommand("filter.accept", "Keep the filter and go to the fields", label: "keep", keys: keys("enter"), in: [.formFilter],
             rank: 1) { $0.acceptFilter() },
         BoardCommand("filter.cancel", "Clear the filter", label: "clear", keys: keys("escape"), in: [.formFilter], rank: 2) {

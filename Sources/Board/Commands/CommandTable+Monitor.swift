@@ -96,7 +96,7 @@ extension CommandTable {
             refusal: { $0.drawMarkedRefusal() }, perform: { $0.drawMarkedRuns() }),
         BoardCommand("runs.filter", "Find a run", label: "find", keys: keys("/"), in: [.runs], rank: 8, onlyWhenPossible: true,
             refusal: { $0.catalog.runs.isEmpty ? $0.runRefusal() : nil }, perform: { $0.startRunFilter() }),
-        BoardCommand("runs.sort", "Order the runs otherwise", label: "sort", keys: keys("s"), in: [.runs], rank: 9, hinted: { $0.catalog.runs.count > 1 }) { $0.cycleRunOrder() },
+        BoardCommand("runs.sort", "Order the runs otherwise (best: lowest eval loss, else training loss)", label: "sort", keys: keys("s"), in: [.runs], rank: 9, hinted: { $0.catalog.runs.count > 1 }) { $0.cycleRunOrder() },
         BoardCommand("runs.rename", "Rename the run", label: "rename", keys: keys("m"), in: [.runs], rank: 10, onlyWhenPossible: true,
             refusal: { $0.renameRefusal() }, perform: { $0.promptToRename() }),
         BoardCommand("runs.path", "Copy the path of the run's folder", label: "path", keys: keys("y"), in: [.runs], rank: 12, onlyWhenPossible: true,

@@ -101,7 +101,7 @@ final class CatalogScan: @unchecked Sendable {
         return RunEntry(
             directory: relative(record.directory.path), kind: record.kind, state: state, isAlive: record.isLive,
             isOurs: record.directory == ours && record.isLive, step: record.step, totalSteps: record.totalSteps,
-            bestLoss: record.bestLoss, lastLoss: record.lastLoss, modified: record.updateTime,
+            bestLoss: record.bestLoss ?? record.lowestLoss, lastLoss: record.lastLoss, modified: record.updateTime,
             configurationPath: FileSystem.exists(record.directory.argumentsPath) ? relative(record.directory.argumentsPath) : nil,
             checkpoint: record.checkpoints.last.map { relative($0.path) })
     }

@@ -18,7 +18,7 @@ extension DiskWork {
             let arguments = directories.map(KnownArguments.init)
             let records = directories.map { RunRecord(directory: RunDirectory($0)) }
             var rows = [
-                RunComparison.Row(name: say("best loss"), values: records.map { Words.optional($0.bestLoss) }),
+                RunComparison.Row(name: say("best loss"), values: records.map { Words.optional($0.bestLoss ?? $0.lowestLoss) }),
                 RunComparison.Row(name: say("last loss"), values: records.map { Words.optional($0.lastLoss) }),
                 RunComparison.Row(name: say("steps"), values: records.map { String($0.step) }),
                 RunComparison.Row(name: say("epochs done"), values: records.map { $0.epoch > 0 ? NumberText.fixed($0.epoch, digits: 2) : "-" }),

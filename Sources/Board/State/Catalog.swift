@@ -86,6 +86,7 @@ public struct RunEntry: Sendable, Equatable {
     public var isOurs: Bool
     public var step: Int
     public var totalSteps: Int
+    /// The lowest evaluation loss, or the lowest training loss of a run without evaluations.
     public var bestLoss: Double?
     public var lastLoss: Double?
     /// Seconds since 1970.

@@ -53,6 +53,8 @@ public struct FormState: Sendable {
     public var edit: FieldEdit?
     public var problems: [Problem] = []
     public var plan = PlanState.none
+    /// Why the last start of this form, as it stands, was refused.
+    public var refusal: String?
     /// Counts changes, so that a late estimate of an older configuration is thrown away.
     public var generation = 0
 

@@ -31,6 +31,8 @@ public struct RunDigest: Sendable {
     public var firstStep: Int?
     /// The latest step that carried a loss.
     public var latestLogged: StepMetrics?
+    /// The lowest training loss that was logged.
+    public private(set) var lowestLoss: Double?
     public private(set) var evaluations: [EvaluationMetrics] = []
     /// The evaluation with the smallest loss.
     public private(set) var bestEvaluation: EvaluationMetrics?
@@ -114,7 +116,10 @@ public struct RunDigest: Sendable {
         if let speed = step.tokensPerSecond, !step.isLogged { latest?.tokensPerSecond = speed }
         guard step.isLogged else { return }
         // The log of a finished run ends in a line without a loss.
-        if step.loss != nil { latestLogged = step }
+        if let loss = step.loss {
+            latestLogged = step
+            if loss.isFinite { lowestLoss = min(lowestLoss ?? loss, loss) }
+        }
         metrics.append(step)
         if step.loss?.isFinite == false || step.gradientNorm?.isFinite == false { nonFiniteSteps += 1 }
     }

@@ -42,7 +42,7 @@ extension BoardState {
     mutating func editFieldAsText() -> [Effect] {
         guard let tab = activeFormTab, case .field(let name) = forms[tab].selection else { return toggleField() }
         let shown = forms[tab].configuration.text(name)
-        forms[tab].edit = FieldEdit(argument: name, field: TextField(shown))
+        forms[tab].edit = FieldEdit(argument: name, field: TextField(shown, isSelected: true))
         return []
     }
 
@@ -120,6 +120,15 @@ extension BoardState {
         return effects + requestStart(tab)
     }
 
+    /// A key of the text under edit that the help names.
+    mutating func editFieldText(_ code: Key.Code, _ modifiers: Key.Modifiers = []) -> [Effect] {
+        guard let tab = activeFormTab, var edit = forms[tab].edit else { return [] }
+        _ = edit.field.handle(Key(code, modifiers))
+        edit.problem = forms[tab].problemWithText(edit.field.text, for: edit.argument)
+        forms[tab].edit = edit
+        return []
+    }
+
     mutating func cancelEdit() -> [Effect] {
         if let tab = activeFormTab { forms[tab].edit = nil }
         return []
@@ -177,6 +186,7 @@ extension BoardState {
     /// Validates anew and asks for an estimate.
     mutating func formChanged(_ tab: Tab) -> [Effect] {
         forms[tab].problems = forms[tab].configuration.validate(for: tab.command)
+        forms[tab].refusal = nil
         forms[tab].generation += 1
         var effects: [Effect] = []
         if tab == .train || tab == .export {

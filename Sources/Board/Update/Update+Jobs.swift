@@ -56,6 +56,7 @@ extension BoardState {
 
     mutating func jobStarted(_ tab: Tab, _ kind: JobKind, title: String, directory: String) -> [Effect] {
         var run = RunDigest(kind: kind, title: title, directory: directory, origin: .here)
+        forms[tab].refusal = nil
         if tab == .train, case .ready(let plan) = forms[.train].plan { run.plan = plan }
         run.metrics.setSmoothing(chart.smoothing)
         jobs[tab] = run
@@ -113,7 +114,9 @@ extension BoardState {
             let what = run.state == .finished ? say("Finished") : say("Stopped and saved")
             status = StatusMessage(.success, run.summary.map { $0.text.isEmpty ? what : say(engine: $0.text) } ?? "\(what): \(run.title)")
             effects = adoptResult(of: tab, run)
-        case .failed: status = StatusMessage(.failure, run.failure?.description ?? say("The job failed; the log says why."))
+        case .failed:
+            forms[tab].refusal = run.failure?.description
+            status = StatusMessage(.failure, run.failure?.description ?? say("The job failed; the log says why."))
         case .aborted: status = StatusMessage(.warning, say("Aborted: \(run.title)"))
         case .waiting, .loading, .running, .paused, .stopping: break
         }

@@ -141,6 +141,7 @@ extension BoardState {
     mutating func jobRefused(_ page: Tab, _ reason: String, _ argument: String?) -> [Effect] {
         status = StatusMessage(.failure, reason)
         if queueStart?.stage == .starting { return holdQueued(reason) }
+        forms[page].refusal = reason
         // To what has to be put right, unless the user has gone elsewhere meanwhile.
         if let argument, tab == page, overlays.isEmpty, forms[page].edit == nil {
             focus = .form

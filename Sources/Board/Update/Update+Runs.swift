@@ -128,7 +128,7 @@ extension BoardState {
 
     // MARK: Resuming, loading, deleting
 
-    /// Puts the run's own configuration into the form, set to go on from its last checkpoint, and starts it.
+    /// Puts the run's own configuration into the form, set to go on from its newest complete checkpoint, and starts it.
     mutating func resumeSelectedRun() -> [Effect] {
         guard let run = selectedRun, let path = run.configurationPath, run.checkpoint != nil else { return [] }
         overlays.removeAll()
@@ -165,8 +165,9 @@ extension BoardState {
             status = StatusMessage(.failure, reason)
             return [.bell]
         }
-        if let checkpoint {
-            try? configuration.set("resume_from_checkpoint", text: checkpoint)
+        if checkpoint != nil {
+            // Not by its name: what is newest now may be gone, or no longer the newest, when the form is started once more.
+            try? configuration.set("resume_from_checkpoint", text: "true")
             try? configuration.set("overwrite_output_dir", text: "false")
             // A run that was renamed or moved goes on where it lies now, not under the name that its arguments still have.
             let folder = Path.directory(path)

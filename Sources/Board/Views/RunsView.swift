@@ -74,7 +74,7 @@ extension Painter {
         run.step = latest.step
         run.totalSteps = latest.totalSteps
         run.lastLoss = job.latestLogged?.loss ?? run.lastLoss
-        run.bestLoss = job.bestEvaluation?.loss ?? run.bestLoss
+        run.bestLoss = job.bestEvaluation?.loss ?? job.lowestLoss ?? run.bestLoss
         return run
     }
 

@@ -25,12 +25,19 @@ extension Painter {
     }
 
     private mutating func drawFormVerdict(_ tab: Tab, in row: Rect) {
-        let problems = state.forms[tab].problems
+        let form = state.forms[tab]
+        let problems = form.problems
         let errors = problems.filter { $0.severity == .error }
         let warnings = problems.filter { $0.severity == .warning }
         if let first = errors.first {
             let count = errors.count == 1 ? say("1 error") : say("\(errors.count) errors")
             text("✗ \(count): \(first.words)", in: row, "ui.error")
+        } else if let refusal = form.refusal {
+            text("✗ " + refusal, in: row, "ui.error")
+        } else if case .failed(let reason) = form.plan {
+            text("✗ " + reason, in: row, "ui.error")
+        } else if form.plan == .computing {
+            text(say("estimating…"), in: row, "ui.text.dim")
         } else if let first = warnings.first {
             let count = warnings.count == 1 ? say("1 warning") : say("\(warnings.count) warnings")
             text(say("! 0 errors, \(count): \(first.words)"), in: row, "ui.warning")

@@ -50,7 +50,10 @@ public struct RunRecord: Sendable, Equatable {
     public var totalSteps: Int
     public var epoch: Double
     public var lastLoss: Double?
+    /// The lowest loss of its evaluations.
     public var bestLoss: Double?
+    /// The lowest training loss that was logged.
+    public var lowestLoss: Double?
     public var tokensPerSecond: Double?
     public var remainingSeconds: Double?
     /// Seconds since 1970-01-01 UTC; 0 where unknown.
@@ -97,6 +100,7 @@ public struct RunRecord: Sendable, Equatable {
         epoch = end.lastStep?.epoch ?? 0
         lastLoss = end.lastLoss
         bestLoss = end.bestEvaluationLoss
+        lowestLoss = end.lowestLoss
         tokensPerSecond = end.lastStep?.tokensPerSecond
         remainingSeconds = end.lastStep?.remainingSeconds
         updateTime = end.modificationTime
@@ -115,7 +119,7 @@ public struct RunRecord: Sendable, Equatable {
         startTime = shown.startTime
         // The log is still that of an earlier run in this folder.
         let isLogOlder = live != nil && shown.kind == .train && updateTime < shown.startTime
-        if isLogOlder { (step, totalSteps, epoch, lastLoss, bestLoss) = (0, 0, 0, nil, nil) }
+        if isLogOlder { (step, totalSteps, epoch, lastLoss, bestLoss, lowestLoss) = (0, 0, 0, nil, nil, nil) }
         updateTime = max(updateTime, shown.endTime ?? shown.updateTime)
         if shown.totalSteps > 0 {
             step = max(shown.step, shown.kind == .train ? step : 0)

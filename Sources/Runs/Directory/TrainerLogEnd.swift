@@ -2,51 +2,42 @@
 
 import Events
 import Formats
-import Glibc
 import Platform
 
-/// The newest step and the best evaluation of a trainer_log.jsonl.
+/// The newest step, the lowest training loss and the best evaluation of a trainer_log.jsonl.
 struct TrainerLogEnd: Sendable {
     private(set) var lastStep: StepMetrics?
     private(set) var lastLoss: Double?
+    private(set) var lowestLoss: Double?
     private(set) var bestEvaluationLoss: Double?
     private(set) var modificationTime = 0.0
 
-    /// Evaluations are looked for in this much of the file's end; only their lines are parsed.
+    /// The best is looked for in this much of the file's end.
     private static let searchedBytes = 8 << 20
-    private static let evaluationMark: StaticString = "\"eval_loss\""
 
     init(path: String) {
         guard let time = FileSystem.modificationTime(path) else { return }
         modificationTime = time
         var file = GrowingFile(path: path, tailBytes: Self.searchedBytes)
-        // The last lines are parsed; of the others only those that hold an evaluation.
         var last: [[UInt8]] = []
         var best: Double?
+        var lowest: Double?
         _ = file.readLines(limit: Self.searchedBytes + 1) { line in
             if last.count == 64 { last.removeFirst(32) }
             last.append(Array(line))
-            if Self.holdsEvaluation(line), case .evaluation(let metrics)? = TrainerLogScanner.event(line), let loss = metrics.loss, loss.isFinite {
-                best = min(best ?? loss, loss)
+            switch TrainerLogScanner.event(line) {
+            case .evaluation(let metrics): if let loss = metrics.loss, loss.isFinite { best = min(best ?? loss, loss) }
+            case .step(let metrics): if let loss = metrics.loss, loss.isFinite { lowest = min(lowest ?? loss, loss) }
+            default: break
             }
         }
+        lowestLoss = lowest
         bestEvaluationLoss = best
         for line in last.reversed() where lastStep == nil || lastLoss == nil {
             guard case .step(let metrics)? = TrainerLog.event(line: String(decoding: line, as: UTF8.self)) else { continue }
             if lastStep == nil { lastStep = metrics }
             lastLoss = metrics.loss
         }
-    }
-
-    private static func holdsEvaluation(_ line: UnsafeRawBufferPointer) -> Bool {
-        guard let base = line.baseAddress else { return false }
-        let count = evaluationMark.utf8CodeUnitCount
-        var start = 0
-        while start + count <= line.count, let found = memchr(base + start, Int32(UInt8(ascii: "\"")), line.count - start - count + 1) {
-            if memcmp(found, evaluationMark.utf8Start, count) == 0 { return true }
-            start = UnsafeRawPointer(found) - base + 1
-        }
-        return false
     }
 }
 

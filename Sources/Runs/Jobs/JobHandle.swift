@@ -95,7 +95,7 @@ public final class JobHandle: Sendable {
 
     private func run(_ body: JobBody) {
         ThreadTurns.long()
-        let outcome = OutcomeFilter(recorder)
+        let outcome = OutcomeFilter(recorder, control)
         log(.debug, "\(kind.rawValue) started in process \(recorder.state.process.processIdentifier)")
         recorder.emit(.state(.loading))
         do {
@@ -137,10 +137,12 @@ private final class OutcomeFilter: EventSink {
     }
 
     private let recorder: RunRecorder
+    private let control: JobControl
     private let outcome = Mutex(Outcome())
 
-    init(_ recorder: RunRecorder) {
+    init(_ recorder: RunRecorder, _ control: JobControl) {
         self.recorder = recorder
+        self.control = control
     }
 
     var summary: JobSummary? { outcome.withLock { $0.summary } }
@@ -154,7 +156,8 @@ private final class OutcomeFilter: EventSink {
             outcome.withLock { $0.endState = state }
         case .state(.running):
             let status = recorder.state.status
-            if status != .stopping && status != .paused { recorder.emit(event) }
+            // A pause that was asked for before the steps began holds; one that a visitor made is over with the visit.
+            if status != .stopping && !(status == .paused && control.isPaused) { recorder.emit(event) }
         case .failed:
             break
         case .phase, .planned, .step, .evaluation, .log, .checkpoint, .progress, .sample, .state:

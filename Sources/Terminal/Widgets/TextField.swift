@@ -3,10 +3,13 @@ public struct TextField: Hashable, Sendable {
     public private(set) var characters: [Character]
     /// The cursor stands before this character.
     public private(set) var cursor: Int
+    /// The whole text is selected: what is typed or pasted replaces it, a cursor key keeps it.
+    public private(set) var isSelected: Bool
 
-    public init(_ text: String = "") {
+    public init(_ text: String = "", isSelected: Bool = false) {
         characters = Array(text)
         cursor = characters.count
+        self.isSelected = isSelected && !characters.isEmpty
     }
 
     public var text: String {
@@ -14,6 +17,7 @@ public struct TextField: Hashable, Sendable {
         set {
             characters = Array(newValue)
             cursor = characters.count
+            isSelected = false
         }
     }
 
@@ -21,6 +25,7 @@ public struct TextField: Hashable, Sendable {
 
     /// Inserts typed or pasted text at the cursor; its line breaks become spaces.
     public mutating func insert(_ text: String) {
+        if isSelected { removeSelection() }
         let added = TextWidth.sanitize(text).map { $0.isNewline ? " " : $0 }
         characters.insert(contentsOf: added, at: cursor)
         cursor += added.count
@@ -41,6 +46,29 @@ public struct TextField: Hashable, Sendable {
     ///
     /// - Returns: `false` when the key means nothing here.
     public mutating func handle(_ key: Key) -> Bool {
+        guard isSelected else { return edit(key) }
+        var edited = self
+        edited.isSelected = false
+        let lengthBefore = characters.count
+        if key.typedCharacter != nil {
+            edited.removeSelection()
+            _ = edited.edit(key)
+        } else {
+            guard edited.edit(key) else { return false }
+            // Whatever takes something away takes all of what is selected.
+            if edited.characters.count < lengthBefore || key.code == .delete { edited.removeSelection() }
+        }
+        self = edited
+        return true
+    }
+
+    private mutating func removeSelection() {
+        characters = []
+        cursor = 0
+        isSelected = false
+    }
+
+    private mutating func edit(_ key: Key) -> Bool {
         if let character = key.typedCharacter {
             insert(String(character))
             return true
@@ -87,6 +115,7 @@ public struct TextField: Hashable, Sendable {
 
     /// Puts the cursor where the mouse pointed, counted in cells from the field's left edge.
     public mutating func click(cell: Int, width: Int) {
+        isSelected = false
         var cells = 0
         let target = firstVisibleCell(width: width) + max(0, cell)
         for (index, character) in characters.enumerated() {
@@ -107,7 +136,7 @@ public struct TextField: Hashable, Sendable {
         return cursorCell - width + 1
     }
 
-    /// Draws the text into the rectangle's first row.
+    /// Draws the text into the rectangle's first row, reversed while it is selected.
     ///
     /// - Returns: where the cursor stands.
     @discardableResult
@@ -118,6 +147,7 @@ public struct TextField: Hashable, Sendable {
             grid.put(TextWidth.truncate(placeholder, to: rect.width), at: rect.origin, style: placeholderStyle ?? style, maxWidth: rect.width)
             return rect.origin
         }
+        let style = isSelected ? style.adding(.reverse) : style
         let first = firstVisibleCell(width: rect.width)
         var cell = -first
         for character in characters {
