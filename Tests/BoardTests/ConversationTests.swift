@@ -46,6 +46,53 @@ import Testing
         #expect(!state.chat.isStreaming)
     }
 
+    @Test func `the same question answered again leaves the earlier answer in view, marked`() {
+        var state = loaded()
+        ask(&state, "Who are you?", answer: "Tuneboard")
+        state.press("ctrl+t")
+        #expect(state.status?.text.contains("Ctrl+R answers the same question again") == true)
+        let asked = requests(state.press("ctrl+r")).first?.messages.map(\.text)
+        #expect(asked == ["Who are you?"], "the base does not see the adapter's answer")
+        finish(&state, "a model")
+        let lines = TranscriptLines(of: state.chat, width: 70).all.map(\.text)
+        let earlier = lines.firstIndex { $0.contains("earlier answer  with the adapter") } ?? 99
+        let new = lines.firstIndex { $0.contains("new answer  base model, adapter off") } ?? 0
+        #expect(earlier < new && lines[earlier + 1].contains("Tuneboard") && lines[new + 1].contains("a model"), "\(lines)")
+        // An answer that fails without a word leaves what there was.
+        state.press("ctrl+r")
+        _ = update(&state, .chat(.failed("no memory")))
+        #expect(state.chat.turns.last?.text == "a model" && state.chat.turns.last?.earlier.map(\.text) == ["Tuneboard"])
+    }
+
+    @Test func `the base beside the adapter has a conversation of its own`() {
+        var state = loaded()
+        ask(&state, "one", answer: "adapter 1")
+        ask(&state, "two", answer: "adapter 2")
+        let effects = state.press("alt+b")
+        #expect(requests(effects).first?.messages.map(\.text) == ["two"], "the last question, without what the adapter answered")
+        #expect(effects.contains { if case .setAdapter(false) = $0 { true } else { false } })
+        finish(&state, "base 2")
+        #expect(state.chat.turns.map(\.text) == ["one", "adapter 1", "two", "adapter 2"])
+        state.type("three")
+        #expect(requests(state.press("enter")).first?.messages.map(\.text) == ["one", "adapter 1", "two", "adapter 2", "three"])
+        let second = requests(finish(&state, "adapter 3"))
+        #expect(second.first?.messages.map(\.text) == ["two", "base 2", "three"])
+        finish(&state, "base 3")
+        // Written anew, the same question goes on both sides.
+        state.press("escape K K e ctrl+u")
+        state.type("drei")
+        state.press("enter")
+        #expect(requests(finish(&state, "adapter drei")).first?.messages.map(\.text) == ["two", "base 2", "drei"])
+    }
+
+    @Test func `the footer names how to answer again and how to compare at 80 columns`() {
+        var state = loaded()
+        _ = update(&state, .resize(Size(columns: 80, rows: 24)))
+        ask(&state, "one", answer: "1")
+        let footer = GoldenFrames.lines(state).last ?? ""
+        #expect(footer.contains("^R retry") && footer.contains("Alt+b compare") && footer.contains("^T adapter"), "\(footer)")
+    }
+
     @Test func `an unsaved conversation is not replaced or cleared by a careless Enter`() throws {
         var state = loaded()
         ask(&state, "Who are you?", answer: "Tuneboard")

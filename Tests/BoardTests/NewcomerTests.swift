@@ -72,6 +72,90 @@ import Testing
         #expect(footer(state).contains("F1 help"), "\(keys): \(footer(state))")
     }
 
+    @Test func `what cannot be done is not what the help begins with`() {
+        var state = state()
+        state.press("5 ?")
+        guard case .help(let list)? = state.overlays.last else { return #expect(Bool(false), "no help") }
+        for group in state.helpGroups(of: list) {
+            let refused = group.commands.map { $0.refusal(state.beneathList) != nil }
+            if refused.contains(false) { #expect(refused.first == false, "\(group.title)") }
+        }
+    }
+
+    @Test func `a question says which answer Enter takes`() {
+        var state = state()
+        state.press("q")
+        state = training()
+        state.press("q")
+        #expect(GoldenFrames.lines(state).contains { $0.contains("⏎ Stop and save") })
+        state.press("right")
+        #expect(GoldenFrames.lines(state).contains { $0.contains("⏎ Detach") })
+    }
+
+    @Test func `a zoomed chart names the ways back`() {
+        var state = training()
+        state.status = nil
+        state.press("+")
+        #expect(footer(state).contains("- zoom out") && footer(state).contains("0 all"), "\(footer(state))")
+        #expect(!footer(state).contains("O alone"))
+        let metrics = state.monitoredRun?.metrics ?? MetricsStore()
+        _ = update(&state, .overlayLoaded(directory: "saves/demo-model/full/sft", metrics))
+        state.press("0")
+        state.status = nil
+        #expect(footer(state).contains("O alone"), "\(footer(state))")
+    }
+
+    @Test func `from the differences of two runs one key leads to their curves`() {
+        for key in ["v", "o"] {
+            var state = state()
+            state.press("5")
+            let names = ["saves/demo-model/lora/quickstart", "saves/demo-model/full/sft"]
+            _ = update(&state, .runsCompared(RunComparison(directories: names, rows: [], equalCount: 7)))
+            #expect(footer(state).contains("v draw"))
+            let effects = state.press(key)
+            #expect(state.overlays.isEmpty && state.tab == .monitor)
+            #expect(effects.contains { if case .openRun(names[0]) = $0 { true } else { false } })
+            #expect(effects.contains { if case .loadOverlay(names[1]) = $0 { true } else { false } })
+        }
+    }
+
+    @Test func `a picker lets the old path be edited, and F5 takes what is chosen and starts`() {
+        var state = state()
+        state.forms.train.reveal("output_dir")
+        state.press("enter")
+        #expect(footer(state).contains("Alt+e edit"), "\(footer(state))")
+        var starting = state
+        state.press("alt+e")
+        #expect(state.overlays.isEmpty && state.forms.train.edit?.field.text == "saves/demo-model/lora/quickstart")
+        starting.type("saves/new")
+        let effects = starting.press("f5")
+        #expect(effects.contains { if case .startJob(.train, _, let configuration) = $0 { configuration.text("output_dir") == "saves/new" } else { false } })
+        state = self.state()
+        state.press("T f5")
+        #expect(state.status?.kind == .warning, "a theme starts nothing")
+    }
+
+    @Test func `memory in the short plan is whole or left out`() {
+        let lines = GoldenFrames.lines(state())
+        #expect(lines.contains { $0.contains("memory   82.0 MiB ") && !$0.contains("of 1…") }, "\(lines)")
+    }
+
+    @Test func `a board that opens elsewhere than at its form says which run goes on`() {
+        var state = state()
+        var catalog = BoardFixture.catalog
+        catalog.runs[1].isAlive = true
+        state.catalog.isScanned = false
+        state.tab = .export
+        _ = update(&state, .catalogScanned(catalog))
+        #expect(state.tab == .export && state.status?.text.contains("demo-model/full/sft goes on in another process: R shows it.") == true)
+    }
+
+    @Test func `a run of another process is named with the key that shows it`() {
+        var state = state()
+        state.catalog.runs[1].isAlive = true
+        #expect(GoldenFrames.lines(state).first?.contains("sft elsewhere: R shows it") == true)
+    }
+
     // MARK: Footer
 
     @Test func `the footers lead to starting, zooming, comparing, chatting and exporting`() {

@@ -17,13 +17,13 @@ extension CommandTable {
         BoardCommand("chat.recall.next", "Down walks back through what was sent", keys: keys("down"), in: [.message]) {
             $0.recallMessage(by: 1)
         },
-        BoardCommand("chat.copy", "Copy the last reply", label: "copy reply", keys: keys("ctrl+y"), in: [.chat], rank: 5,
+        BoardCommand("chat.copy", "Copy the last reply", label: "copy reply", keys: keys("ctrl+y"), in: [.chat], rank: 6,
             refusal: { $0.copyReplyRefusal() }, perform: { $0.copyReply() }),
         BoardCommand("chat.copy.letter", "Copy the last reply", label: "copy reply", keys: keys("y"), in: [.transcript], rank: 4,
             refusal: { $0.copyReplyRefusal() }, perform: { $0.copyReply() }),
         BoardCommand("chat.copyAll", "Copy the whole conversation", keys: keys("Y"), in: [.transcript],
             refusal: { $0.chat.turns.isEmpty ? say("There is no conversation to copy yet.") : nil }, perform: { $0.copyConversation() }),
-        BoardCommand("chat.retry", "Answer the last message again", label: "retry", keys: keys("ctrl+r"), in: [.chat], rank: 6,
+        BoardCommand("chat.retry", "Answer the last message again", label: "retry", keys: keys("ctrl+r"), in: [.chat], rank: 3,
             refusal: { $0.retryRefusal() }, perform: { $0.retryAnswer() }),
         BoardCommand("chat.adapter", "Adapter on or off: the base model answers", label: "adapter", keys: keys("ctrl+t"), in: [.chat],
             rank: 3, refusal: { $0.adapterRefusal() }, perform: { $0.toggleAdapter() }),
@@ -40,8 +40,8 @@ extension CommandTable {
         BoardCommand("chat.write", "Write a message", label: "write", keys: keys("enter", "i"), in: [.transcript], rank: 1) {
             $0.focusMessage()
         },
-        BoardCommand("chat.compare", "Adapter and base side by side", keys: keys("alt+b"), in: [.chat],
-            refusal: { $0.compareRefusal() }, perform: { $0.toggleComparison() }),
+        BoardCommand("chat.compare", "Adapter and base side by side", label: "compare", keys: keys("alt+b"), in: [.chat], rank: 3,
+            onlyWhenPossible: true, refusal: { $0.compareRefusal() }, perform: { $0.toggleComparison() }),
         BoardCommand("chat.compare.letter", "Adapter and base side by side", label: "compare", keys: keys("b"), in: [.transcript], rank: 3,
             refusal: { $0.compareRefusal() }, perform: { $0.toggleComparison() }),
         BoardCommand("chat.nextTurn", "Select the next message", keys: keys("J", "n"), in: [.transcript],

@@ -90,6 +90,10 @@ extension CommandTable {
         BoardCommand("picker.accept", "Take it", label: "take", keys: keys("enter"), in: [.picker], rank: 1) { $0.acceptPick() },
         BoardCommand("picker.mark", "Mark, where several can be taken", label: "mark", keys: keys("space", "tab"), in: [.markingPicker], rank: 2,
             worksWhileTyping: true, perform: { $0.markPick() }),
+        BoardCommand("picker.edit", "Edit the value as text", label: "edit", keys: keys("alt+e"), in: [.picker], rank: 2,
+            onlyWhenPossible: true, refusal: { $0.editPickedRefusal() }, perform: { $0.editPickedAsText() }),
+        BoardCommand("picker.start", "Take it and start", keys: keys("f5", "ctrl+r"), in: [.picker], refusal: { $0.editPickedRefusal() },
+            perform: { $0.acceptPickAndStart() }),
         BoardCommand("dialog.accept", "Choose", label: "choose", keys: keys("enter"), in: [.dialog], rank: 1) { $0.acceptChoice() },
         BoardCommand("dialog.next", "Next answer", keys: keys("right", "down", "tab"), in: [.dialog]) { $0.moveChoice(by: 1) },
         BoardCommand("dialog.previous", "Previous answer", keys: keys("left", "up", "shift+tab"), in: [.dialog]) {
@@ -109,6 +113,8 @@ extension CommandTable {
             onlyWhenPossible: true, refusal: { $0.shapeRefusal() }, perform: { $0.changeDevices(isMore: true) }),
         BoardCommand("preview.devices.fewer", "Half as many GPUs on each machine", keys: keys("<"), in: [.preview],
             refusal: { $0.shapeRefusal() }, perform: { $0.changeDevices(isMore: false) }),
+        BoardCommand("comparison.draw", "Draw the curves of these runs over each other", label: "draw", keys: keys("v", "o"), in: [.comparison],
+            rank: 1) { $0.drawComparedRuns() },
         BoardCommand("prompt.accept", "Accept", label: "accept", keys: keys("enter"), in: [.prompt], rank: 1) { $0.acceptPrompt() },
         BoardCommand("prompt.cancel", "Cancel", label: "cancel", keys: keys("escape"), in: [.prompt], rank: 2) { $0.closeOverlay() },
     ]

@@ -19,7 +19,7 @@ extension CommandTable {
         BoardCommand("chart.zoomIn", "Zoom in", label: "zoom", keys: keys("+", "="), in: [.chart], rank: 3, refusal: needsPoints) {
             $0.zoom(by: 0.5)
         },
-        BoardCommand("chart.zoomOut", "Zoom out", keys: keys("-", "_"), in: [.chart], refusal: needsPoints) { $0.zoom(by: 2) },
+        BoardCommand("chart.zoomOut", "Zoom out", label: "zoom out", keys: keys("-", "_"), in: [.chart], rank: 1, hinted: isZoomed, refusal: needsPoints) { $0.zoom(by: 2) },
         BoardCommand("chart.left", "Pan left, or move the cursor", label: "earlier", keys: keys("left"), in: [.chart], rank: 1,
             relabelled: { reads($0) ? nil : "pan" }, hinted: { reads($0) || isZoomed($0) }, refusal: needsPoints, perform: { $0.pan(by: -1) }),
         BoardCommand("chart.right", "Pan right, or move the cursor", label: "later", keys: keys("right"), in: [.chart], rank: 1,
@@ -28,7 +28,7 @@ extension CommandTable {
             refusal: needsPoints, perform: { $0.panToEnd(false) }),
         BoardCommand("chart.last", "Go to the end", label: "last", keys: keys("end", "G"), in: [.chart], rank: 2, hinted: reads,
             refusal: needsPoints, perform: { $0.panToEnd(true) }),
-        BoardCommand("chart.fit", "Fit the whole run", label: "fit", keys: keys("0"), in: [.chart], rank: 1, hinted: isZoomed) { $0.fitChart() },
+        BoardCommand("chart.fit", "Fit the whole run", label: "all", keys: keys("0"), in: [.chart], rank: 1, hinted: isZoomed) { $0.fitChart() },
         BoardCommand("chart.follow", "Follow new steps, or freeze the view", label: "follow", keys: keys("f"), in: [.chart], rank: 11,
             refusal: needsPoints) { $0.toggleFollow() },
         BoardCommand("chart.inspect", "Cursor that reads values", label: "inspect", keys: keys("i"), in: [.chart], rank: 9, hinted: readsNot,
@@ -54,7 +54,7 @@ extension CommandTable {
         },
         BoardCommand("chart.talk", "Hold the training and talk to its weights as they stand", label: "talk", keys: keys("t"), in: [.chart],
             rank: 6, onlyWhenPossible: true, refusal: { $0.talkRefusal() }, perform: { $0.talkToTraining() }),
-        BoardCommand("chart.overlay.clear", "Draw this run alone again", keys: keys("O"), in: [.chart],
+        BoardCommand("chart.overlay.clear", "Draw this run alone again", label: "alone", keys: keys("O"), in: [.chart], rank: 3, onlyWhenPossible: true,
             refusal: { $0.clearOverlaysRefusal() }, perform: { $0.clearOverlayRuns() }),
         BoardCommand("chart.leave", "Leave the cursor, the zoom, then the opened run", label: "leave", keys: keys("escape"), in: [.chart], rank: 2,
             hinted: { reads($0) || $0.chart.isGrid || ($0.openedRun != nil && !isZoomed($0)) }, perform: { $0.leaveChart() }),

@@ -38,6 +38,8 @@ public enum Context: Sendable, Hashable, CaseIterable {
     case markingPicker
     case dialog
     case preview
+    /// Where the configurations of runs differ.
+    case comparison
     case prompt
     case editor
     case jump
@@ -60,7 +62,7 @@ public enum Context: Sendable, Hashable, CaseIterable {
         case .chat, .chatForm, .message, .transcript: "Chat"
         case .monitor, .chart: "Monitor"
         case .log, .logSearch: "Log"
-        case .commandList, .picker, .markingPicker, .dialog, .preview, .prompt, .editor, .jump, .dataset, .overlay: "Popups"
+        case .commandList, .picker, .markingPicker, .dialog, .preview, .comparison, .prompt, .editor, .jump, .dataset, .overlay: "Popups"
         }
     }
 }
@@ -117,7 +119,7 @@ extension BoardState {
         case .prompt: [.prompt, .anywhere]
         case .editor: [.editor, .anywhere]
         case .runs: runList.isFiltering ? [.runsFilter, .textList, .anywhere] : [.runs, .list, .overlay, .anywhere]
-        case .comparison: [.list, .overlay, .anywhere]
+        case .comparison: [.comparison, .list, .overlay, .anywhere]
         case .queue: [.queue, .list, .overlay, .anywhere]
         case .jump: [.jump, .anywhere]
         case .dataset: [.dataset, .list, .overlay, .anywhere]

@@ -14,6 +14,15 @@ public struct ChatTurn: Sendable, Equatable {
     public var usedAdapter: Bool?
     public var tokenCount: Int?
     public var tokensPerSecond: Double?
+    /// Answers that the same question had before, oldest first. They are shown, not sent along.
+    public var earlier: [ChatTurn] = []
+
+    /// Every answer of its question, this one last; each without the others.
+    var versions: [ChatTurn] {
+        var alone = self
+        alone.earlier = []
+        return earlier + [alone]
+    }
 
     public init(speaker: Speaker, text: String) {
         self.speaker = speaker
@@ -58,6 +67,8 @@ public struct ChatState: Sendable {
     var kept: [ChatTurn] = []
     /// The same conversation with the base model, while the two are compared side by side; nil otherwise.
     public var otherTurns: [ChatTurn]?
+    /// What the base had answered to a question that is being answered again.
+    var earlierOfOther: [ChatTurn] = []
     /// The base is to answer as soon as the adapter has.
     var owesOtherAnswer = false
     public var input = TextArea()
@@ -117,6 +128,42 @@ public struct ChatState: Sendable {
         let last = selectedTurn.map { min($0, turns.count - 1) } ?? turns.count - 1
         guard last >= 0 else { return nil }
         return turns[...last].lastIndex { $0.speaker == .user }
+    }
+
+    /// Takes the answer off the end of a conversation, with what was answered before it.
+    static func removeAnswer(from turns: inout [ChatTurn]) -> [ChatTurn] {
+        var versions: [ChatTurn] = []
+        while let last = turns.last, last.speaker == .assistant {
+            versions = last.versions + versions
+            turns.removeLast()
+        }
+        return versions.filter { !$0.text.isEmpty }
+    }
+
+    /// The conversation as the base model had it: its own answers with their questions, and the last question, which it is still to
+    /// answer. What the adapter answered would tell it what to say.
+    var baseSide: [ChatTurn] {
+        var side: [ChatTurn] = []
+        for (index, question) in turns.enumerated() where question.speaker == .user && index + 1 < turns.count {
+            let answer = turns[index + 1]
+            guard answer.speaker == .assistant else { continue }
+            if let own = answer.versions.last(where: { $0.usedAdapter == false }) {
+                side += [question, own]
+            } else if index + 2 == turns.count {
+                side.append(question)
+            }
+        }
+        return side
+    }
+
+    /// Where adapter and base both answered, the adapter's answer goes on, with the base's before it.
+    mutating func preferAdapterAnswers() {
+        for index in turns.indices {
+            let versions = turns[index].versions
+            guard turns[index].usedAdapter == false, let own = versions.lastIndex(where: { $0.usedAdapter == true }) else { continue }
+            turns[index] = versions[own]
+            turns[index].earlier = versions.enumerated().filter { $0.offset != own }.map(\.element)
+        }
     }
 
     /// Changes the answer that is coming, on whichever side it comes.

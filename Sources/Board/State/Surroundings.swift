@@ -18,10 +18,10 @@ extension BoardState {
     private static let statusRows = 3
 
     /// The rows that the message takes from the page. Pages end in the lower edge of a box, over which one line of it may stand; the
-    /// compact Monitor ends in numbers.
+    /// compact Monitor ends in numbers, and the Chat in the box that is typed in, which stays whole.
     private var messageRows: Int {
         guard status != nil else { return 0 }
-        let isLastRowEmpty = tab != .monitor || monitoredRun == nil || !Layout(size: size).isCompact
+        let isLastRowEmpty = tab == .chat ? chat.modelInfo == nil : tab != .monitor || monitoredRun == nil || !Layout(size: size).isCompact
         return max(0, statusLines.count - (isLastRowEmpty ? 1 : 0))
     }
 

@@ -61,14 +61,21 @@ extension BoardState {
     /// Drops a message and what came after it, on both sides.
     private mutating func dropTurns(from index: Int) {
         chat.editedTurn = nil
-        chat.turns.removeSubrange(min(index, chat.turns.count)...)
-        if let count = chat.otherTurns?.count { chat.otherTurns?.removeSubrange(min(index, count)...) }
+        let index = min(index, chat.turns.count)
+        let dropped = chat.turns[index...].count { $0.speaker == .user }
+        chat.turns.removeSubrange(index...)
+        // The other side may have fewer messages; the same questions go.
+        guard dropped > 0, let others = chat.otherTurns else { return }
+        let questions = others.indices.filter { others[$0].speaker == .user }
+        chat.otherTurns = dropped <= questions.count ? Array(others[..<questions[questions.count - dropped]]) : []
     }
 
     /// Asks for an answer to the conversation as it stands.
-    private mutating func answer() -> [Effect] {
+    private mutating func answer(earlier: [ChatTurn] = [], earlierOfOther: [ChatTurn] = []) -> [Effect] {
         let request = request(chat.turns)
+        chat.earlierOfOther = earlierOfOther
         var turn = ChatTurn(speaker: .assistant, text: "")
+        turn.earlier = earlier
         turn.isStreaming = true
         turn.usedAdapter = chat.modelInfo?.adapterName == nil ? nil : chat.isAdapterEnabled
         chat.turns.append(turn)
@@ -78,13 +85,15 @@ extension BoardState {
     }
 
     /// The base answers what the adapter has just answered; afterwards the adapter is on again.
-    private mutating func answerOfTheOther() -> [Effect] {
+    mutating func answerOfTheOther() -> [Effect] {
         chat.owesOtherAnswer = false
         guard let others = chat.otherTurns else { return [] }
         let request = request(others)
         var turn = ChatTurn(speaker: .assistant, text: "")
         turn.isStreaming = true
         turn.usedAdapter = false
+        turn.earlier = chat.earlierOfOther
+        chat.earlierOfOther = []
         chat.otherTurns?.append(turn)
         return [.setAdapter(enabled: false), .sendChat(request)]
     }
@@ -131,12 +140,16 @@ extension BoardState {
     }
 
     mutating func retryAnswer() -> [Effect] {
-        while let last = chat.turns.last, last.speaker == .assistant { chat.turns.removeLast() }
-        if chat.otherTurns != nil {
-            while let last = chat.otherTurns?.last, last.speaker == .assistant { chat.otherTurns?.removeLast() }
+        let earlier = ChatState.removeAnswer(from: &chat.turns)
+        var earlierOfOther: [ChatTurn] = []
+        if var others = chat.otherTurns {
+            earlierOfOther = ChatState.removeAnswer(from: &others)
+            // A side that has not been asked yet is asked now.
+            if others.isEmpty, let question = chat.turns.last { others = [question] }
+            chat.otherTurns = others
         }
         chat.selectedTurn = nil
-        return answer()
+        return answer(earlier: earlier, earlierOfOther: earlierOfOther)
     }
 
     func adapterRefusal() -> String? {
@@ -146,7 +159,12 @@ extension BoardState {
 
     mutating func toggleAdapter() -> [Effect] {
         chat.isAdapterEnabled.toggle()
-        status = StatusMessage(.note, chat.isAdapterEnabled ? say("Adapter on") : say("Adapter off: the base model answers"))
+        let canRepeat = chat.turns.contains { $0.speaker == .user }
+        let words =
+            chat.isAdapterEnabled
+            ? canRepeat ? say("Adapter on. Ctrl+R answers the same question again.") : say("Adapter on")
+            : canRepeat ? say("Adapter off. Ctrl+R answers the same question again.") : say("Adapter off: the base model answers")
+        status = StatusMessage(.note, words)
         return [.setAdapter(enabled: chat.isAdapterEnabled)]
     }
 
@@ -270,8 +288,20 @@ extension BoardState {
             turn.isStreaming = false
             turn.isStopped = true
         }
-        if chat.turns.last?.speaker == .assistant, chat.turns.last?.text.isEmpty == true { chat.turns.removeLast() }
-        if chat.otherTurns?.last?.speaker == .assistant, chat.otherTurns?.last?.text.isEmpty == true { chat.otherTurns?.removeLast() }
+        Self.dropEmptyAnswer(&chat.turns)
+        if var others = chat.otherTurns {
+            Self.dropEmptyAnswer(&others)
+            chat.otherTurns = others
+        }
+    }
+
+    /// What was answered before stays in place of nothing.
+    private static func dropEmptyAnswer(_ turns: inout [ChatTurn]) {
+        guard let last = turns.last, last.speaker == .assistant, last.text.isEmpty else { return }
+        turns.removeLast()
+        guard var before = last.earlier.last else { return }
+        before.earlier = Array(last.earlier.dropLast())
+        turns.append(before)
     }
 
     /// Whether this belongs to an answer whose conversation was cleared.

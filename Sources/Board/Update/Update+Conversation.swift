@@ -85,20 +85,20 @@ extension BoardState {
         return nil
     }
 
-    /// Puts the base model beside the adapter: every message is answered by both.
+    /// Puts the base model beside the adapter: every message is answered by both, each with a conversation of its own. The base
+    /// answers the last question at once.
     mutating func toggleComparison() -> [Effect] {
         if chat.otherTurns != nil {
             chat.otherTurns = nil
             status = StatusMessage(.note, say("The adapter alone"))
             return []
         }
-        chat.otherTurns = chat.turns
+        chat.preferAdapterAnswers()
+        chat.otherTurns = chat.baseSide
         chat.linesFromEnd = 0
-        guard !chat.isAdapterEnabled else {
-            status = StatusMessage(.note, say("Adapter and base side by side: both answer"))
-            return []
-        }
-        return toggleAdapter()
+        let switching = chat.isAdapterEnabled ? [] : toggleAdapter()
+        status = StatusMessage(.note, say("Adapter and base side by side: both answer"))
+        return switching + (chat.otherTurns?.last?.speaker == .user ? answerOfTheOther() : [])
     }
 
     // MARK: System prompt and tools
@@ -176,7 +176,7 @@ extension BoardState {
         let effects = clearChat()
         chat.turns = conversation.turns
         chat.kept = conversation.turns
-        if chat.otherTurns != nil { chat.otherTurns = conversation.turns }
+        if chat.otherTurns != nil { chat.otherTurns = [] }
         chat.tools = conversation.tools
         chat.sent = conversation.turns.filter { $0.speaker == .user }.map(\.text)
         status = StatusMessage(.success, say("Loaded \(path)"))

@@ -27,9 +27,12 @@ extension BoardState {
     public func helpGroups(of list: CommandListState) -> [(title: String, commands: [BoardCommand])] {
         var seen: Set<String> = []
         var groups: [(title: String, commands: [BoardCommand])] = []
+        let beneath = beneathList
         for context in list.contexts {
-            let own = Self.listed.filter { $0.contexts.contains(context) && seen.insert($0.title).inserted }
+            var own = Self.listed.filter { $0.contexts.contains(context) && seen.insert($0.title).inserted }
             guard !own.isEmpty else { continue }
+            // What can be done comes before what cannot.
+            own = own.filter { $0.refusal(beneath) == nil } + own.filter { $0.refusal(beneath) != nil }
             if let place = groups.firstIndex(where: { $0.title == context.title }) {
                 groups[place].commands += own
             } else {
@@ -172,6 +175,34 @@ extension BoardState {
         case .datasets, .adapters, .outputDirectories, .checkpoints, .templates, .choices, .history:
             return change(picker.tab, picker.argument, to: picked.value)
         }
+    }
+
+    func editPickedRefusal() -> String? {
+        guard case .picker(let picker) = overlays.last, !picker.argument.isEmpty else { return say("There is no field to edit here.") }
+        return nil
+    }
+
+    /// Closes the picker and edits what the field holds, letter by letter.
+    mutating func editPickedAsText() -> [Effect] {
+        guard case .picker(let picker) = overlays.last else { return [] }
+        overlays.removeLast()
+        forms[picker.tab].reveal(picker.argument)
+        let text = forms[picker.tab].configuration.text(picker.argument)
+        forms[picker.tab].edit = FieldEdit(argument: picker.argument, field: TextField(text))
+        return []
+    }
+
+    mutating func acceptPickAndStart() -> [Effect] {
+        guard case .picker(let picker) = overlays.last else { return [] }
+        let effects = acceptPick()
+        // What cannot be taken stays open, with its reason.
+        if case .picker = overlays.last { return effects }
+        if picker.tab == .chat { return effects + loadChat() }
+        if let reason = startRefusal() {
+            status = StatusMessage(.warning, reason)
+            return effects
+        }
+        return effects + requestStart(picker.tab)
     }
 
     // MARK: Dialogs

@@ -113,6 +113,18 @@ extension BoardState {
         return effects
     }
 
+    /// From the list of differences to the curves of the same runs.
+    mutating func drawComparedRuns() -> [Effect] {
+        guard case .comparison(let comparison) = overlays.last else { return [] }
+        runList.marked = comparison.directories
+        if let reason = drawMarkedRefusal() {
+            runList.marked = []
+            status = StatusMessage(.warning, reason)
+            return []
+        }
+        return drawMarkedRuns()
+    }
+
     // MARK: Name and path
 
     mutating func copyRunPath() -> [Effect] {

@@ -17,9 +17,11 @@ extension BoardState {
 
     /// A run that another process is at work on is shown as soon as the board opens, unless something was done already.
     mutating func showLiveRun() -> [Effect] {
-        guard let index = catalog.runs.firstIndex(where: { $0.isAlive && !$0.isOurs && $0.kind == .train }), jobs.isEmpty, tab == .train,
-            overlays.isEmpty, !forms.train.isModified, forms.train.edit == nil, !forms.train.isFiltering
-        else { return [] }
+        guard let index = catalog.runs.firstIndex(where: { $0.isAlive && !$0.isOurs && $0.kind == .train }), jobs.isEmpty else { return [] }
+        guard tab == .train, overlays.isEmpty, !forms.train.isModified, forms.train.edit == nil, !forms.train.isFiltering else {
+            if status == nil { status = StatusMessage(.note, say("\(RunName.short(catalog.runs[index].directory)) goes on in another process: R shows it.")) }
+            return []
+        }
         runList = RunListState()
         runList.selection = index
         status = StatusMessage(.note, say("\(RunName.short(catalog.runs[index].directory)) is at work in another process. p, S and x steer it."))

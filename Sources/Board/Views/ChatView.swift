@@ -68,7 +68,10 @@ extension Painter {
 
     private mutating func drawEmptyChat(in area: Rect) {
         var lines = [say("Write a message below and press ⏎.")]
-        if state.chat.modelInfo?.adapterName != nil { lines.append(say("Ctrl+T switches the adapter off and on, to compare with the base model.")) }
+        if state.chat.modelInfo?.adapterName != nil { 
+            lines.append(say("Ctrl+T switches the adapter; Ctrl+R then answers the same question again."))
+            lines.append(say("Alt+b puts the base model beside it, with a conversation of its own."))
+        }
         lines.append(say("Ctrl+O changes the model, the system prompt and the sampling."))
         for (index, line) in lines.enumerated() { text(line, in: area.row(index + 1), "ui.placeholder") }
     }

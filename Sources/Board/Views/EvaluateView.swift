@@ -118,6 +118,11 @@ extension Painter {
             let scores = sample.scores.sorted { $0.key < $1.key }.map { "\($0.key) \(Words.metric($0.value))" }
             add(say("scores"), scores.joined(separator: "   "), "ui.text.dim")
         }
+        if lines.count > area.height {
+            // The answer counts most: a prompt that leaves no room for it comes after it.
+            let prompt = TextWidth.wrap(TextWidth.sanitize(first.prompt), to: max(8, area.width - nameWidth - 1)).count
+            lines = Array(lines[prompt...] + lines[..<prompt])
+        }
         let top = min(state.evaluation.sampleScroll, max(0, lines.count - area.height))
         for (index, line) in lines.dropFirst(top).prefix(area.height).enumerated() {
             pair(line.0, line.1, in: area.row(index), nameWidth: nameWidth, scope: line.2)
@@ -139,15 +144,21 @@ extension Painter {
         text(counts, x: bar.endX, y: row.y, width: countWidth, "ui.text.dim")
     }
 
+    /// `predict_rouge-l` is `rouge-l` where only scores stand.
+    private static func shortScore(_ name: String) -> String {
+        for prefix in ["predict_", "eval_"] where name.hasPrefix(prefix) { return String(name.dropFirst(prefix.count)) }
+        return name
+    }
+
     /// How a job ended, in a line.
     func outcomeWords(_ run: RunDigest) -> (String, String)? {
         switch run.state {
         case .finished, .stopped:
             // Scores; how long it took is in the log.
             let scores = run.summary?.values.filter { value in
-                !["runtime", "per_second", "_bytes", "tokens", "epoch"].contains { value.name.contains($0) }
+                !["runtime", "per_second", "_bytes", "_time", "tokens", "epoch"].contains { value.name.contains($0) }
             } ?? []
-            let values = scores.map { "\($0.name) \(Words.metric($0.value))" }.joined(separator: "   ")
+            let values = scores.map { "\(Self.shortScore($0.name)) \(Words.metric($0.value))" }.joined(separator: "  ")
             let text = values.isEmpty ? run.summary.map { say(engine: $0.text) } ?? say(key: run.state.word) : values
             return ("✓ " + text, "ui.success")
         case .failed: return ("✗ " + (run.failure?.description ?? "failed"), "ui.error")

@@ -60,7 +60,7 @@ extension Painter {
         }
         let outcome = exportOutcome(run)
         let steps = run.phases.isEmpty ? run.progress.map(\.phase) : run.phases
-        let room = max(1, inside.height - outcome.count)
+        let room = max(1, inside.height - outcome.reduce(0) { $0 + TextWidth.wrap($1.text, to: inside.width).count })
         var y = inside.y
         for (index, step) in steps.enumerated().suffix(room) {
             let isLast = index == steps.count - 1

@@ -132,10 +132,13 @@ extension Painter {
         }
         lines += run.checkpoints.suffix(3).reversed().map { (say("saved"), say("step \($0.step)  \(NumberText.bytes($0.bytes))")) }
         for value in run.summary?.values ?? [] { lines.append((value.name, Words.metric(value.value))) }
+        // Labels are whole as far as half of the width goes.
+        let longest = lines.prefix(inside.height).map { TextWidth.width(of: $0.0) }.max() ?? 8
+        let nameWidth = min(max(8, longest), max(8, inside.width / 2))
         for (index, line) in lines.prefix(inside.height).enumerated() {
             let row = inside.row(index)
-            let value = line.0 == say("folder") ? TextWidth.truncateStart(line.1, to: max(4, row.width - 9)) : line.1
-            pair(line.0, value, in: row, nameWidth: 8)
+            let value = line.0 == say("folder") ? TextWidth.truncateStart(line.1, to: max(4, row.width - nameWidth - 1)) : line.1
+            pair(line.0, value, in: row, nameWidth: nameWidth)
         }
         let rest = inside.droppingFirstRows(lines.count + 1)
         if let failure = run.failure, rest.height > 0 { paragraph(failure.description, in: rest, "ui.error") }

@@ -112,7 +112,9 @@ extension Painter {
         let buttonWidth = labels.map(TextWidth.width(of:)).reduce(0, +) + 2 * (labels.count - 1)
         let width = min(max(buttonWidth, 46) + 6, state.size.columns - 4)
         let lines = TextWidth.wrap(dialog.text, to: width - 4)
-        let inside = popup(layout.popup(columns: width, rows: min(lines.count + 4, state.size.rows - 2)), title: dialog.title)
+        let inside = popup(layout.popup(columns: width, rows: min(lines.count + 4, state.size.rows - 2)), title: dialog.title,
+            // Colours alone do not tell which answer Enter takes.
+            note: dialog.choices.indices.contains(dialog.selection) ? "⏎ " + dialog.choices[dialog.selection].label : "")
         paragraph(dialog.text, in: inside.droppingLastRows(2), "ui.text")
         var x = inside.x + max(0, (inside.width - buttonWidth) / 2)
         let y = inside.endY - 1

@@ -1,3 +1,4 @@
+import Platform
 import Terminal
 
 /// A frame being drawn: the cells, what the mouse finds where, and where the cursor stands.
@@ -177,7 +178,9 @@ extension Painter {
             let adapter = info.adapterName.map { state.chat.isAdapterEnabled ? $0 : say("\($0) off") }
             return ("● " + (adapter ?? info.modelName), "ui.status")
         }
-        if state.catalog.runs.contains(where: { $0.isAlive && !$0.isOurs }) { return (say("● elsewhere"), "ui.info") }
+        if let run = state.catalog.runs.first(where: { $0.isAlive && !$0.isOurs }) {
+            return (say("● \(Path.name(run.directory)) elsewhere: R shows it"), "ui.info")
+        }
         return (say("idle"), "ui.status")
     }
 

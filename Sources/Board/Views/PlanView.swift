@@ -12,7 +12,7 @@ extension Painter {
         case .ready(let plan):
             let isTight = plan.availableBytes > 0 && plan.peakBytes > plan.availableBytes
             let lines: [(String, String, String)] = [
-                (say("memory"), memory(plan), isTight ? "ui.error" : "ui.text"),
+                (say("memory"), memory(plan, width: area.width - 9), isTight ? "ui.error" : "ui.text"),
                 (say("steps"), NumberText.grouped(plan.totalSteps), "ui.text"),
                 (say("samples"), samples(plan), "ui.text"),
                 (say("trains"), say("\(NumberText.count(plan.trainableCount)) of \(NumberText.count(plan.parameterCount))"), "ui.text"),
@@ -101,6 +101,13 @@ extension Painter {
         lines += plan.warnings.map { PlanLine(name: "", value: "! " + $0, scope: "ui.warning") }
         lines += form.problems.filter { $0.severity != .error }.map { PlanLine(name: "", value: "! " + $0.words, scope: "ui.warning") }
         return lines
+    }
+
+    /// Without the word between where there is no room for it, then without what there is.
+    private func memory(_ plan: RunPlan, width: Int) -> String {
+        let need = NumberText.bytes(plan.peakBytes)
+        let choices = [memory(plan), plan.availableBytes > 0 ? need + "/" + NumberText.bytes(plan.availableBytes) : need]
+        return choices.first { TextWidth.width(of: $0) <= width } ?? need
     }
 
     private func memory(_ plan: RunPlan) -> String {

@@ -9,7 +9,11 @@ struct TranscriptLines {
 
     init(of chat: ChatState, _ turns: [ChatTurn], width: Int) {
         blocks = turns.enumerated().map { index, turn in
-            [Self.heading(of: turn, isSelected: chat.selectedTurn == index)]
+            turn.earlier.flatMap { answer in
+                [Self.heading(of: answer, isSelected: false, version: say("earlier answer"))]
+                    + chat.wrapped.body(of: answer, width: width, showsThoughts: chat.showsThoughts) + [StyledLine("", "chat.text")]
+            }
+                + [Self.heading(of: turn, isSelected: chat.selectedTurn == index, version: turn.earlier.isEmpty ? nil : say("new answer"))]
                 + chat.wrapped.body(of: turn, width: width, showsThoughts: chat.showsThoughts)
         }
         count = blocks.reduce(0) { $0 + $1.count } + max(0, blocks.count - 1)
@@ -46,12 +50,14 @@ struct TranscriptLines {
         max(TranscriptLines(of: chat, width: width).count, chat.otherTurns.map { TranscriptLines(of: chat, $0, width: width).count } ?? 0)
     }
 
-    private static func heading(of turn: ChatTurn, isSelected: Bool) -> StyledLine {
+    private static func heading(of turn: ChatTurn, isSelected: Bool, version: String?) -> StyledLine {
         let mark = isSelected ? "▶ " : ""
         switch turn.speaker {
         case .user: return StyledLine(mark + say("User"), "chat.user")
         case .assistant:
             var title = mark + say("Assistant")
+            if let version { title += "  " + version }
+            if turn.usedAdapter == true, version != nil { title += "  " + say("with the adapter") }
             if let used = turn.usedAdapter, !used { title += "  " + say("base model, adapter off") }
             if turn.isStreaming { title += "  " + say("(streaming, Esc stops)") }
             if turn.isStopped { title += "  " + say("(stopped)") }
