@@ -33,6 +33,8 @@ public enum DatasetError: Error, Sendable, Equatable, CustomStringConvertible {
     case missingFile(dataset: String, path: String)
     case unreadable(path: String, reason: String)
     case unwritable(path: String, reason: String)
+    /// Rows would replace what is there.
+    case outputExists(path: String)
     /// The file is not what its ending says; the sentence says where.
     case badFile(sentence: String)
     case unknownFileType(path: String)
@@ -64,9 +66,11 @@ public enum DatasetError: Error, Sendable, Equatable, CustomStringConvertible {
         case .missingFile(let dataset, let path):
             return "The data set \"\(dataset)\" names the file \(path), which does not exist."
         case .unreadable(let path, let reason):
-            return "\(path) cannot be read: \(reason)."
+            return SentenceText.about(path, "cannot be read", reason)
         case .unwritable(let path, let reason):
-            return "\(path) cannot be written: \(reason)."
+            return SentenceText.about(path, "cannot be written", reason)
+        case .outputExists(let path):
+            return "\(path) exists already. Name a new file, or give --overwrite to replace it."
         case .badFile(let sentence):
             return sentence
         case .unknownFileType(let path):
@@ -97,5 +101,13 @@ public enum DatasetError: Error, Sendable, Equatable, CustomStringConvertible {
         case .noSuchRow(let dataset, let row, let count):
             return "The data set \"\(dataset)\" has \(count) rows; there is no row \(row + 1)."
         }
+    }
+}
+
+enum SentenceText {
+    /// "a.jsonl cannot be read: there is no such file." Reasons that name the file or end with a point themselves are taken as they are.
+    static func about(_ path: String, _ what: String, _ reason: String) -> String {
+        let own = reason.hasPrefix(path + ": ") ? String(reason.dropFirst(path.count + 2)) : reason
+        return "\(path) \(what): \(own)\(own.hasSuffix(".") ? "" : ".")"
     }
 }

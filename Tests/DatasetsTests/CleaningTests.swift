@@ -78,6 +78,28 @@ import Testing
         #expect((PersonalDatum.masked(text, Set(PersonalDatum.allCases)) ?? text) == expected)
     }
 
+    @Test("Numbers that are written as a telephone number or a card are masked", arguments: [
+        "13812345678", "138 1234 5678", "138-1234-5678", "+86 13812345678", "86 13812345678", "8613812345678", "86-138-1234-5678", "+8613812345678",
+        "010-62751234", "(010)62751234", "0755-8675309", "(212) 555-0187", "212-555-0187", "+1 212 555 0187", "+34 612 345 678", "+33 1 23 45 67 89",
+        "4111111111111111", "4111-1111-1111-1111", "4111 1111 1111 1111", "3782 822463 10005", "378282246310005", "6200 0000 0000 0000 000", "4222222222222",
+    ])
+    func masksNumbers(text: String) {
+        for around in [("", ""), ("tel ", "."), ("：", "，"), ("(", ")")] {
+            let found = PersonalDatum.masked(around.0 + text + around.1, [.phone, .card])
+            #expect(found == around.0 + "[PHONE]" + around.1 || found == around.0 + "[CARD]" + around.1, "\(found ?? "nothing")")
+        }
+    }
+
+    @Test("Other numbers, and rows of numbers, stay", arguments: [
+        "1380 0000 000", "13 81 23 45 678", "138 12345678", "138-1234 5678", "1381 234 5678", "12812345678", "1381234567", "138123456789",
+        "3.13812345678", "13812345678.5", "1-138-1234-5678", "138-1234-5678-9", "0 10 62751234", "300 400 5000", "212-155-0187", "010 62751234",
+        "4111 1111 1111 1112", "4111 1111-1111 1111", "41 11 11 11 11 11 11 11", "411 111 111 111 111 1", "4111 111111111111", "0.4111111111111111",
+        "9111111111111111", "6200 0000 0000 00", "1990 2000 2010 2020 2030", "+12345678", "+0123456789012", "2024-01-15 12:30:45", "1,380,000,0000",
+    ])
+    func sparesNumbers(text: String) {
+        #expect(PersonalDatum.masked("x \(text) y", [.phone, .card]) == nil)
+    }
+
     @Test("Masked rows are written anew, and only the texts of the chosen columns")
     func masksRows() throws {
         let source = #"{"conversations": [{"from": "human", "value": "I am a@b.cc"}, {"from": "gpt", "value": "ok"}], "id": "x@y.zz"}"#
@@ -125,6 +147,25 @@ import Testing
                 #expect(error?.description.contains("never overwritten") == true)
             }
             #expect(try FileSystem.readText(source) == Self.row("one"))
+            // Nor a list of words, nor anything else unless that is wanted.
+            let list = try Fixtures.write("one", to: directory, "words.jsonl")
+            cleaner.rules = [("drop_keywords", "@" + list)]
+            cleaner.overwrites = true
+            #expect(throws: DatasetError.self) { try cleaner.run(output: list) }
+            cleaner.overwrites = false
+            let other = try Fixtures.write("precious", to: directory, "other.jsonl")
+            #expect(throws: DatasetError.outputExists(path: other)) { try cleaner.run(output: other) }
+            #expect(try FileSystem.readText(other) == "precious")
+            #expect(try FileSystem.readText(list) == "one")
+            cleaner.overwrites = true
+            #expect(try cleaner.run(output: other).taken.first?.count == 1)
+            #expect(try FileSystem.readText(other).isEmpty)
+            try FileSystem.remove(other)
+            try FileSystem.remove(list)
+            cleaner.columns = ["output", "instrction"]
+            let typo = #expect(throws: DatasetError.self) { try cleaner.run(output: nil) }
+            #expect(typo?.description.contains("\"instrction\"; the rows have instruction, output") == true)
+            cleaner.columns = []
             let error = #expect(throws: DatasetError.self) { try cleaner.run(output: Path.join(directory, "b.parquet")) }
             #expect(error?.description.contains(".jsonl") == true)
             for (rule, value) in [("min_words", "x"), ("max_symbol_ratio", "1.5"), ("languages", "klingon"), ("drop_keywords", "@/no/such/file"), ("max_perplexity", "0")] {
@@ -146,6 +187,7 @@ import Testing
                 var cleaner = RowCleaner(sources: [source])
                 cleaner.rules = [("min_words", "4")]
                 cleaner.threads = threads
+                cleaner.overwrites = true
                 reports.append(try cleaner.run(output: Path.join(directory, "b.jsonl")))
                 texts.append(try FileSystem.readText(Path.join(directory, "b.jsonl")))
             }

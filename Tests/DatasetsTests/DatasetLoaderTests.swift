@@ -74,7 +74,9 @@ import Tokenizers
                 var builder = PreferenceBuilder()
                 builder.seed = UInt64(seed)
                 builder.margin = 1
-                let (pairs, problems) = try builder.run(from: source, to: target)
+                var worker = builder
+                worker.overwrites = true
+                let (pairs, problems) = try worker.run(from: source, to: target)
                 #expect(pairs == 1 && problems.map(\.row) == [2, 3])
                 let pair = try JSONValue.parse(try FileSystem.readText(target))
                 #expect(pair["chosen"]?.stringValue == "b")

@@ -21,6 +21,64 @@ import Testing
         }
     }
 
+    /// The rows that stay, by their places.
+    private func kept(_ rows: [String], columns: [String] = [], near: Bool = false) throws -> [Int] {
+        try Fixtures.temporary { directory in
+            let source = try Fixtures.write(rows.joined(separator: "\n"), to: directory, "a.jsonl")
+            var worker = RowDeduplicator(sources: [source])
+            worker.columns = columns
+            worker.similarity = near ? 0.8 : nil
+            let target = Path.join(directory, "b.jsonl")
+            _ = try worker.run(output: target)
+            return try FileSystem.readText(target).split(separator: "\n").compactMap { rows.firstIndex(of: String($0)) }
+        }
+    }
+
+    @Test("Rows that differ anywhere are not the same, and reasons name rows that stayed")
+    func exactValues() throws {
+        #expect(try kept([#"{"input_ids": [1, 2]}"#, #"{"input_ids": [1, 3]}"#, #"{"input_ids": [1,2]}"#]) == [0, 1])
+        #expect(try kept([#"{"a": "x\ny"}"#, #"{"a": "x", "b": "y"}"#, #"{"a": ["x", "y"]}"#, #"{"a": "xy"}"#]) == [0, 1, 2, 3])
+        #expect(try kept([#"{"q": "x", "n": 1}"#, #"{"q": "x", "n": 1.0}"#, #"{"q": "x", "n": "1"}"#, #"{"n": 1, "q": "x"}"#]) == [0, 1, 2])
+        #expect(try kept([#"{"a": null}"#, #"{"a": false}"#, #"{"a": []}"#, #"{"a": {}}"#, #"{"a": ""}"#, #"{"a": 0}"#, "[]"]) == [0, 1, 2, 3, 4, 5, 6])
+        #expect(try kept([#"{"q": "x", "kto_tag": true}"#, #"{"q": "x", "kto_tag": false}"#]) == [0, 1])
+        let picture = "what is it that can be seen in the picture above"
+        let pictures = ["a.png", "b.png", "a.png"].map { #"{"q": "\#(picture)", "images": ["\#($0)"]}"# }
+        #expect(try kept(pictures) == [0, 1])
+        #expect(try kept(pictures, near: true) == [0, 1])
+        #expect(try kept([#"{"id": 1, "q": "x"}"#, #"{"id": 2, "q": "x"}"#, #"{"id": 3}"#, #"{"id": 4}"#], columns: ["q"]) == [0, 2, 3])
+        let typo = #expect(throws: DatasetError.self) { try kept([#"{"id": 1, "q": "x"}"#], columns: ["text"]) }
+        #expect(typo?.description.contains("\"text\"; the rows have id, q") == true)
+        let texts = ["one two three four five six seven eight nine ten", "ONE two three four five six seven eight nine ten", "ONE two three four five six seven eight nine ten"]
+        let (report, _) = try deduplicate(texts) { $0.similarity = 0.8 }
+        #expect(report.taken.map(\.rule) == ["near"] && report.taken[0].examples.allSatisfy { $0.contains("the same as row 1:") })
+    }
+
+    @Test("Sentences end where lines end, however those end, and only at whole characters")
+    func sentenceEnds() {
+        let line = "one two three four five"
+        #expect(RowDeduplicator.sentences(line + "\r\n" + line).map(\.hash) == RowDeduplicator.sentences(line + "\n" + line).map(\.hash))
+        #expect(RowDeduplicator.sentences(line + "\r\n" + line).count == 2)
+        #expect(RowDeduplicator.sentences("今天天气很好，我们走。今天天气很好、我们走？今天天气很好！我们走走走走；").map(\.words) == [9, 9, 6, 6])
+    }
+
+    @Test("Files that are read are not written over, and short evaluation rows are told, not called nothing")
+    func sparesEvaluation() throws {
+        try Fixtures.temporary { directory in
+            let source = try Fixtures.write(Self.row("a"), to: directory, "a.jsonl"), short = Self.row("too short")
+            let test = try Fixtures.write(short, to: directory, "test.jsonl")
+            var worker = RowDeduplicator(sources: [source])
+            worker.evaluationFiles = [test]
+            let failure = #expect(throws: DatasetError.self) { try worker.run(output: nil) }
+            #expect(failure?.description.contains("all 1 rows of \(test) have fewer than 6 words") == true)
+            _ = try Fixtures.write(short + "\n" + Self.row("one two three four five six"), to: directory, "test.jsonl")
+            #expect(try worker.run(output: nil).notes == ["1 evaluation row has fewer than 6 words and was not looked for"])
+            worker.overwrites = true
+            let refused = #expect(throws: DatasetError.self) { try worker.run(output: test) }
+            #expect(refused?.description.contains("never overwritten") == true)
+            #expect(try FileSystem.readText(test).contains("too short"))
+        }
+    }
+
     /// Sentences of words that no two share by chance.
     private static func words(_ count: Int, _ random: inout RandomGenerator) -> [String] { (0..<count).map { _ in "w\(random.index(below: 100_000))" } }
 
@@ -125,7 +183,7 @@ import Testing
         #expect(there.report.kept == 2 && there.entry["columns"] != nil)
         let back = try convert(there.rows.map { $0.text(style: .python) }, to: .alpaca)
         let first: JSONValue = ["instruction": "Add\n1 and 2", "input": "", "output": "3", "system": "You count.", "history": [["hi", "hello"]]]
-        #expect(back.rows == [first, ["instruction": "再见", "input": "", "output": "再见！"]])
+        #expect(back.rows == [first, ["instruction": "再见", "input": "", "output": "再见！", "system": "", "history": []]])
     }
 
     @Test("The entry for dataset_info.json makes a run read the converted file as it read the source", arguments: FormatConversion.Target.allCases)
@@ -145,6 +203,21 @@ import Testing
                 return try (0..<found.count).map { try found.converter.conversation(try found.value($0)) }
             }
             #expect(try conversations("a.jsonl") == conversations("new"))
+        }
+    }
+
+    @Test("A row without an answer is named, not written as one that nobody can read; columns of the entry stand in every row")
+    func refusesWithoutAnswer() throws {
+        let rows = [
+            #"{"instruction": "a", "output": null, "system": "s", "tools": "[]"}"#, #"{"instruction": "b", "output": "c", "system": "s", "tools": "[]"}"#,
+            #"{"instruction": "d", "output": "e"}"#,
+        ]
+        for target in FormatConversion.Target.allCases {
+            let (report, written, entry) = try convert(rows, to: target)
+            #expect(report.kept == 2 && report.changed == 0 && report.taken.first?.examples.first?.contains("it has no answer") == true)
+            for (_, column) in entry["columns"]?.objectValue ?? [:] {
+                #expect(written.allSatisfy { $0[column.stringValue ?? ""] != nil }, "\(column)")
+            }
         }
     }
 
@@ -178,6 +251,8 @@ import Testing
             #expect(try lines(train) == rows.indices.filter { !wanted.contains($0) }.map { rows[$0] })
             #expect(throws: DatasetError.self) { try split.run(train: source, held: val) }
             #expect(throws: DatasetError.self) { try split.run(train: val, held: val) }
+            #expect(throws: DatasetError.outputExists(path: train)) { try split.run(train: train, held: val) }
+            split.overwrites = true
             split.size = 40
             #expect(throws: DatasetError.self) { try split.run(train: train, held: val) }
         }

@@ -107,8 +107,7 @@ struct KeywordFinder: Sendable {
     /// - Parameter text: words with commas between them, or @FILE.
     init(argument: String, _ text: String) throws(DatasetError) {
         var list: [String]
-        if text.hasPrefix("@") {
-            let path = Path.expandingTilde(String(text.dropFirst()))
+        if let path = KeywordFinder.file(text) {
             do { list = try FileSystem.readText(path).split(whereSeparator: \.isNewline).map(String.init) } catch {
                 throw .unreadable(path: path, reason: error.description)
             }
@@ -122,6 +121,9 @@ struct KeywordFinder: Sendable {
             words[bytes[0], default: []].append(bytes)
         }
     }
+
+    /// The file that a rule's value names.
+    static func file(_ text: String) -> String? { text.hasPrefix("@") ? Path.expandingTilde(String(text.dropFirst())) : nil }
 
     func first(in text: String) -> String? {
         var text = text

@@ -8,6 +8,8 @@ public struct FileSplit {
     /// A share below 1, or a number of rows.
     public var size: Double
     public var seed: UInt64 = 42
+    /// Whether outputs that exist are replaced; the source never is.
+    public var overwrites = false
 
     public init(source: String, size: Double) {
         self.source = source
@@ -25,7 +27,7 @@ public struct FileSplit {
         let rows = (0..<count).map { RowReference(dataset: 0, row: $0) }
         var isHeld = [Bool](repeating: false, count: count)
         for row in try RowSelection.split(rows, size: size, seed: seed).held { isHeld[row.row] = true }
-        let outputs = (train: try RowWriter(path: train, sources: [source]), held: try RowWriter(path: held, sources: [source]))
+        let outputs = (train: try RowWriter(path: train, sources: [source], overwrites: overwrites), held: try RowWriter(path: held, sources: [source], overwrites: overwrites))
         scanner = try file.scanner()
         var row = 0
         while row < count, let span = try scanner.next() {

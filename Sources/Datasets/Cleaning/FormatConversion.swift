@@ -10,6 +10,8 @@ public struct FormatConversion {
     /// As `DatasetDirectory` reads it.
     let entry: DatasetEntry
     public let target: Target
+    /// Whether an output that exists is replaced; the source never is.
+    public var overwrites = false
     public var threads = SystemInfo.cpuCount
     public var progress: (Int) -> Void = { _ in }
 
@@ -27,29 +29,47 @@ public struct FormatConversion {
 
     /// - Parameter output: nil only counts.
     public func run(output: String?) throws -> RowReport {
-        let converter = RowConverter(entry: entry), target = target
+        let converter = RowConverter(entry: entry), target = target, columns = columns
         let pipeline = RowPipeline<JSONValue>(
-            sources: entry.files, output: output, threads: threads, progress: progress,
-            look: { value throws(RowFault) in try Self.converted(value, converter, target) },
+            sources: entry.files, output: output, overwrites: overwrites, threads: threads, progress: progress,
+            look: { value throws(RowFault) in try Self.converted(value, converter, target, columns) },
             judge: { rows in rows.map { .change($0.facts) } })
-        return try pipeline.run()
+        var report = try pipeline.run()
+        // All of them are written anew, which says nothing.
+        report.changed = 0
+        return report
+    }
+
+    /// Columns besides the conversation that every row is written with, empty where a row has nothing to say: readers of LLaMA-Factory's
+    /// entries fail for a column that is missing.
+    private struct Columns: Sendable {
+        var system, tools, history: Bool
+    }
+
+    private var columns: Columns {
+        let isAlpaca = entry.format == .alpaca
+        return Columns(
+            system: target != .openai && (entry.system != nil || !isAlpaca), tools: entry.tools != nil,
+            history: target == .alpaca && (entry.history != nil || !isAlpaca))
     }
 
     /// The entry of dataset_info.json for a file that `run` has written.
     public func description(of file: String) -> JSONObject {
         var columns = JSONObject()
+        let written = self.columns
         var description = JSONObject([("file_name", .string(Path.name(file)))])
         switch target {
         case .alpaca:
-            for name in ["prompt": "instruction", "query": "input"].sorted(by: { $0.key < $1.key }) { columns[name.key] = .string(name.value) }
+            columns["prompt"] = "instruction"
+            columns["query"] = "input"
             if !entry.isRanking { columns["response"] = "output" }
-            columns["history"] = "history"
+            if written.history { columns["history"] = "history" }
         case .sharegpt, .openai:
             description["formatting"] = .string(target.rawValue)
             columns["messages"] = target == .sharegpt ? "conversations" : "messages"
         }
-        if target != .openai { columns["system"] = "system" }
-        columns["tools"] = "tools"
+        if written.system { columns["system"] = "system" }
+        if written.tools { columns["tools"] = "tools" }
         if entry.isRanking {
             description["ranking"] = true
             columns["chosen"] = "chosen"
@@ -68,47 +88,48 @@ public struct FormatConversion {
 
     // MARK: Rows
 
-    private static func converted(_ value: JSONValue, _ converter: RowConverter, _ target: Target) throws(RowFault) -> JSONValue {
+    private static func converted(_ value: JSONValue, _ converter: RowConverter, _ target: Target, _ columns: Columns) throws(RowFault) -> JSONValue {
         let entry = converter.entry
         var row = JSONObject()
         if entry.isRanking {
             let pair = try converter.pair(value)
-            try write(pair.prompt, answer: nil, pair.system, pair.tools, target, &row)
+            try write(pair.prompt, answer: nil, pair.system, pair.tools, target, columns, &row)
             row["chosen"] = try answer(pair.chosen, target)
             row["rejected"] = try answer(pair.rejected, target)
         } else {
             let conversation = try converter.conversation(value)
-            try write(conversation.prompt, answer: conversation.response.last, conversation.system, conversation.tools, target, &row)
+            guard let answer = conversation.response.last else { throw RowFault("it has no answer, and each format wants one") }
+            try write(conversation.prompt, answer: answer, conversation.system, conversation.tools, target, columns, &row)
             if let column = entry.ktoTag, let tag = value[column] { row["kto_tag"] = tag }
         }
         return .object(row)
     }
 
     private static func write(
-        _ prompt: [ChatMessage], answer: ChatMessage?, _ system: String, _ tools: String, _ target: Target, _ row: inout JSONObject
+        _ prompt: [ChatMessage], answer: ChatMessage?, _ system: String, _ tools: String, _ target: Target, _ columns: Columns, _ row: inout JSONObject
     ) throws(RowFault) {
         switch target {
-        case .alpaca: try alpaca(prompt, answer, system, &row)
+        case .alpaca: try alpaca(prompt, answer, system, columns, &row)
         case .sharegpt:
             row["conversations"] = .array((prompt + (answer.map { [$0] } ?? [])).map(shareGPT))
-            if !system.isEmpty { row["system"] = .string(system) }
+            if columns.system { row["system"] = .string(system) }
         case .openai:
             let lead: [JSONValue] = system.isEmpty ? [] : [["role": "system", "content": .string(system)]]
             row["messages"] = .array(lead + (prompt + (answer.map { [$0] } ?? [])).map(openAI))
         }
-        if !tools.isEmpty { row["tools"] = .string(tools) }
+        if columns.tools { row["tools"] = .string(tools) }
     }
 
-    private static func alpaca(_ prompt: [ChatMessage], _ answer: ChatMessage?, _ system: String, _ row: inout JSONObject) throws(RowFault) {
+    private static func alpaca(_ prompt: [ChatMessage], _ answer: ChatMessage?, _ system: String, _ columns: Columns, _ row: inout JSONObject) throws(RowFault) {
         for message in prompt + (answer.map { [$0] } ?? []) where message.role == .function || message.role == .observation {
             throw RowFault("it calls tools, which alpaca's columns cannot say; convert to sharegpt or openai")
         }
         row["instruction"] = .string(prompt.last?.content ?? "")
         row["input"] = ""
         if let answer { row["output"] = .string(answer.content) }
-        if !system.isEmpty { row["system"] = .string(system) }
+        if columns.system { row["system"] = .string(system) }
         let turns = stride(from: 0, to: prompt.count - 1, by: 2).map { JSONValue.array([.string(prompt[$0].content), .string(prompt[$0 + 1].content)]) }
-        if !turns.isEmpty { row["history"] = .array(turns) }
+        if columns.history { row["history"] = .array(turns) }
     }
 
     private static func answer(_ message: ChatMessage, _ target: Target) throws(RowFault) -> JSONValue {

@@ -96,8 +96,8 @@ private struct PersonalDataScanner {
     /// Digits without anything between them.
     private struct Group {
         var range: Range<Int>
-        /// What stands between it and the group before: nothing, a space, a hyphen, or brackets.
-        var separator: Int
+        /// What stands between it and the group before: one space or hyphen; 0 for nothing, 1 for anything else.
+        var separator: UInt8
     }
 
     private static let mostGroups = 7
@@ -120,11 +120,25 @@ private struct PersonalDataScanner {
                     return (start..<end, .identity)
                 }
             }
-            if isWordByte(next) { continue }
-            if wanted.contains(.card), bytes[start] != 0x2B, bytes[start] != 0x28, isCard(digits) { return (start..<end, .card) }
+            if isWordByte(next) || isJoined(start, end) { continue }
+            if wanted.contains(.card), bytes[start] != 0x2B, bytes[start] != 0x28, isCard(digits, Array(part)) { return (start..<end, .card) }
             if wanted.contains(.phone), isPhone(digits, Array(part), start) { return (start..<end, .phone) }
         }
         return nil
+    }
+
+    /// Part of a decimal number, or of a longer one with hyphens.
+    private func isJoined(_ start: Int, _ end: Int) -> Bool {
+        func joins(_ byte: UInt8) -> Bool { byte == 0x2D || byte == 0x2E }
+        if start > 1, joins(bytes[start - 1]), isDigit(bytes[start - 2]) { return true }
+        return end + 1 < bytes.count && joins(bytes[end]) && isDigit(bytes[end + 1])
+    }
+
+    /// The lengths of groups with the same single space or hyphen between all of them; nil for others.
+    private func lengths(_ groups: ArraySlice<Group>) -> [Int]? {
+        let separators = groups.dropFirst().map(\.separator)
+        guard separators.allSatisfy({ $0 > 1 && $0 == separators.first }) else { return nil }
+        return groups.map(\.range.count)
     }
 
     private func groups(_ start: Int) -> [Group] {
@@ -138,7 +152,8 @@ private struct PersonalDataScanner {
             while position < bytes.count, isDigit(bytes[position]) { position += 1 }
             if position == first { break }
             if groups.isEmpty, first > start + 1 { break }
-            groups.append(Group(range: first..<position, separator: first - gap))
+            let separator: UInt8 = first == gap ? 0 : first - gap == 1 && (bytes[gap] == 0x20 || bytes[gap] == 0x2D) ? bytes[gap] : 1
+            groups.append(Group(range: first..<position, separator: separator))
         }
         return groups
     }
@@ -153,9 +168,11 @@ private struct PersonalDataScanner {
         return sum == 1
     }
 
-    /// Thirteen to nineteen digits with Luhn's check digit, of the issuers that there are.
-    private func isCard(_ digits: [UInt8]) -> Bool {
-        guard (13...19).contains(digits.count), (3...6).contains(digits[0]) else { return false }
+    /// Thirteen to nineteen digits, whole or in the groups that cards are printed with, with Luhn's check digit, of the issuers that there
+    /// are.
+    private func isCard(_ digits: [UInt8], _ groups: [Group]) -> Bool {
+        guard let lengths = lengths(groups[...]), (13...19).contains(digits.count), (3...6).contains(digits[0]) else { return false }
+        guard lengths.count == 1 || [[4, 4, 4, 4], [4, 4, 4, 4, 3], [4, 6, 5]].contains(lengths) else { return false }
         var sum = 0
         for (index, digit) in digits.reversed().enumerated() {
             let doubled = index % 2 == 1 ? Int(digit) * 2 : Int(digit)
@@ -165,13 +182,32 @@ private struct PersonalDataScanner {
     }
 
     private func isPhone(_ digits: [UInt8], _ groups: [Group], _ start: Int) -> Bool {
-        if bytes[start] == 0x2B { return (8...15).contains(digits.count) }
-        // Chinese mobile numbers, whole or in threes and fours, with or without the country.
-        let national = digits.count == 13 && digits[0] == 8 && digits[1] == 6 ? Array(digits.dropFirst(2)) : digits
-        if national.count == 11, national[0] == 1, national[1] >= 3 { return groups.count <= 4 }
-        // Chinese land lines and North American numbers have their groups apart.
-        let lengths = groups.map(\.range.count)
-        if lengths.count == 2, digits[0] == 0, (3...4).contains(lengths[0]), (7...8).contains(lengths[1]) { return true }
-        return lengths == [3, 3, 4] && digits[0] > 1
+        // With a country, groups are as each country has them.
+        if bytes[start] == 0x2B { return (groups.count == 1 ? 10...15 : 8...15).contains(digits.count) && digits[0] > 0 }
+        if bytes[start] == 0x28 { return isLandLine(digits, groups, start) }
+        return isMobile(digits[...], groups[...]) || isLandLine(digits, groups, start)
+    }
+
+    /// Chinese mobile numbers, whole or in groups of three, four and four, with or without the country.
+    private func isMobile(_ digits: ArraySlice<UInt8>, _ groups: ArraySlice<Group>) -> Bool {
+        if digits.starts(with: [8, 6]), let first = groups.first {
+            if groups.count == 1 { return isMobile(digits.dropFirst(2)) }
+            if first.range.count == 2 { return isMobile(digits.dropFirst(2), groups.dropFirst()) }
+        }
+        return isMobile(digits) && [[11], [3, 4, 4]].contains(lengths(groups))
+    }
+
+    private func isMobile(_ digits: ArraySlice<UInt8>) -> Bool {
+        digits.count == 11 && digits.first == 1 && digits[digits.startIndex + 1] >= 3
+    }
+
+    /// Chinese land lines and North American numbers: their area has brackets or a hyphen, as plain numbers have not.
+    private func isLandLine(_ digits: [UInt8], _ groups: [Group], _ start: Int) -> Bool {
+        let counts = groups.map(\.range.count)
+        guard groups.count > 1 else { return false }
+        let hasBrackets = bytes[start] == 0x28 && bytes[groups[0].range.upperBound] == 0x29
+        guard hasBrackets || bytes[start] != 0x28 && groups[1].separator == 0x2D && lengths(groups[...]) != nil else { return false }
+        if counts.count == 2 { return digits[0] == 0 && (3...4).contains(counts[0]) && (7...8).contains(counts[1]) }
+        return counts == [3, 3, 4] && digits[0] > 1 && digits[3] > 1
     }
 }

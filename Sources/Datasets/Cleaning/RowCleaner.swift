@@ -13,6 +13,8 @@ public struct RowCleaner {
     /// Names of `CleaningRule.all` with their values.
     public var rules: [(name: String, value: String)] = []
     public var masks: Set<PersonalDatum> = []
+    /// Whether an output that exists is replaced; sources and lists of keywords never are.
+    public var overwrites = false
     public var threads = SystemInfo.cpuCount
     /// Perplexities of texts, for the rule that needs a model.
     public var perplexities: (([String]) throws -> [Double])?
@@ -23,6 +25,7 @@ public struct RowCleaner {
 
     /// What the rules made of a row, but for the one that needs a model.
     private struct Judged: Sendable {
+        /// Empty where no model asks for it.
         var text: String
         var verdict: RowVerdict
     }
@@ -30,6 +33,7 @@ public struct RowCleaner {
     /// - Parameter output: nil only counts.
     public func run(output: String?) throws -> RowReport {
         let text = RowText(columns: Set(columns))
+        try text.check(in: sources)
         var judges: [(name: String, judge: RowJudge)] = []
         for rule in CleaningRule.all {
             guard let value = rules.first(where: { $0.name == rule.name })?.value else { continue }
@@ -37,18 +41,20 @@ public struct RowCleaner {
         }
         let limit = rules.first { $0.name == CleaningRule.perplexity }.flatMap { Double($0.value) }
         let (masks, chosen, perplexities) = (masks, judges, perplexities)
+        let keepsText = limit != nil && perplexities != nil
+        let lists = rules.compactMap { KeywordFinder.file($0.value) }
         let pipeline = RowPipeline<Judged>(
-            sources: sources, output: output, threads: threads, progress: progress,
+            sources: sources, output: output, overwrites: overwrites, spared: lists, threads: threads, progress: progress,
             look: { value in
                 let words = text.text(value)
                 let facts = RowFacts(text: words, measure: TextMeasure(words))
                 for (name, judge) in chosen {
-                    if let reason = judge(facts) { return Judged(text: words, verdict: .drop(rule: name, reason: reason)) }
+                    if let reason = judge(facts) { return Judged(text: "", verdict: .drop(rule: name, reason: reason)) }
                 }
                 guard !masks.isEmpty, let changed = text.changed(value, { PersonalDatum.masked($0, masks) }) else {
-                    return Judged(text: words, verdict: .keep)
+                    return Judged(text: keepsText ? words : "", verdict: .keep)
                 }
-                return Judged(text: words, verdict: .change(changed))
+                return Judged(text: keepsText ? words : "", verdict: .change(changed))
             },
             judge: { rows in
                 var verdicts = rows.map { $0.facts.verdict }

@@ -23,6 +23,8 @@ public struct RowReport: Sendable, Equatable {
     /// Of those kept.
     public var changed = 0
     public var taken: [Taken] = []
+    /// Sentences about what was not looked at.
+    public var notes: [String] = []
 
     static let exampleCount = 3
 
@@ -48,6 +50,9 @@ struct RowPipeline<Facts: Sendable> {
     let sources: [String]
     /// Nil looks and writes nothing.
     let output: String?
+    var overwrites = false
+    /// Files besides the sources that must stay as they are.
+    var spared: [String] = []
     let threads: Int
     let progress: (Int) -> Void
     /// Runs on several threads.
@@ -67,20 +72,24 @@ struct RowPipeline<Facts: Sendable> {
         case fault(String)
     }
 
+    /// Rows and bytes of a portion; it ends with the row that reaches either.
     private static var portion: Int { 4096 }
+    private static var portionBytes: Int { 32 << 20 }
 
     func run() throws -> RowReport {
         var files: [RowFile] = []
         for path in sources { files.append(try RowFile(path: path, limit: 0)) }
-        let writer = try output.map { try RowWriter(path: $0, sources: sources) }
+        let writer = try output.map { try RowWriter(path: $0, sources: sources + spared, overwrites: overwrites) }
         var report = RowReport()
         for file in files {
             var scanner = try file.scanner()
-            var places: [Place] = [], number = 0
+            var places: [Place] = [], number = 0, bytes = 0
             repeat {
                 places.removeAll(keepingCapacity: true)
-                while places.count < Self.portion, let span = try scanner.next() {
+                bytes = 0
+                while places.count < Self.portion, bytes < Self.portionBytes, let span = try scanner.next() {
                     number += 1
+                    bytes += span.end - span.start
                     places.append(Place(file: file, span: span, number: number))
                 }
                 try run(places, writer, &report)
@@ -130,11 +139,6 @@ struct RowPipeline<Facts: Sendable> {
     private func take(_ rule: String, _ reason: String, _ place: Place, _ report: inout RowReport) {
         report.take(
             rule, RowProblem(file: place.file.path, row: place.number, line: place.span.line, reason: reason).description + ": "
-                + Self.excerpt(place.file.source(place.span)))
-    }
-
-    private static func excerpt(_ text: String) -> String {
-        let line = text.replacing("\n", with: " ")
-        return line.count > 100 ? line.prefix(100) + "…" : line
+                + place.file.excerpt(place.span))
     }
 }

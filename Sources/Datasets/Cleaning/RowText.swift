@@ -7,6 +7,38 @@ struct RowText: Sendable {
 
     private static let labels: Set<String> = ["from", "role", "id", "type", "name", "source", "image", "images", "video", "videos", "audio", "audios"]
 
+    /// Columns that hold no text but what the text is about.
+    private static let media = ["image", "images", "video", "videos", "audio", "audios"]
+
+    /// A column that no row has is a mistake: every row would seem empty.
+    func check(in sources: [String]) throws(DatasetError) {
+        var missing = columns, found: [String] = []
+        for path in sources where !missing.isEmpty {
+            let file = try RowFile(path: path, limit: 0)
+            var scanner = try file.scanner()
+            while !missing.isEmpty, let span = try scanner.next() {
+                guard let row = try? file.value(span).objectValue else { continue }
+                for key in row.keys {
+                    missing.remove(key)
+                    if found.count < 20, !found.contains(key) { found.append(key) }
+                }
+            }
+        }
+        guard let name = missing.min() else { return }
+        let list = found.isEmpty ? "no columns" : found.joined(separator: ", ")
+        throw .badSetting(argument: "columns", reason: "no row has \"\(name)\"; the rows have \(list)")
+    }
+
+    /// What pictures, films and sounds a row is about; 0 for none.
+    static func media(_ value: JSONValue) -> UInt64 {
+        guard let row = value.objectValue else { return 0 }
+        let named = JSONObject(media.compactMap { name in
+            guard let value = row[name], !value.isNull, value != "", value != [] else { return nil }
+            return (name, value)
+        })
+        return named.count == 0 ? 0 : RowHash(.object(named), columns: [])?.low ?? 0
+    }
+
     /// All texts, a line feed between two.
     func text(_ value: JSONValue) -> String {
         var texts: [String] = []

@@ -1,8 +1,7 @@
 import Formats
 import Platform
 
-/// Writes rows as a list (.json) or one on a line (.jsonl). The file appears when it is complete, and is never one that the rows are read
-/// from.
+/// Writes rows as a list (.json) or one on a line (.jsonl). The file appears when it is complete, and is never one that the work reads.
 final class RowWriter {
     let path: String
     private let isList: Bool
@@ -14,18 +13,17 @@ final class RowWriter {
 
     private static let bufferedBytes = 1 << 20
 
-    /// - Parameter sources: files that must stay as they are.
-    init(path: String, sources: [String]) throws(DatasetError) {
+    /// - Parameters:
+    ///   - sources: files that must stay as they are.
+    ///   - overwrites: whether another file that exists may be replaced.
+    init(path: String, sources: [String], overwrites: Bool = false) throws(DatasetError) {
         self.path = path
         switch Path.extension(path).lowercased() {
         case "json": isList = true
         case "jsonl", "ndjson": isList = false
         default: throw .badSetting(argument: "output", reason: "\(path) ends in neither .jsonl nor .json")
         }
-        let own = FileSystem.realPath(path)
-        if let own, let source = sources.first(where: { FileSystem.realPath($0) == own }) {
-            throw .badSetting(argument: "output", reason: "\(path) is \(source) itself, and sources are never overwritten; name another file")
-        }
+        try Self.check(path, sources: sources, overwrites: overwrites)
         beside = FileSystem.temporaryName(for: path)
         do {
             try FileSystem.createDirectory(Path.directory(path))
@@ -35,6 +33,15 @@ final class RowWriter {
         }
         buffer.reserveCapacity(Self.bufferedBytes + (1 << 16))
         if isList { buffer += Array("[\n".utf8) }
+    }
+
+    /// Refuses to write over what is read, and over what exists unless that is wanted.
+    static func check(_ path: String, sources: [String], overwrites: Bool) throws(DatasetError) {
+        let own = FileSystem.realPath(path)
+        if let own, let source = sources.first(where: { FileSystem.realPath($0) == own }) {
+            throw .badSetting(argument: "output", reason: "\(path) is \(source) itself, and files that are read are never overwritten; name another file")
+        }
+        if FileSystem.exists(path), !overwrites || FileSystem.isDirectory(path) { throw .outputExists(path: path) }
     }
 
     deinit {

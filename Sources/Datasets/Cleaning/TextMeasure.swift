@@ -16,6 +16,9 @@ struct TextMeasure: Sendable {
         text.withUTF8 { scan($0) }
     }
 
+    /// - Parameter bytes: well-formed UTF-8.
+    init(_ bytes: UnsafeBufferPointer<UInt8>) { scan(bytes) }
+
     private mutating func scan(_ bytes: UnsafeBufferPointer<UInt8>) {
         words.reserveCapacity(bytes.count / 5)
         var word = WordHash()

@@ -14,6 +14,8 @@ public struct PreferenceBuilder: Sendable {
     /// Answers that score less than this below the best are not taken against it.
     public var margin = 0.0
     public var seed: UInt64 = 42
+    /// Whether an output that exists is replaced; the source never is.
+    public var overwrites = false
 
     public init() {}
 
@@ -41,7 +43,7 @@ public struct PreferenceBuilder: Sendable {
             by: { $0.element.score == $1.element.score ? $0.offset > $1.offset : $0.element.score < $1.element.score })
         else { throw RowFault("the column \"\(answersColumn)\" is empty, expected at least two answers") }
         let lower = scored.filter { $0.score < best.element.score && best.element.score - $0.score >= margin && $0.text != best.element.text }
-        if lower.isEmpty { throw noPair(best.element.score, scored.map(\.score)) }
+        if lower.isEmpty { throw noPair(best.element.score, scored.filter { $0.text != best.element.text }.map(\.score), count: scored.count) }
         var random = RandomGenerator(seed: seed, stream: UInt64(truncatingIfNeeded: row))
         let chosen = lower[random.index(below: lower.count)]
         return [
@@ -56,11 +58,13 @@ public struct PreferenceBuilder: Sendable {
         return RowFault("\(place)\"\(name)\" is missing, found \(known.isEmpty ? "nothing" : known); name the right one with \(option)")
     }
 
-    private func noPair(_ best: Double, _ scores: [Double]) -> RowFault {
+    /// - Parameter others: scores of the answers with another text than the best.
+    private func noPair(_ best: Double, _ others: [Double], count: Int) -> RowFault {
         func text(_ number: Double) -> String { NumberText.significant(number, digits: 6) }
-        guard scores.count > 1 else { return RowFault("it has one answer, expected at least two") }
-        guard let next = scores.filter({ $0 < best }).max() else {
-            return RowFault("all \(scores.count) answers score \(text(best)): none is the better one")
+        guard count > 1 else { return RowFault("it has one answer, expected at least two") }
+        if others.isEmpty { return RowFault("all \(count) answers have the same text, expected another one to prefer the best to") }
+        guard let next = others.filter({ $0 < best }).max() else {
+            return RowFault("all \(count) answers score \(text(best)): none is the better one")
         }
         return RowFault(
             "the best answer scores \(text(best)) and the next \(text(next)), expected \(text(margin)) or more between them; lower --margin")
@@ -69,6 +73,7 @@ public struct PreferenceBuilder: Sendable {
     /// Reads a file of scored answers and writes a file of pairs, one per line.
     /// - Returns: pairs written, and the rows that gave none.
     public func run(from source: String, to target: String) throws(DatasetError) -> (pairs: Int, problems: [RowProblem]) {
+        try RowWriter.check(target, sources: [source], overwrites: overwrites)
         let rows = try DatasetRows(DatasetEntry(name: source, files: [source]))
         var text = ""
         var pairs = 0

@@ -97,6 +97,16 @@ final class RowFile: @unchecked Sendable {
 
     func source(_ span: RowSpan) -> String { String(decoding: file.bytes[span.start..<span.end], as: UTF8.self) }
 
+    /// How a row begins, on one line.
+    func excerpt(_ span: RowSpan) -> String {
+        var end = min(span.end, span.start + 240)
+        // Not in the middle of a character.
+        while end < span.end, end > span.start, file.bytes[end] & 0xC0 == 0x80 { end -= 1 }
+        let bytes = file.bytes[span.start..<end].map { $0 == 0x0A || $0 == 0x0D ? 0x20 : $0 }
+        let text = String(decoding: bytes, as: UTF8.self), line = text.prefix(100)
+        return line.endIndex < text.endIndex || end < span.end ? line + "…" : text
+    }
+
     /// The row's bytes where they are JSON; nil for rows of other files. Valid as long as this object is.
     func json(_ span: RowSpan) -> UnsafeRawBufferPointer? {
         switch kind {

@@ -18,18 +18,19 @@ enum DataCleaning {
     static let details = """
         `clean` leaves out rows by the rules given and masks personal data; `dedup` leaves out rows that are there already, or that overlap
         with the evaluation rows of --against; the first of several alike stays. `convert` writes rows in another format, `split` holds rows
-        back as val_size does. Files are JSON, JSONL, CSV or text and may be larger than memory; sources are never overwritten, and the report
-        says how many rows each rule took, with examples. --dry_run only reports.
+        back as val_size does. Files are JSON, JSONL, CSV or text and may be larger than memory; the output is a new file, and the report says
+        how many rows each rule took, with examples. --dry_run only reports.
         """
 
     static let options =
         [
             OptionRow("dry_run", nil, "clean, dedup, convert: report, and write nothing"),
-            OptionRow("columns", "A,B,...", "clean, dedup: the columns whose texts count (all)"),
+            OptionRow("overwrite", nil, "clean, dedup, convert, split, prefer: replace an output that exists; files that are read never are"),
+            OptionRow("columns", "A,B,...", "clean, dedup: the columns that count (all)"),
         ]
         + CleaningRule.all.map { OptionRow($0.name, $0.value, "clean: " + $0.help) } + [
             OptionRow("mask", "KINDS", "clean: mask \(PersonalDatum.allCases.map { "\($0.rawValue) (\($0.what))" }.joined(separator: ", ")); or all"),
-            OptionRow("by", "WAYS", "dedup: exact, sentences, near, with commas between them (exact,near)"),
+            OptionRow("by", "WAYS", "dedup: exact (all values are the same), sentences, near (texts), with commas between them (exact,near)"),
             OptionRow("similarity", "X", "dedup: near are rows that share so much of their stretches of five words (0.8)"),
             OptionRow("sentence_share", "X", "dedup: rows go when so much of them is sentences of earlier rows (0.8)"),
             OptionRow("against", "FILE", "dedup: rows go that overlap with this file's; may be repeated"),
@@ -79,6 +80,7 @@ enum DataCleaning {
         let output = try output(invocation)
         var cleaner = RowCleaner(sources: sources)
         cleaner.columns = list(invocation, "columns")
+        cleaner.overwrites = invocation.has("overwrite")
         cleaner.threads = threads(configuration)
         cleaner.rules = CleaningRule.all.compactMap { rule in invocation.value(rule.name).map { (rule.name, $0) } }
         for name in list(invocation, "mask") {
@@ -111,6 +113,7 @@ enum DataCleaning {
         }
         var worker = RowDeduplicator(sources: sources)
         worker.columns = list(invocation, "columns")
+        worker.overwrites = invocation.has("overwrite")
         worker.threads = threads(configuration)
         worker.isExact = ways.contains("exact")
         if ways.contains("sentences") { worker.sentenceShare = try number(invocation, "sentence_share", default: 0.8) }
@@ -129,6 +132,7 @@ enum DataCleaning {
         }
         let output = try output(invocation)
         var conversion = try FormatConversion(source: sources[0], directory: configuration[.datasetDir], target: target)
+        conversion.overwrites = invocation.has("overwrite")
         conversion.threads = threads(configuration)
         let code = try report(invocation, output) { line in
             conversion.progress = line
@@ -146,6 +150,7 @@ enum DataCleaning {
             throw UsageError("tuneboard data split FILE --val_size X --output TRAIN.jsonl --held_output VAL.jsonl")
         }
         var splitting = FileSplit(source: sources[0], size: configuration[.valSize])
+        splitting.overwrites = invocation.has("overwrite")
         splitting.seed = UInt64(try invocation.integer("split_seed", default: 42))
         let (train, heldCount) = try splitting.run(train: Path.expandingTilde(output), held: Path.expandingTilde(held))
         if invocation.isJSON {
@@ -176,6 +181,7 @@ enum DataCleaning {
             Output.print("\(taken.rule): \(NumberText.grouped(taken.count)) left out")
             for example in taken.examples { Output.print("  " + SafeText.filter(example)) }
         }
+        for note in report.notes { Output.print("note: " + SafeText.filter(note)) }
         let seconds = Clock.monotonicSeconds() - start
         let changed = report.changed > 0 ? ", \(NumberText.grouped(report.changed)) of them changed" : ""
         let place = output.map { "in \($0)" } ?? "and nothing written (dry run)"
@@ -190,6 +196,7 @@ enum DataCleaning {
         }
         return JSONObject([
             ("read", .integer(report.read)), ("kept", .integer(report.kept)), ("changed", .integer(report.changed)), ("taken", .array(taken)),
+            ("notes", .array(report.notes.map { .string($0) })),
             ("output", output.map { .string($0) } ?? .null),
         ])
     }

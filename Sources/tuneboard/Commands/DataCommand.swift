@@ -121,6 +121,7 @@ enum DataCommand {
     /// Pairs of a best answer and a lower one, out of rows with scored answers.
     private static func prefer(_ invocation: Invocation, _ output: String) throws -> Int32 {
         var builder = PreferenceBuilder()
+        builder.overwrites = invocation.has("overwrite")
         builder.seed = UInt64(bitPattern: Int64(try invocation.integer("pair_seed", default: 42)))
         if let margin = invocation.value("margin") {
             guard let value = Double(margin), value >= 0 else { throw UsageError("--margin is a number from 0, not \(margin).") }
