@@ -55,9 +55,13 @@ enum BoardFixture {
         return state
     }
 
-    static let system = SystemSample(
-        cpuModel: "Example CPU", cpuCount: 2, cpuBusy: 0.97, memoryBytes: 16 << 30, availableBytes: 12 << 30,
-        residentBytes: 220 << 20, peakResidentBytes: 310 << 20)
+    static let system: SystemSample = {
+        var sample = SystemSample(
+            cpuModel: "Example CPU", cpuCount: 2, cpuBusy: 0.97, memoryBytes: 16 << 30, availableBytes: 12 << 30,
+            residentBytes: 220 << 20, peakResidentBytes: 310 << 20)
+        sample.hasLookedForGPUs = true
+        return sample
+    }()
 
     static let plan = RunPlan(
         modelName: "demo-model", architecture: "llama", parameterCount: 4_700_000, trainableCount: 184_320, samples: 110,

@@ -51,6 +51,19 @@ import Testing
         #expect(state.overlays.isEmpty)
     }
 
+    @Test func `marks count more than which runs the filter shows`() {
+        var state = state()
+        let other = RunEntry(directory: "saves/other/lora/three", state: .finished)
+        state.catalog.runs.append(other)
+        state.runList.marked = [state.catalog.runs[0].directory, other.directory]
+        state.press("/")
+        state.type("demo")
+        state.press("enter")
+        #expect(state.visibleRuns.count == 2)
+        let compared = state.press("=").compactMap { if case .compareRuns(let runs) = $0 { runs } else { nil } }
+        #expect(compared == [["saves/demo-model/lora/quickstart", "saves/other/lora/three"]])
+    }
+
     @Test func `marked runs are drawn over each other`() {
         var state = state()
         state.press("space space")

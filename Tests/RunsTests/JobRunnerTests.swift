@@ -198,7 +198,11 @@ import Testing
         Clock.sleep(seconds: 0.1)
         #expect(reads.withLock { $0 } <= count + 1)
         sampler.stop()
-        #expect(GPUSampler(open: { nil }).latest().isEmpty)
+        #expect(sampler.hasLooked)
+        let none = GPUSampler(open: { nil })
+        #expect(!none.hasLooked)
+        #expect(none.latest().isEmpty)
+        #expect(waitUntil { none.hasLooked }, "none is known only once somebody has looked")
     }
 
     @Test func aStartThatFailsOnItsDataLeavesAnEarlierRunAsItWas() throws {

@@ -16,9 +16,8 @@ extension CommandTable {
         BoardCommand("chart.smooth", "Smoothing: 0, 0.6, 0.9, 0.99; finer by , and .", label: "smooth", keys: keys("s"), in: [.chart], rank: 8, hinted: readsNot) {
             $0.cycleSmoothing()
         },
-        BoardCommand("chart.zoomIn", "Zoom in", label: "zoom", keys: keys("+", "="), in: [.chart], rank: 3, refusal: needsPoints) {
-            $0.zoom(by: 0.5)
-        },
+        BoardCommand("chart.zoomIn", "Zoom in", label: "zoom", keys: keys("+", "="), in: [.chart], rank: 3, refusal: { needsPoints($0) ?? $0.zoomInRefusal() },
+            perform: { $0.zoom(by: 0.5) }),
         BoardCommand("chart.zoomOut", "Zoom out", label: "zoom out", keys: keys("-", "_"), in: [.chart], rank: 1, hinted: isZoomed, refusal: needsPoints) { $0.zoom(by: 2) },
         BoardCommand("chart.left", "Pan left, or move the cursor", label: "earlier", keys: keys("left"), in: [.chart], rank: 1,
             relabelled: { reads($0) ? nil : "pan" }, hinted: { reads($0) || isZoomed($0) }, refusal: needsPoints, perform: { $0.pan(by: -1) }),
@@ -112,7 +111,7 @@ extension CommandTable {
     ]
 
     static let queue: [BoardCommand] = [
-        BoardCommand("queue.add", "Add the form to the queue", label: "queue", keys: keys("A"), in: [.formPage], rank: 16,
+        BoardCommand("queue.add", "Add the form to the queue, or start it when nothing runs", label: "queue", keys: keys("A"), in: [.formPage], rank: 16,
             refusal: { $0.enqueueRefusal() }, perform: { $0.enqueue() }),
         BoardCommand("queue.show", "Jobs that wait in the queue", keys: keys("B"), in: [.page]) { $0.openQueue() },
         BoardCommand("queue.start", "Start the queue", label: "start", keys: keys("f5", "ctrl+r"), in: [.queue], rank: 1, onlyWhenPossible: true,

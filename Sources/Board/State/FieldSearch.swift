@@ -102,12 +102,27 @@ extension FoundField {
 }
 
 extension BoardState {
+    /// Whether going elsewhere would throw away what is being typed beneath the list on top.
+    private func isTyping(in tab: Tab) -> Bool {
+        if forms[tab].edit != nil || forms[pageForm].edit != nil { return true }
+        return overlays.contains {
+            switch $0 {
+            case .editor, .prompt: true
+            case .form(let tab): forms[tab].edit != nil
+            case .help, .palette, .picker, .dialog, .preview, .dataset, .jump, .runs, .comparison, .queue: false
+            }
+        }
+    }
+
     /// Goes to a field of a form, wherever the board is.
     mutating func go(to field: FoundField) -> [Effect] {
+        guard !isTyping(in: field.tab) else {
+            status = StatusMessage(.warning, say("Finish or leave the text first."))
+            return [.bell]
+        }
         overlays.removeAll()
         let effects = select(field.tab)
         if field.tab == .chat, chat.modelInfo != nil { overlays.append(.form(.chat)) } else { focus = .form }
-        forms[field.tab].edit = nil
         forms[field.tab].filter = nil
         forms[field.tab].isFiltering = false
         forms[field.tab].reveal(field.argument.name)

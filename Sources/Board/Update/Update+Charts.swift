@@ -18,7 +18,7 @@ extension BoardState {
             evaluations.name = say("eval")
             series.append(evaluations)
         }
-        for run in overlayRuns where run.directory != monitoredRun?.directory {
+        for run in overlayRuns where !isMonitored(run.directory) {
             var other = run.metrics[metric]
             guard !other.isEmpty else { continue }
             other.name = RunName.short(run.directory)
@@ -29,6 +29,9 @@ extension BoardState {
         plot.placeholder = say("no data yet")
         return plot
     }
+
+    /// Whether a folder is that of the run in the Monitor, however its path is written.
+    func isMonitored(_ directory: String) -> Bool { monitoredRun.map { RunName.isSame($0.directory, directory) } ?? false }
 
     /// The metrics that there are charts of: this run's, and what only the runs under it have.
     var chartMetrics: [Metric] {

@@ -14,9 +14,8 @@ extension BoardState {
     /// Zooms around the reading cursor, the newest step while following, or the middle.
     mutating func zoom(by factor: Double) -> [Effect] {
         let data = chartPlot.dataRange
-        let inView = chart.view.xRange ?? data
-        guard factor >= 1 || chartSeries.xs.count(where: inView.contains) >= Self.fewestPoints else {
-            status = StatusMessage(.note, say("There are too few points here to zoom in."))
+        if factor < 1, let reason = zoomInRefusal() {
+            status = StatusMessage(.note, reason)
             return []
         }
         if let cursor = chart.view.cursor {
@@ -28,6 +27,13 @@ extension BoardState {
             chart.view.zoom(by: factor, data: data)
         }
         return []
+    }
+
+    /// Counted in the metric that is shown: an evaluation has fewer points than the loss.
+    func zoomInRefusal() -> String? {
+        let steps = chartSeries.xs
+        let count = chart.view.xRange.map { range in steps.count(where: range.contains) } ?? steps.count
+        return count >= Self.fewestPoints ? nil : say("There are too few points here to zoom in.")
     }
 
     /// A view of fewer is of no use, and one made of the first steps of a run would follow it so.

@@ -66,10 +66,9 @@ extension BoardState {
         return catalog.runs.count < 2 ? say("There is only one run: nothing to compare it with.") : nil
     }
 
-    /// The marked runs; with one mark the run under the cursor is the other, and of two runs each is the other's.
+    /// The marked runs; with one mark the run under the cursor is the other. Without marks, of two runs each is the other's.
     private var comparedRuns: [RunEntry] {
-        let shown = visibleRuns
-        if shown.count == 2 { return shown }
+        if runList.marked.isEmpty, case let shown = visibleRuns, shown.count == 2 { return shown }
         var runs = chosenRuns
         if runs.count == 1, let selected = selectedRun, runs[0].directory != selected.directory { runs.append(selected) }
         return Array(runs.prefix(4))
@@ -103,7 +102,7 @@ extension BoardState {
             effects += openSelectedRun()
             runs.removeFirst()
         }
-        for run in runs where run.directory != monitoredRun?.directory && !overlayRuns.contains(where: { $0.directory == run.directory }) {
+        for run in runs where !isMonitored(run.directory) && !overlayRuns.contains(where: { RunName.isSame($0.directory, run.directory) }) {
             effects.append(.loadOverlay(directory: run.directory))
         }
         overlays.removeAll()

@@ -22,8 +22,9 @@ extension Painter {
         while meters.count > inside.height, let last = meters.indices.max(by: { (meters[$0].rank, $0) < (meters[$1].rank, $1) }) { meters.remove(at: last) }
         let nameWidth = max(3, meters.map { TextWidth.width(of: $0.name) }.max() ?? 3)
         for (index, meter) in meters.enumerated() { draw(meter, nameWidth: nameWidth, in: inside.row(index)) }
-        guard system.gpus.isEmpty, inside.height > meters.count else { return }
-        text(say("no GPU: the engine runs on the CPU"), in: inside.row(meters.count), "ui.text.dim")
+        // What the engine uses is the run's affair; this is about the machine.
+        guard system.hasLookedForGPUs, system.gpus.isEmpty, inside.height > meters.count else { return }
+        text(say("no GPU found"), in: inside.row(meters.count), "ui.text.dim")
     }
 
     private func processorMeters(width: Int) -> [Meter] {

@@ -44,6 +44,7 @@ public final class GPUSampler: Sendable {
         var readings: [GPUReading] = []
         var isAsked = false
         var isStarted = false
+        var hasLooked = false
         var isOver = false
     }
 
@@ -67,7 +68,12 @@ public final class GPUSampler: Sendable {
         }
         if mustStart {
             _ = EngineThread(name: "gpu") { [weak self, open] in
-                guard let source = open() else { return }
+                let found = open()
+                // Cards that there are count as looked at once they have been read.
+                guard let source = found else {
+                    self?.contents.withLock { $0.hasLooked = true }
+                    return
+                }
                 while let sampler = self, sampler.read(source) {}
             }
         } else {
@@ -77,6 +83,9 @@ public final class GPUSampler: Sendable {
         }
         return readings
     }
+
+    /// Whether the answer to `latest` is what the machine has, and not merely the beginning.
+    public var hasLooked: Bool { contents.withLock { $0.hasLooked } }
 
     /// Reads when asked, and otherwise waits a while.
     /// - Returns: false when it is over.
@@ -88,6 +97,7 @@ public final class GPUSampler: Sendable {
         let readings = source()
         contents.withLock { contents in
             contents.readings = readings
+            contents.hasLooked = true
             contents.isAsked = false
         }
         return true
