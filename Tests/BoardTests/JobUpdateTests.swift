@@ -127,6 +127,46 @@ import Testing
         #expect(state.status?.kind == .success)
     }
 
+    @Test func `the folders of evaluation and export follow a model that was trained as a whole`() throws {
+        var state = BoardFixture.state(columns: 80, rows: 24)
+        try state.forms.train.configuration.set("finetuning_type", text: "full")
+        _ = update(&state, .jobStarted(.train, .train, title: "full", directory: "saves/demo-model/full/better"))
+        _ = update(&state, .jobEvents([.finished(JobSummary(outputDirectory: "saves/demo-model/full/better")), .state(.finished)]))
+        #expect(state.forms.export.configuration.text("model_name_or_path") == "saves/demo-model/full/better")
+        #expect(state.forms.export.configuration.text("export_dir") == "saves/better/merged")
+    }
+
+    @Test func `curves drawn over each other are dropped when their folder is trained into again, not when it is evaluated`() {
+        var state = BoardFixture.state(columns: 80, rows: 24)
+        let under = OverlayRun(directory: "./saves/demo-model/full/sft", metrics: MetricsStore())
+        state.overlayRuns = [under]
+        _ = update(&state, .jobStarted(.evaluate, .evaluate, title: "eval", directory: "saves/demo-model/full/sft"))
+        #expect(state.overlayRuns.count == 1)
+        _ = update(&state, .jobEvents([.state(.finished)]))
+        _ = update(&state, .jobStarted(.train, .train, title: "sft", directory: "saves/demo-model/full/sft"))
+        #expect(state.overlayRuns.isEmpty)
+    }
+
+    @Test func `zooming in is offered where there are points to look at, counted in the metric that is shown`() {
+        var state = running(20)
+        #expect(state.zoomInRefusal() == nil)
+        state.chart.metric = .evaluationLoss
+        #expect(state.zoomInRefusal() != nil)
+        #expect(running(3).zoomInRefusal() != nil)
+    }
+
+    @Test func `a field is not gone to over a text that is being written`() throws {
+        var state = BoardFixture.state(columns: 80, rows: 24)
+        state.press("3 alt+s")
+        guard case .editor = state.overlays.last else { return #expect(Bool(false), "no editor") }
+        state.type("Be brief")
+        state.press("f1")
+        state.type("learning_rate")
+        state.press("enter")
+        #expect(state.overlays.contains { if case .editor = $0 { true } else { false } }, "what was typed is kept")
+        #expect(state.status?.kind == .warning)
+    }
+
     @Test func `a failed job says what to do`() {
         var state = running()
         _ = update(&state, .jobEvents([.failed(JobFailure(what: "The disk is full.", whatToDo: "Free some space.")), .state(.failed)]))

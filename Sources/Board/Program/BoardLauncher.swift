@@ -90,7 +90,7 @@ public enum BoardLauncher {
         goesOnAlone(runner)
         runner.current?.keepTrace()
         let last = program.state
-        effects.waitForJobs(claimed: last.queueStart, secrets: last.queueSecrets)
+        effects.waitForJobs(isAtWork: last.runningJob != nil, claimed: last.queueStart, secrets: last.queueSecrets)
         return 0
     }
 

@@ -133,7 +133,8 @@ public final class BoardProgram {
     private func pollIfDue() {
         let now = Clock.monotonicSeconds()
         isPollWaiting = state.runningJob != nil && outcome == nil && now - lastPoll < pollSeconds
-        guard !isPollWaiting else { return }
+        // A board that is being left begins nothing any more.
+        guard !isPollWaiting, outcome != .quit else { return }
         lastPoll = now
         for action in handler.poll() {
             // A plot may wait; a streamed answer should not.

@@ -118,7 +118,9 @@ final class QueueKeeper: Sendable {
     }
 
     private let contents = Mutex(Contents())
-    private let file = QueueFile()
+    private let file: QueueFile
+
+    init(_ file: QueueFile) { self.file = file }
 
     func request(_ change: QueueChange, _ queue: ActionQueue) {
         queue.beginWork()
@@ -128,6 +130,11 @@ final class QueueKeeper: Sendable {
             return !contents.isWorking
         }
         if mustStart { _ = EngineThread(name: "queue") { [self] in work(queue) } }
+    }
+
+    /// Returns once every change that was asked for is made.
+    func finish() {
+        while contents.withLock({ $0.isWorking }) { Clock.sleep(seconds: 0.002) }
     }
 
     private func work(_ queue: ActionQueue) {

@@ -7,12 +7,26 @@ import Runs
 extension RunsEffects {
     /// Waits for the job that goes on without a board, and for those that wait in the queue behind it.
     /// - Parameters:
+    ///   - isAtWork: whether a job had begun whose end the board does not know of.
     ///   - claimed: the job of the queue that has not begun its work proper yet.
     ///   - secrets: of the jobs that wait, by job.
-    func waitForJobs(claimed: QueueStart?, secrets: [String: [(name: String, value: String)]]) {
-        var queued = claimed?.stage == .starting ? claimed?.run : nil
-        // One whose needs were still being looked up waits on.
-        if queued == nil, let run = claimed?.run { _ = try? queueFile.change(.release(run, problem: nil)) }
+    func waitForJobs(isAtWork: Bool, claimed: QueueStart?, secrets: [String: [(name: String, value: String)]]) {
+        var isAtWork = isAtWork
+        var queued = release(claimed)
+        if let ready = waitForPrepared() {
+            let problem = begin(ready)
+            isAtWork = problem == nil
+            if let problem, let run = queued {
+                _ = try? queueFile.change(.release(run, problem: problem))
+                queued = nil
+            }
+        }
+        if !isAtWork {
+            // The queue was about to go on.
+            guard claimed != nil else { return }
+            queued = startQueued(secrets)
+            guard queued != nil else { return }
+        }
         while let handle = job {
             handle.wait()
             let events = jobEvents(handle)
@@ -29,7 +43,38 @@ extension RunsEffects {
         }
     }
 
-    private var queueFile: QueueFile { QueueFile() }
+    /// Gives back what was claimed for a start that nobody makes any more: its needs were still being looked up, or the claim itself
+    /// was still under way.
+    /// - Returns: the job of the queue that the engine has been given.
+    private func release(_ claimed: QueueStart?) -> QueuedRun? {
+        queueKeeper.finish()
+        for case .queueTaken(_, let run?, _) in queue?.drain() ?? [] { _ = try? queueFile.change(.release(run, problem: nil)) }
+        guard let claimed, let run = claimed.run else { return nil }
+        switch claimed.stage {
+        case .starting, .begun: return run
+        case .taking, .checking:
+            _ = try? queueFile.change(.release(run, problem: nil))
+            return nil
+        }
+    }
+
+    /// Begins what a board had asked for.
+    /// - Returns: what kept it from beginning.
+    private func begin(_ prepared: PreparedJob) -> String? {
+        if let problem = prepared.problem { return problem.description }
+        do {
+            try start(prepared.sequence)
+            return nil
+        } catch {
+            return error.description
+        }
+    }
+
+    private func start(_ sequence: [PlannedJob]) throws(RunError) {
+        guard let first = sequence.first else { return }
+        job = try runner.start(first.kind, first.configuration, keepsTrace: true)
+        waitingJobs = Array(sequence.dropFirst())
+    }
 
     /// Starts the first job of the queue that needs nobody. One that a board would ask about is held, with the question, for the next
     /// board.
@@ -50,9 +95,8 @@ extension RunsEffects {
                     case .export: [PlannedJob(kind: .export, configuration: configuration)]
                     case .train, .chat, .monitor: JobSequence.train(configuration)
                     }
-                guard let first = sequence.first else { return nil }
-                job = try runner.start(first.kind, first.configuration, keepsTrace: true)
-                waitingJobs = Array(sequence.dropFirst())
+                guard !sequence.isEmpty else { return nil }
+                try start(sequence)
                 return run
             } catch {
                 guard (try? queueFile.change(.release(run, problem: String(describing: error)))) != nil else { return nil }

@@ -7,7 +7,7 @@ import Runs
 public final class RunsEffects: EffectHandler {
     let runner: JobRunner
     private let detachment: Detachment
-    private var queue: ActionQueue?
+    private(set) var queue: ActionQueue?
     private var chat: ChatService?
     /// The conversation with a training that holds, while there is one.
     private var talk: ChatService?
@@ -25,16 +25,33 @@ public final class RunsEffects: EffectHandler {
     private var follower: FollowedRun?
     private let catalogScan = CatalogScan()
     private let history = HistoryFile()
-    private let queueKeeper = QueueKeeper()
+    let queueFile: QueueFile
+    let queueKeeper: QueueKeeper
     /// A resumed run whose curves so far have been read, ready to be started.
     private let prepared = Mutex<PreparedJob?>(nil)
     private var isPreparing = false
+    /// What keeps a job from starting, found out on a thread of its own.
+    private let findProblem: @Sendable ([PlannedJob]) -> StartProblem?
     private let previewer = DatasetPreviewer()
 
-    public init(runner: JobRunner = JobRunner(), detachment: Detachment) {
+    public convenience init(runner: JobRunner = JobRunner(), detachment: Detachment) {
+        self.init(runner: runner, detachment: detachment, queueFile: QueueFile(), findProblem: StartProblem.find)
+    }
+
+    /// - Parameters:
+    ///   - queueFile: where the jobs wait.
+    ///   - findProblem: what keeps a job from starting; tests take the time that they need.
+    init(
+        runner: JobRunner, detachment: Detachment, queueFile: QueueFile, findProblem: @escaping @Sendable ([PlannedJob]) -> StartProblem?
+    ) {
         self.runner = runner
         self.detachment = detachment
+        self.queueFile = queueFile
+        queueKeeper = QueueKeeper(queueFile)
+        self.findProblem = findProblem
     }
+
+    deinit { cards.stop() }
 
     public func attach(_ queue: ActionQueue) {
         self.queue = queue
@@ -51,6 +68,7 @@ public final class RunsEffects: EffectHandler {
             availableBytes: SystemInfo.availableMemoryBytes, residentBytes: SystemInfo.residentBytes(),
             peakResidentBytes: SystemInfo.peakResidentBytes())
         sample.gpus = cards.latest()
+        sample.hasLookedForGPUs = cards.hasLooked
         return sample
     }
 
@@ -104,13 +122,7 @@ public final class RunsEffects: EffectHandler {
 
     public func poll() -> [Action] {
         var actions: [Action] = []
-        if let queue, isPreparing, let ready = prepared.withLock({ contents in
-            defer { contents = nil }
-            return contents
-        }) {
-            isPreparing = false
-            begin(ready, queue)
-        }
+        if let queue, let ready = takePrepared() { begin(ready, queue) }
         if let job {
             let events = jobEvents(job)
             if !events.isEmpty { actions.append(.jobEvents(events)) }
@@ -139,18 +151,40 @@ public final class RunsEffects: EffectHandler {
             case .evaluate, .predict: JobSequence.evaluate(configuration)
             case .export, .chat: [PlannedJob(kind: kind, configuration: configuration)]
             }
-        guard !sequence.isEmpty, !isPreparing else { return }
+        guard !sequence.isEmpty, !isPreparing else {
+            queue.post(.jobRefused(tab, reason: sequence.isEmpty ? say("There is nothing to do.") : say("Another job is being started."), argument: nil))
+            return
+        }
         let asked = PreparedJob(tab: tab, sequence: sequence, history: [])
         // Paths are looked up, and a long log takes a while: it must be read before the engine goes on writing it.
         isPreparing = true
         queue.beginWork()
-        _ = EngineThread(name: "prepare") { [prepared] in
+        _ = EngineThread(name: "prepare") { [prepared, findProblem] in
             var ready = asked
-            ready.problem = StartProblem.find(asked.sequence)
+            ready.problem = findProblem(asked.sequence)
             if asked.isResumed, ready.problem == nil { ready.history = Self.history(of: asked.sequence[0]) }
             prepared.withLock { $0 = ready }
             queue.endWork()
         }
+    }
+
+    private func takePrepared() -> PreparedJob? {
+        guard isPreparing else { return nil }
+        let ready = prepared.withLock { contents in
+            defer { contents = nil }
+            return contents
+        }
+        if ready != nil { isPreparing = false }
+        return ready
+    }
+
+    /// What is being prepared, once it is; nil when nothing is.
+    func waitForPrepared() -> PreparedJob? {
+        while isPreparing {
+            if let ready = takePrepared() { return ready }
+            Clock.sleep(seconds: 0.002)
+        }
+        return nil
     }
 
     private func begin(_ prepared: PreparedJob, _ queue: ActionQueue) {
@@ -334,7 +368,7 @@ public final class RunsEffects: EffectHandler {
 }
 
 /// A job as it is handed to the engine.
-private struct PreparedJob: Sendable {
+struct PreparedJob: Sendable {
     var tab: Tab
     /// Never empty: what is started, and what follows it.
     var sequence: [PlannedJob]

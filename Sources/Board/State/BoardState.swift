@@ -49,6 +49,8 @@ public struct SystemSample: Sendable, Equatable {
     public var residentBytes: Int64
     public var peakResidentBytes: Int64
     public var gpus: [GPUReading] = []
+    /// Whether somebody has looked for cards: before, nothing is known of them.
+    public var hasLookedForGPUs = false
 
     public init(
         cpuModel: String = "", cpuCount: Int = 0, cpuBusy: Double = 0, memoryBytes: Int64 = 0, availableBytes: Int64 = 0,
@@ -99,6 +101,8 @@ public struct BoardState: Sendable {
     public var overlayRuns: [OverlayRun] = []
     /// Jobs that wait for their turn.
     public var queue: [QueuedRun] = []
+    /// The job that was handed to the engine and is not known to have begun: meanwhile no other is started.
+    var starting: StartingJob?
     /// The job of the queue that is being started.
     var queueStart: QueueStart?
     /// Secrets of jobs that wait, by job: they are kept here alone.

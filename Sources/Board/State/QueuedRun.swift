@@ -44,6 +44,15 @@ public enum QueueChange: Sendable, Equatable {
     case release(QueuedRun, problem: String?)
 }
 
+/// A job between the key that starts it and the engine's word that it has begun, or cannot.
+struct StartingJob: Sendable, Equatable {
+    var tab: Tab
+    /// The job of the queue that it is; nil for one that was started from its page.
+    var queued: String?
+    /// The folder that it writes to.
+    var folder: String
+}
+
 /// The job of the queue that is being started or has just been.
 struct QueueStart: Sendable {
     enum Stage: Sendable, Equatable {
@@ -51,8 +60,10 @@ struct QueueStart: Sendable {
         case taking
         /// Its needs are being looked up; the questions that a person would be asked are answered from them.
         case checking
-        /// The engine has it, and has not begun its work proper.
+        /// The engine looks whether it can begin with it.
         case starting
+        /// The engine has it, and has not begun its work proper.
+        case begun
     }
 
     var identifier: String

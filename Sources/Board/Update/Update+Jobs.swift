@@ -8,6 +8,7 @@ extension BoardState {
 
     func startRefusal() -> String? {
         if let job = runningJob { return say("A job is \(say(key: job.kind.activity)) already. x stops it.") }
+        if starting != nil { return say("Another job is being started.") }
         return nil
     }
 
@@ -39,7 +40,17 @@ extension BoardState {
     }
 
     mutating func start(_ tab: Tab) -> [Effect] {
-        let configuration = forms[tab].configuration
+        if let reason = startRefusal() {
+            status = StatusMessage(.warning, reason)
+            return [.bell]
+        }
+        return handOver(tab, forms[tab].configuration)
+    }
+
+    /// Gives a job to the engine, which answers with its start or with what keeps it from starting.
+    /// - Parameter queued: the job of the queue that it is.
+    mutating func handOver(_ tab: Tab, _ configuration: Configuration, queued: String? = nil) -> [Effect] {
+        starting = StartingJob(tab: tab, queued: queued, folder: configuration.text(tab == .export ? "export_dir" : "output_dir"))
         status = StatusMessage(.note, say("Starting…"))
         return [.startJob(tab, kind(tab, configuration), configuration)]
     }
@@ -55,6 +66,8 @@ extension BoardState {
     }
 
     mutating func jobStarted(_ tab: Tab, _ kind: JobKind, title: String, directory: String) -> [Effect] {
+        if let queued = starting?.queued, queued == queueStart?.identifier { queueStart?.stage = .begun }
+        starting = nil
         var run = RunDigest(kind: kind, title: title, directory: directory, origin: .here)
         forms[tab].refusal = nil
         if tab == .train, case .ready(let plan) = forms[.train].plan { run.plan = plan }
@@ -62,7 +75,7 @@ extension BoardState {
         jobs[tab] = run
         activeJob = tab
         // What was drawn of this folder is no longer what it holds.
-        overlayRuns.removeAll { RunName.absolute($0.directory) == RunName.absolute(directory) }
+        if kind == .train { overlayRuns.removeAll { RunName.isSame($0.directory, directory) } }
         status = StatusMessage(.success, say("Started \(title)"))
         if tab == .train {
             openedRun = nil
@@ -142,7 +155,11 @@ extension BoardState {
             for name in ["template", "finetuning_type"] where !trained.text(name).isEmpty {
                 try? configuration.set(name, text: trained.text(name))
             }
-            if other == .evaluate { ResultFolder.follow(&configuration, before: forms[other].configuration) }
+            switch other {
+            case .evaluate: ResultFolder.follow(&configuration, before: forms[other].configuration)
+            case .export: ResultFolder.followExport(&configuration, before: forms[other].configuration)
+            case .train, .chat, .monitor: break
+            }
             guard configuration != forms[other].configuration else { continue }
             forms[other].undoStack.append(
                 FormState.Change(argument: "adapter_name_or_path", configuration: forms[other].configuration))

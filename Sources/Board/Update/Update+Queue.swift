@@ -30,7 +30,7 @@ extension BoardState {
         if !secrets.isEmpty { queueSecrets[run.identifier] = secrets.map { ($0, configuration.text($0)) } }
         queue.append(run)
         let added = Effect.changeQueue(.add(run))
-        if runningJob == nil, queueStart == nil, queue.count == 1 { return [added] + startNextInQueue() }
+        if runningJob == nil, starting == nil, queueStart == nil, queue.count == 1 { return [added] + startNextInQueue() }
         status =
             secrets.isEmpty
             ? StatusMessage(.success, say("\(queue.count) in the queue; B shows it"))
@@ -43,17 +43,15 @@ extension BoardState {
     /// Whether a job at work, one that is being started, or one that waits writes to a folder, however its path is written.
     private func isTaken(_ folder: String) -> Bool {
         guard !folder.isEmpty else { return false }
-        let place = RunName.absolute(folder)
-        let starting = queueStart?.run.map { [$0.folder] } ?? []
-        let taken = queue.map(\.folder) + starting + [runningJob?.directory ?? ""]
-        return taken.contains { !$0.isEmpty && RunName.absolute($0) == place }
+        let others = [queueStart?.run?.folder, starting?.folder, runningJob?.directory].compactMap { $0 }
+        return (queue.map(\.folder) + others).contains { !$0.isEmpty && RunName.isSame($0, folder) }
     }
 
     // MARK: Starting
 
     /// Claims the first job of the queue that may start. Those that need somebody stay where they are.
     mutating func startNextInQueue() -> [Effect] {
-        guard queueStart == nil, let next = queue.first(where: { $0.problem == nil }) else { return [] }
+        guard queueStart == nil, starting == nil, let next = queue.first(where: { $0.problem == nil }) else { return [] }
         queueStart = QueueStart(identifier: next.identifier)
         return [.changeQueue(.take(next.identifier))]
     }
@@ -68,7 +66,7 @@ extension BoardState {
             return runningJob == nil ? startNextInQueue() : []
         }
         queueStart?.run = run
-        guard runningJob == nil else { return holdQueued(nil) }
+        guard startRefusal() == nil else { return holdQueued(nil) }
         let secrets = queueSecrets[identifier] ?? []
         let missing = run.secretNames.filter { name in !secrets.contains { $0.name == name } }
         if !missing.isEmpty { return holdQueued(say("\(missing.joined(separator: ", ")) is not kept on disk: enter it anew.")) }
@@ -120,9 +118,10 @@ extension BoardState {
 
     private mutating func startQueued() -> [Effect] {
         guard let start = queueStart, let run = start.run else { return [] }
+        // Another was started by hand while this one's needs were looked up.
+        guard startRefusal() == nil else { return holdQueued(nil) }
         queueStart?.stage = .starting
-        status = StatusMessage(.note, say("Starting…"))
-        return [.startJob(run.tab, kind(run.tab, start.configuration), start.configuration)]
+        return handOver(run.tab, start.configuration, queued: start.identifier)
     }
 
     /// Gives the claimed job back, with what keeps it, and goes on with the next.
@@ -140,7 +139,11 @@ extension BoardState {
     /// The engine could not begin with a job.
     mutating func jobRefused(_ page: Tab, _ reason: String, _ argument: String?) -> [Effect] {
         status = StatusMessage(.failure, reason)
-        if queueStart?.stage == .starting { return holdQueued(reason) }
+        // Of a page whose job is not the one being started: that one is not concerned.
+        guard starting == nil || starting?.tab == page else { return [.bell] }
+        let queued = starting?.queued
+        starting = nil
+        if let queued, queued == queueStart?.identifier { return holdQueued(reason) }
         forms[page].refusal = reason
         // To what has to be put right, unless the user has gone elsewhere meanwhile.
         if let argument, tab == page, overlays.isEmpty, forms[page].edit == nil {
@@ -152,7 +155,7 @@ extension BoardState {
 
     /// A job of the queue has begun, or has failed before it did: then it stays in the queue.
     mutating func followQueued(_ run: RunDigest) -> [Effect] {
-        guard let start = queueStart, start.stage == .starting, let queued = start.run else { return [] }
+        guard let start = queueStart, start.stage == .begun, let queued = start.run else { return [] }
         switch run.state {
         case .waiting, .loading: return []
         case .failed:
@@ -261,4 +264,7 @@ extension BoardState {
 extension RunName {
     /// A run's folder in the one way in which it can be compared.
     static func absolute(_ directory: String) -> String { Path.absolute(Path.expandingTilde(directory)) }
+
+    /// Whether two paths mean one folder, however they are written.
+    static func isSame(_ one: String, _ other: String) -> Bool { one == other || absolute(one) == absolute(other) }
 }

@@ -91,7 +91,8 @@ extension BoardState {
 
     private mutating func reduceSignal(_ action: Action) -> [Effect] {
         switch action {
-        case .hangUp: return runningJob == nil ? [.quit] : [.detach]
+        // What is being started goes on as well as what is at work.
+        case .hangUp: return runningJob == nil && starting == nil && queueStart == nil ? [.quit] : [.detach]
         case .terminate:
             guard runningJob != nil else { return [.quit] }
             afterStop = .quit
