@@ -145,7 +145,8 @@ import Testing
         state.press("4")
         let effects = state.press("f5")
         #expect(effects.contains { if case .checkExportTarget("saves/demo-model/merged") = $0 { true } else { false } })
-        #expect(update(&state, .exportTargetChecked(path: "saves/demo-model/merged", fileCount: 0)).contains { if case .startJob(.export, _, _) = $0 { true } else { false } })
+        var empty = state
+        #expect(update(&empty, .exportTargetChecked(path: "saves/demo-model/merged", fileCount: 0)).contains { if case .startJob(.export, _, _) = $0 { true } else { false } })
         _ = update(&state, .exportTargetChecked(path: "saves/demo-model/merged", fileCount: 3))
         guard case .dialog = state.overlays.last else {
             Issue.record("nothing was asked")

@@ -157,8 +157,8 @@ import Testing
 
     @Test func `a field is not gone to over a text that is being written`() throws {
         var state = BoardFixture.state(columns: 80, rows: 24)
-        state.press("3 alt+s")
-        guard case .editor = state.overlays.last else { return #expect(Bool(false), "no editor") }
+        state.press("3")
+        _ = state.openEditor(.systemPrompt)
         state.type("Be brief")
         state.press("f1")
         state.type("learning_rate")

@@ -163,6 +163,14 @@ import Testing
         }
     }
 
+    @Test func `what a job found is told in the board's language`() {
+        Wording.$current.withValue(Wording(.russian)) {
+            #expect(say(engine: "3 answers: bleu-4 1.00, rouge-1 2.00, in saves/a.") == "Ответов: 3: bleu-4 1.00, rouge-1 2.00, в saves/a.")
+            #expect(say(engine: "eval_loss 1.5000, eval_perplexity 4.4817, in saves/a.") == "eval_loss 1.5000, eval_perplexity 4.4817, в saves/a.")
+            #expect(say(engine: "2 tensors have rows that are no whole number of blocks and take another type (a.weight: F16).").hasPrefix("У 2 тензоров"))
+        }
+    }
+
     @Test(arguments: spoken) func `no language lacks a sentence`(_ language: Language) throws {
         let wording = Wording(language)
         let missing = try Self.demanded().filter { wording.translation(of: $0) == nil }.sorted()
