@@ -140,6 +140,19 @@ import Testing
         #expect(state.press("r").contains { if case .writeText("run.sh", "new", true) = $0 { true } else { false } })
     }
 
+    @Test func `an export is offered the folders of earlier exports, each once, and never the model's own`() {
+        var state = BoardFixture.state(columns: 80, rows: 24)
+        state.catalog.models += [
+            ModelEntry(path: "saves/other/gguf-q8_0/a.gguf", isExport: true), ModelEntry(path: "saves/other/gguf-q8_0/b.gguf", isExport: true),
+            ModelEntry(path: "models/somewhere", isExport: true), ModelEntry(path: "saves/source", isExport: true),
+        ]
+        try? state.forms.export.configuration.set("model_name_or_path", text: "./saves/source")
+        state.press("4")
+        _ = state.openPicker(.outputDirectories, tab: .export, argument: ArgumentTable.argument(named: "export_dir"))
+        guard case .picker(let picker) = state.overlays.last else { return #expect(Bool(false), "no picker") }
+        #expect(state.items(of: picker).map(\.value) == ["saves/source/merged", "saves/other/gguf-q8_0", "models/somewhere"])
+    }
+
     @Test func `an export into a folder that is not empty asks first`() {
         var state = BoardFixture.state(columns: 80, rows: 24)
         state.press("4")

@@ -57,7 +57,8 @@ final class CatalogScan: @unchecked Sendable {
         catalog.runs = runs.map { Self.entry($0, ours: request.ours, relative) }
         catalog.models = ModelCatalog.scan().map {
             ModelEntry(
-                path: $0.name, architecture: $0.architecture, parameterCount: $0.parameterCount, bytes: $0.bytes, problem: $0.problem)
+                path: $0.name, architecture: $0.architecture, parameterCount: $0.parameterCount, bytes: $0.bytes, problem: $0.problem,
+                isExport: $0.isExport)
         }
         catalog.adapters = Self.adapters(of: runs, relative)
         catalog.recipes = RecipeCatalog.scan().map { RecipeEntry(path: $0.name, summary: $0.summary) }

@@ -9,8 +9,13 @@ public struct ModelEntry: Sendable, Equatable {
     public var bytes: Int64
     /// Why the folder cannot be used, or nil.
     public var problem: String?
+    /// Whether an export made it: such a folder may be replaced by another export.
+    public var isExport: Bool
 
-    public init(path: String, architecture: String = "", parameterCount: Int = 0, bytes: Int64 = 0, problem: String? = nil) {
+    public init(
+        path: String, architecture: String = "", parameterCount: Int = 0, bytes: Int64 = 0, problem: String? = nil, isExport: Bool = false
+    ) {
+        self.isExport = isExport
         self.path = path
         self.architecture = architecture
         self.parameterCount = parameterCount

@@ -133,6 +133,13 @@ extension BoardState {
         }
     }
 
+    /// Folders that exports made, each once, without the one that the model to be exported lies in.
+    private func earlierExports(besides source: String) -> [String] {
+        func folder(_ path: String) -> String { path.hasSuffix(".gguf") ? Path.directory(path) : path }
+        var seen: Set<String> = []
+        return catalog.models.filter(\.isExport).map { folder($0.path) }.filter { seen.insert($0).inserted && !RunName.isSame($0, folder(source)) }
+    }
+
     /// Folders of earlier runs, and a fresh name after the model and method of the form.
     private func outputDirectories(_ picker: PickerState) -> [PickerItem] {
         let configuration = forms[picker.tab].configuration
@@ -146,7 +153,7 @@ extension BoardState {
             let taken = Set(catalog.runs.map(\.directory) + models)
             let fresh = ([base] + (2...999).map { "\(base)-\($0)" }).first { !taken.contains($0) } ?? base
             items.append(PickerItem(fresh, detail: say("new")))
-            if isExport { return items + models.filter { $0.hasPrefix("saves/") }.map { PickerItem($0, detail: say("exists")) } }
+            if isExport { return items + earlierExports(besides: configuration.text("model_name_or_path")).map { PickerItem($0, detail: say("exists")) } }
         }
         return items + catalog.runs.filter { $0.directory != items.first?.value }.map {
             PickerItem($0.directory, detail: "\(say(key: $0.state.word))  \(Age.text(since: $0.modified, now: now))")

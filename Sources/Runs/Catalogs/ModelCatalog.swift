@@ -1,5 +1,6 @@
 /// Model folders on this machine, for the pickers.
 
+import Exporting
 import Formats
 import Models
 import Platform
@@ -17,6 +18,8 @@ public struct FoundModel: Sendable, Equatable {
     public var bytes: Int64
     /// Why the folder cannot be used as it is; nil when nothing speaks against it.
     public var problem: String?
+    /// Whether it lies in a folder that an export made, and that another may replace.
+    public var isExport = false
 }
 
 public enum ModelCatalog {
@@ -70,7 +73,8 @@ public enum ModelCatalog {
     private static func readFile(_ path: String) -> FoundModel {
         let size = (try? FileSystem.size(path)) ?? 0
         var model = FoundModel(
-            path: path, name: Path.relative(path, to: FileSystem.currentDirectory), architecture: "", parameterCount: 0, bytes: size, problem: nil)
+            path: path, name: Path.relative(path, to: FileSystem.currentDirectory), architecture: "", parameterCount: 0, bytes: size, problem: nil,
+            isExport: ExportTarget.isExport(Path.directory(path)))
         do {
             let summary = try ModelSummary(directory: path)
             model.architecture = summary.spec.modelType
@@ -83,7 +87,7 @@ public enum ModelCatalog {
 
     private static func read(_ path: String, names: [String]) -> FoundModel? {
         let name = Path.relative(path, to: FileSystem.currentDirectory)
-        var model = FoundModel(path: path, name: name, architecture: "", parameterCount: 0, bytes: 0, problem: nil)
+        var model = FoundModel(path: path, name: name, architecture: "", parameterCount: 0, bytes: 0, problem: nil, isExport: ExportTarget.isExport(path))
         do {
             let text = try FileSystem.readText(Path.join(path, "config.json"))
             let config = try JSONValue.parse(text, name: Path.join(name, "config.json")).objectValue
