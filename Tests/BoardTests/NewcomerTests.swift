@@ -150,6 +150,16 @@ import Testing
         #expect(state.tab == .export && state.status?.text.contains("demo-model/full/sft goes on in another process: R shows it.") == true)
     }
 
+    @Test func `the list of runs opens on the run that is shown`() {
+        var state = training()
+        state.catalog.runs = state.catalog.runs.reversed()
+        state.runList.selection = 0
+        state.press("R")
+        #expect(state.selectedRun?.directory == "saves/demo-model/lora/quickstart")
+        state.press("up esc R")
+        #expect(state.selectedRun?.directory == "saves/demo-model/full/sft", "after that it stays where it was put")
+    }
+
     @Test func `a run of another process is named with the key that shows it`() {
         var state = state()
         state.catalog.runs[1].isAlive = true
@@ -187,6 +197,7 @@ import Testing
         state.press("=")
         #expect(state.runList.marked == ["saves/demo-model/lora/quickstart"])
         #expect(state.status?.text.contains("press = again") == true)
+        #expect(state.runList.selection == 1, "the cursor has moved on to another run")
         state.press("down")
         let effects = state.press("=")
         #expect(effects.contains { if case .compareRuns(let runs) = $0 { runs.count == 2 } else { false } })

@@ -86,9 +86,11 @@ await 'Assistant  +[0-9]+ tok' 30
 press C-t
 await 'Adapter off'
 press C-r
-await 'Assistant  base model, adapter off +[0-9]+ tok' 30
+expect 'the base answers the same question' await 'Assistant  new answer  base model, adapter off +[0-9]+ tok' 30
+expect 'under the earlier answer' await 'Assistant  earlier answer  with the adapter'
 press C-d
 expect 'it goes on' await '\[5 Monitor\]' 30
+expect 'and says so' await_gone 'paused' 30
 await 'Finished|finished|done' 90
 press q
 await 'left with 0'

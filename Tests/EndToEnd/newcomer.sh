@@ -70,9 +70,9 @@ for size in '80 24' '60 16'; do
     step 'the footer says how to zoom' names 'x stop' '+ zoom' 'R runs'
     await 'step [0-9][0-9]+/'
     press +
-    step 'zooming works and its way back is named' await '0 fit'
+    step 'zooming works and its way back is named' await '0 all'
     press 0
-    await_gone '0 fit'
+    await_gone '0 all'
     press R
     await '[━ ]Runs[━ ]'
     press '?'

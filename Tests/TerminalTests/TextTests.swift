@@ -56,6 +56,9 @@ import Testing
         #expect(TextWidth.wrap("the quick brown fox", to: 10) == ["the quick", "brown fox"])
         #expect(TextWidth.wrap("incomprehensibilities", to: 8) == ["incompre", "hensibil", "ities"])
         #expect(TextWidth.wrap("a incomprehensible", to: 8) == ["a", "incompre", "hensible"])
+        #expect(TextWidth.wrap("saves/demo-model/lora/quickstart", to: 18) == ["saves/demo-model/", "lora/quickstart"])
+        #expect(TextWidth.wrap("in saves/demo-model/lora/quickstart", to: 18) == ["in saves/", "demo-model/lora/", "quickstart"])
+        #expect(TextWidth.wrap("/incomprehensible", to: 8) == ["/incompr", "ehensibl", "e"])
     }
 
     @Test func lineBreaksAndIndentsAreKept() {

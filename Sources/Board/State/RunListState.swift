@@ -29,6 +29,8 @@ public struct RunListState: Sendable, Equatable {
     /// Shows only runs whose name, model or state matches; nil when all are shown.
     public var filter: TextField?
     public var isFiltering = false
+    /// Whether the list was looked at before: then the cursor stays where it was.
+    var wasOpened = false
     /// Directories of marked runs, in the order of marking.
     public var marked: [String] = []
 

@@ -79,6 +79,9 @@ extension BoardState {
         let runs = comparedRuns
         guard runs.count < 2, let run = runs.first else { return [.compareRuns(runs.map(\.directory))] }
         runList.marked = [run.directory]
+        // To the next run, or from the last one to the one before it.
+        let count = visibleRuns.count
+        runList.selection = runList.selection + 1 < count ? runList.selection + 1 : max(0, count - 2)
         status = StatusMessage(.note, say("\(RunName.short(run.directory)) is marked. Go to another run and press = again."))
         return []
     }

@@ -5,6 +5,12 @@ import Terminal
 
 extension BoardState {
     mutating func openRuns() -> [Effect] {
+        if !runList.wasOpened, runList.filter == nil {
+            // What is shown, or the newest.
+            let shown = monitoredRun.map { RunName.absolute($0.directory) }
+            runList.selection = visibleRuns.firstIndex { RunName.absolute($0.directory) == shown } ?? 0
+            runList.wasOpened = true
+        }
         if tab == .monitor, monitoredRun == nil || layout.isWide {
             focus = .runs
         } else if tab == .train, layout.showsRunsBesideForm {

@@ -55,7 +55,7 @@ extension TextWidth {
     private static func spaces(_ count: Int) -> String { String(repeating: " ", count: count) }
 
     /// Breaks text into lines of at most `width` cells. Line breaks in the text are kept. Latin words stay whole while they fit on a line
-    /// of their own; between Chinese, Japanese and Korean characters a line may break anywhere, except before closing and after
+    /// of their own, and a path that does not breaks after one of its slashes; between Chinese, Japanese and Korean characters a line may break anywhere, except before closing and after
     /// opening punctuation. Spaces at a break are dropped; leading spaces of a paragraph are kept.
     ///
     /// - Returns: at least one line, even for empty text.
@@ -82,6 +82,8 @@ extension TextWidth {
         /// Where the line may end, and where the next one would begin.
         var breakEnd: String.Index?
         var breakStart = start
+        /// After a slash, for words that are longer than a line.
+        var slashBreak: String.Index?
         var previous: Character?
         var index = start
         while index < paragraph.upperBound {
@@ -92,7 +94,9 @@ extension TextWidth {
                 breakEnd = index
                 breakStart = index
             }
+            if previous == "/", character != "/", index > start, used * 3 >= limit { slashBreak = index }
             if character == " " {
+                slashBreak = nil
                 if used < limit || index == start {
                     used += cells
                 } else {
@@ -101,6 +105,7 @@ extension TextWidth {
                     start = next
                     used = 0
                     breakEnd = nil
+                    slashBreak = nil
                     previous = nil
                     index = next
                     continue
@@ -109,12 +114,16 @@ extension TextWidth {
                 breakStart = next
             } else {
                 if used + cells > limit, index > start {
-                    let end = breakEnd ?? index
-                    let restart = breakEnd == nil ? index : breakStart
+                    // A break within a name, after a hyphen, is worse than one after a slash of the same path.
+                    let isWithinWord = breakEnd.map { $0 == breakStart && text[text.index(before: $0)] == "-" } ?? true
+                    let slash = isWithinWord ? slashBreak : nil
+                    let end = slash ?? breakEnd ?? index
+                    let restart = slash ?? (breakEnd == nil ? index : breakStart)
                     lines.append(start..<trimmingTrailingSpaces(text, start..<end))
                     start = restart
                     used = width(of: String(text[start..<index]))
                     breakEnd = nil
+                    slashBreak = slashBreak.flatMap { $0 > start ? $0 : nil }
                     breakStart = start
                 }
                 used += cells
