@@ -126,6 +126,12 @@ extension Argument {
         }
     }
 
+    /// As `onlyOnCard`, but an export takes it everywhere.
+    func onlyOnCardOrForExport() -> Argument {
+        let card = onlyOnCard().applies
+        return with { $0.applies = { configuration in configuration.isSet("export_dir") ? nil : card(configuration) } }
+    }
+
     func with(_ change: (inout Argument) -> Void) -> Argument {
         var copy = self
         change(&copy)

@@ -12,7 +12,19 @@ public enum Spelling {
             let distance = distance(letters, other)
             if distance <= limit, distance < best?.distance ?? Int.max { best = (candidate, distance) }
         }
-        return best?.name
+        return best?.name ?? abbreviated(letters, among: candidates)
+    }
+
+    /// The shortest candidate that a word of some length abbreviates: its letters in order, at least half of them, the first one too.
+    private static func abbreviated(_ letters: [UInt8], among candidates: some Sequence<String>) -> String? {
+        guard letters.count >= 5 else { return nil }
+        let found = candidates.filter { candidate in
+            guard candidate.utf8.first == letters.first, candidate.utf8.count <= 2 * letters.count else { return false }
+            var rest = letters[...]
+            for byte in candidate.utf8 where byte == rest.first { rest.removeFirst() }
+            return rest.isEmpty
+        }
+        return found.min { ($0.utf8.count, $0) < ($1.utf8.count, $1) }
     }
 
     /// Insertions, deletions, replacements and swaps of neighbours that turn one word into the other (Damerau and Levenshtein,

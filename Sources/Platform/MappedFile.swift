@@ -50,20 +50,27 @@ public final class MappedFile: @unchecked Sendable {
         if let start = bytes.baseAddress { madvise(UnsafeMutableRawPointer(mutating: start), bytes.count, MADV_WILLNEED) }
     }
 
-    /// Has a thread map what the file's pages hold, a stretch at a time: many pages at once cost a fifth of touching them one by one, and
-    /// the processors are busy with other things meanwhile. A small file, or one that would fill much of the memory, is left to come in
-    /// as it is touched.
-    public func mapAhead() {
-        guard bytes.count > 16 << 20, Int64(bytes.count) < SystemInfo.availableMemoryBytes / 2 else { return }
-        _ = EngineThread(name: "map ahead", stackSize: 1 << 16) { [self] in
-            let stretch = 4 << 20
-            for offset in stride(from: 0, to: bytes.count, by: stretch) {
-                guard let start = bytes.baseAddress else { return }
-                let address = UnsafeMutableRawPointer(mutating: start + offset)
-                // Older kernels do not know it.
-                if madvise(address, min(stretch, bytes.count - offset), 22 /* MADV_POPULATE_READ */) != 0 { return }
-            }
+    /// Has a thread map what the files' pages hold, in order and a stretch at a time: many pages at once cost a fifth of touching them one by one, and
+    /// the processors are busy with other things meanwhile. What is small, or would fill much of the memory together, is left to
+    /// come in as it is touched.
+    public static func mapAhead(_ files: [MappedFile]) {
+        let total = files.reduce(0) { $0 + $1.bytes.count }
+        guard total > 16 << 20, Int64(total) < SystemInfo.availableMemoryBytes / 2 else { return }
+        _ = EngineThread(name: "map ahead", stackSize: 1 << 16) {
+            for file in files where !file.populate() { return }
         }
+    }
+
+    /// - Returns: whether the system knows how.
+    private func populate() -> Bool {
+        let stretch = 4 << 20
+        for offset in stride(from: 0, to: bytes.count, by: stretch) {
+            guard let start = bytes.baseAddress else { return true }
+            let address = UnsafeMutableRawPointer(mutating: start + offset)
+            // Older kernels do not.
+            if madvise(address, min(stretch, bytes.count - offset), 22 /* MADV_POPULATE_READ */) != 0 { return false }
+        }
+        return true
     }
 
     /// Gives back the memory of the pages that lie wholly in `range`; the file's bytes come again when they are touched.

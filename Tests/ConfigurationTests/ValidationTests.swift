@@ -22,6 +22,17 @@ import Testing
         #expect(try errors("", for: .chat) == ["model_name_or_path"])
     }
 
+    @Test("The type of numbers counts for an export without a card; data beside a benchmark are told of; abbreviations are guessed")
+    func tellsWhatCounts() throws {
+        func notices(_ text: String, _ command: Command) throws -> [String] {
+            try Configuration.parse(text, name: "r.yaml").validate(for: command).filter { $0.severity == .notice }.compactMap(\.argument)
+        }
+        #expect(try !notices("model_name_or_path: m\nexport_dir: e\ninfer_dtype: bfloat16\ndevice: cpu\n", .export).contains("infer_dtype"))
+        #expect(try notices("model_name_or_path: m\ninfer_dtype: bfloat16\ndevice: cpu\n", .chat).contains("infer_dtype"))
+        #expect(try notices("model_name_or_path: m\ntask: mmlu_test\neval_dataset: d\n", .evaluate).contains("eval_dataset"))
+        #expect(ArgumentTable.nearest("lernrate") == "learning_rate" && ArgumentTable.nearest("zzzzzz") == nil)
+    }
+
     @Test(arguments: [
         ("eval_strategy: steps", "eval_dataset"),
         ("val_size: 0.1\neval_dataset: e", "val_size"),

@@ -59,6 +59,15 @@ import Tokenizers
         }
     }
 
+    @Test("Answers with the same text, and a file that is not there, are told in words of their own")
+    func namesWhatPrefersNothing() throws {
+        let row: JSONValue = ["prompt": "p", "answers": [["text": "a", "score": 1], ["text": "a", "score": 9]]]
+        let failure = #expect(throws: DatasetError.self) { try PreferenceBuilder().pair(row, row: 0) }
+        #expect(failure?.description.contains("all 2 answers have the same text") == true)
+        let missing = #expect(throws: DatasetError.self) { try PreferenceBuilder().run(from: "/no/such.jsonl", to: "/no/pairs.jsonl") }
+        #expect(missing?.description == "/no/such.jsonl cannot be read: there is no such file or directory.")
+    }
+
     @Test("Pairs are the best answer against a lower one that the seed draws; rows without one are named")
     func buildsPreferences() throws {
         try Fixtures.temporary { directory in

@@ -106,7 +106,7 @@ import Testing
             for place in stride(from: 0, to: count, by: 4099) { bytes[place] = UInt8(truncatingIfNeeded: place >> 8) }
             try FileSystem.writeAtomically(path, bytes: bytes)
             let file = try MappedFile(path: path)
-            file.mapAhead()
+            MappedFile.mapAhead([file])
             #expect(file.withBytes { Array($0) } == bytes)
         }
     }

@@ -1,9 +1,10 @@
 import Configuration
-import Evaluation
 import Events
 import Formats
 import Platform
 import Testing
+
+@testable import Evaluation
 
 /// Multiple-choice benchmarks against LLaMA-Factory's prompts and transformers' logits (generate/benchmark.py).
 @Suite struct BenchmarkTests {
@@ -25,6 +26,14 @@ import Testing
             }
             try body(directory, configuration)
         }
+    }
+
+    @Test("Questions whose answer is kept secret are not counted")
+    func leavesOutSecrets() {
+        let subject = BenchmarkSubject(identifier: "a", name: "A", category: "STEM", questions: [], examples: [])
+        let found = BenchmarkJob.accuracies([subject], [(0, "A"), (0, "B"), (0, "")], ["A", "A", "A"])
+        #expect(found.map(\.category) == ["Average", "STEM"] && found.map(\.accuracy) == [0.5, 0.5])
+        #expect(BenchmarkJob.accuracies([subject], [(0, "")], ["A"]).isEmpty)
     }
 
     @Test("Every answer and the accuracy of each category are the reference's, in all three layouts", arguments: 0..<5)

@@ -5,7 +5,8 @@ extension ArgumentTable {
         .optionalText("template", "Prompt format, such as llama3 or qwen; the model's own chat template when missing.")
             .with { $0.commands.formUnion([.chat, .export, .api, .data]) },
         .list("dataset", "Datasets by their names in dataset_info.json, or paths of files, with commas between them; name@0.5 takes half of one."),
-        .list("eval_dataset", "Datasets to evaluate on, named like dataset."),
+        .list("eval_dataset", "Datasets to evaluate on, named like dataset.")
+            .with { $0.applies = { $0.text("task").isEmpty ? nil : "Not beside task, which evaluates on a benchmark." } },
         .text("dataset_dir", "data", "Folder with dataset_info.json and the data files.").with { $0.commands.insert(.data) },
         .integer("cutoff_len", 2048, "Longest sample in tokens; what is longer is cut.").atLeast(1),
         .flag("train_on_prompt", false, "Learn the prompts too, not the answers only."),

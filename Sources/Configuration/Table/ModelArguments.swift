@@ -39,8 +39,8 @@ extension ArgumentTable {
         .optionalFlag("use_v1_kernels", false, "Kernels of LLaMA-Factory's next version.").noEffect("The engine has its own fused operations."),
         .choice(
             "infer_dtype", "auto", ["auto", "float16", "bfloat16", "float32"],
-            "Type of activations on an NVIDIA card for chat and prediction; weights stay as they are stored."
-        ).onlyOnCard(),
+            "Type of the weights that an export writes, and of activations on an NVIDIA card for chat and prediction."
+        ).onlyOnCardOrForExport(),
         .optionalText("hf_hub_token", "Token for the Hugging Face hub.").secret().noEffect("Nothing is downloaded."),
         .optionalText("ms_hub_token", "Token for ModelScope.").secret().noEffect("Nothing is downloaded."),
         .optionalText("om_hub_token", "Token for Modelers.").secret().noEffect("Nothing is downloaded."),

@@ -51,6 +51,13 @@ public struct BenchmarkJob {
             try ResultsFile.write(
                 JSONObject(accuracies.map { ("eval_accuracy_" + $0.category, JSONValue.number($0.accuracy)) }), split: "eval", to: output)
         }
+        let secret = data.prompts.count { !BenchmarkData.letters.contains($0.answer) }
+        if secret > 0 {
+            let place = configuration[.saveDir].map { "\(Path.join($0, "results.json")) has the answers to hand in" }
+            job.reporter.log(
+                .info, "\(secret) of \(data.prompts.count) questions have no public answer and are not counted; "
+                    + (place ?? "with save_dir the answers are written, to hand in") + ".")
+        }
         return summary(accuracies, output)
     }
 
@@ -127,7 +134,8 @@ public struct BenchmarkJob {
         _ subjects: [BenchmarkSubject], _ wanted: [(subject: Int, answer: String)], _ answers: [String]
     ) -> [(category: String, accuracy: Double)] {
         var counts: [String: (right: Int, all: Int)] = [:]
-        for (question, answer) in zip(wanted, answers) {
+        // Answers that are kept secret are no letters.
+        for (question, answer) in zip(wanted, answers) where BenchmarkData.letters.contains(question.answer) {
             for category in ["Average", subjects[question.subject].category] {
                 counts[category, default: (0, 0)].right += question.answer == answer ? 1 : 0
                 counts[category, default: (0, 0)].all += 1
@@ -170,7 +178,7 @@ public struct BenchmarkJob {
         job.reporter.sink.emit(
             .evaluation(
                 EvaluationMetrics(step: 0, loss: nil, values: Dictionary(values.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 }))))
-        let shown = accuracies.map { "\($0.category) \(NumberText.fixed(100 * $0.accuracy, digits: 2))" }.joined(separator: ", ")
+        let shown = accuracies.isEmpty ? "no question has a public answer" : accuracies.map { "\($0.category) \(NumberText.fixed(100 * $0.accuracy, digits: 2))" }.joined(separator: ", ")
         let places = [configuration[.saveDir], output.isEmpty ? nil : output].compactMap { $0 }
         return JobSummary(
             values: values, outputDirectory: output,

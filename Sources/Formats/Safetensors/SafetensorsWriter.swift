@@ -61,8 +61,11 @@ public final class SafetensorsWriter {
         }
         var regions: [FileRegion] = [], offset = 0
         for tensor in order {
-            guard let count = TensorShape.byteCount(tensor.shape, width: tensor.dtype.byteCount), tensor.name != "__metadata__" else {
-                throw .badTensor(path: path, tensor: tensor.name, reason: "its name, or its shape \(tensor.shape), is impossible.")
+            if tensor.name == "__metadata__" {
+                throw .badTensor(path: path, tensor: tensor.name, reason: "the format keeps this name for what a file says about itself.")
+            }
+            guard let count = TensorShape.byteCount(tensor.shape, width: tensor.dtype.byteCount) else {
+                throw .badTensor(path: path, tensor: tensor.name, reason: "no tensor can have the shape \(tensor.shape).")
             }
             regions.append(FileRegion(name: tensor.name, start: offset, count: count))
             header.set(

@@ -59,9 +59,11 @@ final class CheckpointReader {
 
     /// Begins to bring the files' pages in.
     func mapAhead() {
-        var files: [ObjectIdentifier: MappedFile] = [:]
-        for case let mapping? in tensors.values.map(\.mapping) { files[ObjectIdentifier(mapping)] = mapping }
-        for file in files.values { file.mapAhead() }
+        var files: [String: MappedFile] = [:]
+        for location in tensors.values {
+            if let mapping = location.mapping { files[location.path] = mapping }
+        }
+        MappedFile.mapAhead(files.sorted { $0.key < $1.key }.map(\.value))
     }
 
     func add(_ location: Location) { tensors[location.entry.name] = location }

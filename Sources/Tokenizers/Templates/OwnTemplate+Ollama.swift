@@ -1,4 +1,5 @@
 import Formats
+import Platform
 
 /// A Jinja template in the words of Ollama, which knows the usual ones only and would send plain text to a model with another.
 extension OwnTemplate {
@@ -12,10 +13,18 @@ extension OwnTemplate {
         var assistantEnd = ""
     }
 
-    /// Ollama's template; nil for one that treats equal turns differently, so that no frame around each says the same.
+    /// Ollama's template; nil for one that treats equal turns differently, so that no frame around each says the same, and for one that
+    /// writes the time, which would stay that of the export.
     func ollama(_ tokenizer: Tokenizer) -> String? {
+        // Another year, month, day of the week, hour and minute.
+        let now = Clock.unixTime(), later = now + 400 * 86_400 + 18_061
+        guard let text = ollama(tokenizer, unixTime: now), text.utf8.elementsEqual(ollama(tokenizer, unixTime: later)?.utf8 ?? "".utf8) else { return nil }
+        return text
+    }
+
+    private func ollama(_ tokenizer: Tokenizer, unixTime: Double) -> String? {
         // Ollama begins with the tokenizer's first token itself. Where turns begin with it too, it stays.
-        guard let frame = frame(tokenizer, dropsBegin: true) ?? frame(tokenizer, dropsBegin: false) else { return nil }
+        guard let frame = frame(tokenizer, unixTime, dropsBegin: true) ?? frame(tokenizer, unixTime, dropsBegin: false) else { return nil }
         let pieces = [frame.opening, frame.system?.before, frame.system?.after, frame.user.before, frame.user.after, frame.assistantEnd]
         // Words of the template language and of Modelfiles cannot be told from the text.
         guard !pieces.contains(where: { $0?.contains("{{") == true || $0?.contains("\"\"\"") == true }) else { return nil }
@@ -27,13 +36,14 @@ extension OwnTemplate {
             + "{{ else if eq .Role \"assistant\" }}{{ .Content }}\(frame.assistantEnd){{ end }}{{ end }}"
     }
 
-    private func frame(_ tokenizer: Tokenizer, dropsBegin: Bool) -> Frame? {
+    private func frame(_ tokenizer: Tokenizer, _ unixTime: Double, dropsBegin: Bool) -> Frame? {
         let words = ["tbsystemtb", "tbquestionatb", "tbansweratb", "tbquestionbtb"]
         let turns: [ChatMessage] = [.user(words[1]), .assistant(words[2]), .user(words[3])]
         let begin = dropsBegin && tokenizer.encode("", addSpecialTokens: true).first == tokenizer.bosID ? tokenizer.bosToken : nil
         func pieces(_ messages: [ChatMessage], system: String?, between words: ArraySlice<String>, asks: Bool) -> [String]? {
             let rendered = try? text(
-                messages, system: system, tools: nil, tokenizer: tokenizer, addGenerationPrompt: asks, enableThinking: nil)
+                messages, system: system, tools: nil, tokenizer: tokenizer, addGenerationPrompt: asks, enableThinking: nil,
+                unixTime: unixTime)
             guard var rest = rendered else { return nil }
             if let begin, JinjaText.hasPrefix(rest, begin) {
                 rest = String(decoding: rest.utf8.dropFirst(begin.utf8.count), as: UTF8.self)

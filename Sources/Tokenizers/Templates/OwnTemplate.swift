@@ -14,16 +14,19 @@ struct OwnTemplate: Sendable {
 
     /// The rendered conversation.
     func text(
-        _ messages: [ChatMessage], system: String?, tools: String?, tokenizer: Tokenizer, addGenerationPrompt: Bool, enableThinking: Bool?
+        _ messages: [ChatMessage], system: String?, tools: String?, tokenizer: Tokenizer, addGenerationPrompt: Bool, enableThinking: Bool?,
+        unixTime: Double = Clock.unixTime()
     ) throws(TemplateError) -> String {
         var list: [JSONValue] = []
         if let system, !system.isEmpty { list.append(["role": "system", "content": .string(system)]) }
         for message in messages { list.append(try OwnTemplate.json(message)) }
-        return try render(list, tools: tools, tokenizer: tokenizer, addGenerationPrompt: addGenerationPrompt, enableThinking: enableThinking)
+        return try render(
+            list, tools: tools, tokenizer: tokenizer, addGenerationPrompt: addGenerationPrompt, enableThinking: enableThinking, unixTime: unixTime)
     }
 
     func render(
-        _ messages: [JSONValue], tools: String?, tokenizer: Tokenizer, addGenerationPrompt: Bool, enableThinking: Bool?
+        _ messages: [JSONValue], tools: String?, tokenizer: Tokenizer, addGenerationPrompt: Bool, enableThinking: Bool?,
+        unixTime: Double = Clock.unixTime()
     ) throws(TemplateError) -> String {
         var context: JSONObject = ["messages": .array(messages), "add_generation_prompt": .bool(addGenerationPrompt)]
         var toolList = JSONValue.null
@@ -42,7 +45,7 @@ struct OwnTemplate: Sendable {
             if let token { context[name] = .string(token) }
         }
         if let enableThinking { context["enable_thinking"] = .bool(enableThinking) }
-        return try template.render(context: context)
+        return try template.render(context: context, unixTime: unixTime)
     }
 
     private static func json(_ message: ChatMessage) throws(TemplateError) -> JSONValue {

@@ -35,7 +35,8 @@ enum HelpCommand {
         Output.print("tuneboard \(Program.version): fine-tunes language models from a terminal\n")
         Output.print("usage: tuneboard [--recipe FILE] [--theme NAME] [--language CODE] [--no-mouse] [--plain]     opens the board")
         Output.print("       tuneboard COMMAND [RECIPE] [KEY=VALUE | --KEY VALUE]...\n")
-        for entry in CommandTable.all { Output.print("  " + padded(entry.name) + entry.summary) }
+        // `api` has an answer, but nothing to run yet.
+        for entry in CommandTable.all where entry.name != "api" { Output.print("  " + padded(entry.name) + entry.summary) }
         Output.print("\nRECIPE is a YAML or JSON file with LLaMA-Factory's arguments, for example:")
         Output.print("  tuneboard train recipes/quickstart.yaml learning_rate=1e-4")
         Output.print("More: tuneboard help COMMAND, tuneboard help ARGUMENT, tuneboard help keys")

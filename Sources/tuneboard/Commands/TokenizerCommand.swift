@@ -75,6 +75,7 @@ enum TokenizerCommand {
 
     /// One JSON value per line in, one per line out, an error in its place where one cannot be answered. 1 when any could not.
     private static func answerLines(_ answer: (JSONValue) throws -> JSONValue) -> Int32 {
+        if Output.isInputTerminal { Output.message("waiting for JSON on standard input, one value on each line; Ctrl-D ends") }
         var number = 0
         var hasFailed = false
         while let line = readLine() {

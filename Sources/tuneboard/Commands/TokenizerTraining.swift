@@ -19,14 +19,20 @@ enum TokenizerTraining {
             let names = TokenizerTrainer.WordPattern.allCases.map(\.rawValue).joined(separator: ", ")
             throw UsageError("--pattern is one of \(names), not `\(patternName)`.")
         }
+        let size = try invocation.integer("vocab_size", default: 32_000)
+        let frequency = try invocation.integer("min_frequency", default: 2)
         var trainer = TokenizerTrainer(
-            vocabularySize: try invocation.integer("vocab_size", default: 32_000), specialTokens: special, pattern: pattern,
-            minimumFrequency: try invocation.integer("min_frequency", default: 2))
+            vocabularySize: size, specialTokens: special, pattern: pattern,
+            minimumFrequency: frequency)
         for file in files { try add(file, to: &trainer) }
         let trained = try trainer.train()
         try trained.write(
             to: directory, endToken: invocation.value("eos_token") ?? special.last, padToken: invocation.value("pad_token") ?? special.first)
         Output.print("\(trained.vocabularySize) tokens, \(trained.merges.count) merges, in \(directory)")
+        if trained.vocabularySize < size {
+            Output.message(
+                "note: \(size) tokens were asked for; no other pair comes \(frequency) times in the text (--min_frequency). More text has more pairs.")
+        }
         return ExitCode.done
     }
 
