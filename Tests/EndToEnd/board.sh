@@ -49,7 +49,8 @@ does_not_name_tuneboard() { ! names_tuneboard "$1"; }
 set_field() {
     press /
     type_text "$1"
-    await "/$1 .* 1 field"
+    await "/$1 .* [0-9]+ field"
+    await "▶ +$3 "
     press Enter
     await "find  F5 start"
     press Enter
