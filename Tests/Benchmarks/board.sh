@@ -19,6 +19,8 @@ export LC_ALL=C.UTF-8
 work=$(mktemp -d)
 socket=tuneboard-benchmark-$$
 trap 'tmux -L "$socket" kill-server 2>/dev/null; rm -rf "$work"' EXIT
+# What a board of this machine remembers, its language for one, stays out of it.
+export HOME=$work XDG_STATE_HOME=$work/state XDG_CONFIG_HOME=$work/config
 mkdir -p "$work/saves"
 cp -r recipes themes "$work/"
 cp -r saves/demo-model "$work/saves/"

@@ -23,7 +23,7 @@ public final class RunFollower {
     private var knownCheckpoints: Set<String> = []
     private var lastStatus: RunStatus?
     private var lastStep: StepMetrics?
-    private let cache = TrainerLogCache()
+    private let cache: TrainerLogCache
     /// Whether there is a trainer_log.jsonl; without one the history in trainer_state.json has the numbers.
     private var hasLog = false
     private var readHistory = ""
@@ -35,7 +35,10 @@ public final class RunFollower {
 
     public init(_ directory: RunDirectory) {
         self.directory = directory
-        record = RunRecord(directory: directory)
+        // The end of a long log is read once, not for each look.
+        let cache = TrainerLogCache()
+        self.cache = cache
+        record = RunRecord(directory: directory, cache: cache)
         trainerLog = GrowingFile(path: directory.trainerLogPath)
         runningLog = GrowingFile(path: directory.runningLogPath, tailBytes: Self.logTailBytes)
     }
