@@ -25,12 +25,7 @@ tb_activation tb_activation_in(void *memory, long count) {
 
 CLONED static void quantize(const float *from, long count, tb_activation *x) {
     for (long b = 0; b < count / 32; b++, from += 32) {
-        float largest = 0;
-        for (int i = 0; i < 32; i++) {
-            float size = fabsf(from[i]);
-            largest = size > largest ? size : largest;
-        }
-        float inverse = largest > 0 ? 127.0f / largest : 0;
+        float largest = largest_size(from, 32), inverse = largest > 0 ? 127.0f / largest : 0;
         int8_t *codes = x->codes + 32 * b, *split = x->split + b / 4 * 128 + b % 4 * 16;
         for (int i = 0; i < 32; i++) codes[i] = (int8_t)rintf(from[i] * inverse);
         memcpy(split, codes, 16);

@@ -23,12 +23,7 @@ INLINE float inverse_of(float value) { return value == 0 ? 0 : 1.0f / value; }
 
 CLONED static void to_q8_0(const float *from, long blocks, block_q8_0 *to) {
     for (long b = 0; b < blocks; b++, from += 32) {
-        float largest = 0;
-        for (int i = 0; i < 32; i++) {
-            float size = fabsf(from[i]);
-            largest = size > largest ? size : largest;
-        }
-        float d = largest / 127, inverse = inverse_of(d);
+        float d = largest_size(from, 32) / 127, inverse = inverse_of(d);
         to[b].d = half_of(d);
         for (int i = 0; i < 32; i++) {
             float x = from[i] * inverse;

@@ -1,9 +1,7 @@
 // Weights in blocks, as GGUF files hold them: the layouts, and the small conversions that every kernel of them needs.
 // A "half" is an IEEE f16. Blocks are packed without gaps, so nothing in them is aligned to more than two bytes.
 #pragma once
-#include <stdint.h>
-#include <string.h>
-#include "clones.h"
+#include "numbers.h"
 
 #define SUPER 256  // elements of a K block
 
@@ -19,19 +17,6 @@ typedef struct { uint16_t d, dmin; uint8_t scales[12]; uint8_t codes[128]; } blo
 typedef struct { uint16_t d, dmin; uint8_t scales[12]; uint8_t high[32]; uint8_t codes[128]; } block_q5_k;
 // Sixteen parts of 16: d scale (q - 32).
 typedef struct { uint8_t low[128]; uint8_t high[64]; int8_t scales[16]; uint16_t d; } block_q6_k;
-
-INLINE float half_value(uint16_t half) {
-    uint32_t sign = (uint32_t)(half & 0x8000u) << 16, magnitude = (uint32_t)(half & 0x7FFFu) << 13;
-    float scaled;
-    memcpy(&scaled, &magnitude, 4);
-    scaled *= 0x1p112f;
-    uint32_t bits;
-    memcpy(&bits, &scaled, 4);
-    if (magnitude >= 0x0F800000u) bits |= 0x7F800000u;
-    bits |= sign;
-    memcpy(&scaled, &bits, 4);
-    return scaled;
-}
 
 // Six-bit scale and minimum number `part` of a Q4_K or Q5_K block.
 INLINE void k_scale(const uint8_t *scales, int part, int *scale, int *minimum) {

@@ -1,6 +1,6 @@
 // Storage types to f32 and back.
 #include "CKernels.h"
-#include "clones.h"
+#include "numbers.h"
 #include <string.h>
 
 INLINE float from_bits(uint32_t bits) {
@@ -16,7 +16,7 @@ INLINE uint32_t to_bits(float value) {
 }
 
 CLONED void tb_widen_bf16(const uint16_t *restrict from, float *restrict to, long count) {
-    for (long i = 0; i < count; i++) to[i] = from_bits((uint32_t)from[i] << 16);
+    for (long i = 0; i < count; i++) to[i] = bf16_value(from[i]);
 }
 
 CLONED void tb_narrow_bf16(const float *restrict from, uint16_t *restrict to, long count) {

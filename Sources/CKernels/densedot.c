@@ -4,34 +4,21 @@
 // processor's own prefetching of such a stream.
 #include "CKernels.h"
 #include "blocks.h"
-#include <math.h>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
 
-INLINE float widened(uint16_t half) {
-    uint32_t bits = (uint32_t)half << 16;
-    float value;
-    memcpy(&value, &bits, 4);
-    return value;
-}
-
 // One row of weights with `m` rows of x. A sum is made in the same order whatever m is.
 typedef void dense_row(const tb_activation *x, long m, const void *row, long columns, float *y, long y_stride);
 
 #define PLAIN_ROW(NAME, TYPE, WIDEN)                                                                                              \
-    CLONED static float NAME##_dot(const float *restrict x, const TYPE *restrict row, long columns) {                              \
-        REORDER                                                                                                                    \
-        float sum = 0;                                                                                                             \
-        for (long p = 0; p < columns; p++) sum += WIDEN(row[p]) * x[p];                                                            \
-        return sum;                                                                                                                \
-    }                                                                                                                              \
+    PLAIN_DOT(NAME##_dot, TYPE, WIDEN)                                                                                             \
     static void NAME(const tb_activation *x, long m, const void *row, long columns, float *y, long y_stride) {                     \
         for (long i = 0; i < m; i++) y[i * y_stride] = NAME##_dot(x[i].full, row, columns);                                        \
     }
 
-PLAIN_ROW(plain_bf16, uint16_t, widened)
+PLAIN_ROW(plain_bf16, uint16_t, bf16_value)
 PLAIN_ROW(plain_f16, uint16_t, half_value)
 
 #if defined(__x86_64__)
@@ -102,7 +89,7 @@ WITH_AVX2 INLINE __m256 eight_f16(const uint16_t *from) { return _mm256_cvtph_ps
         }                                                                                                                          \
     }
 
-AVX2_ROW(bf16, widened)
+AVX2_ROW(bf16, bf16_value)
 AVX2_ROW(f16, half_value)
 #endif
 
@@ -116,14 +103,7 @@ static dense_row *dense_kernel(int type) {
     return is_bf16 ? plain_bf16 : plain_f16;
 }
 
-CLONED static float largest_size(const float *from, long count) {
-    float largest = 0;
-    for (long i = 0; i < count; i++) {
-        float size = fabsf(from[i]);
-        largest = size > largest ? size : largest;
-    }
-    return largest;
-}
+CLONED static float largest_plain(const float *from, long count) { return largest_size(from, count); }
 
 CLONED static void scaled_by(const float *from, float factor, long count, float *to) {
     for (long i = 0; i < count; i++) to[i] = factor * from[i];
@@ -161,9 +141,9 @@ WITH_AVX512 static void halve_avx512(const float *from, float factor, long count
 
 void tb_halve_activation(const float *from, long count, tb_activation *x) {
 #if defined(__x86_64__)
-    float largest = tb_vector_level() >= 2 ? largest_avx512(from, count) : largest_size(from, count);
+    float largest = tb_vector_level() >= 2 ? largest_avx512(from, count) : largest_plain(from, count);
 #else
-    float largest = largest_size(from, count);
+    float largest = largest_plain(from, count);
 #endif
     // The largest number becomes one of 2^14 to 2^15; what is 2^29 times smaller loses digits, which no sum will miss.
     int exponent = 0;

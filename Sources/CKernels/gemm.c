@@ -2,13 +2,11 @@
 // the way into the cache and nowhere else. Every element of c is the sum, block by block of k, of sums that run over k in order:
 // how the work is cut into panels does not change a bit of the result.
 #include "CKernels.h"
-#include "clones.h"
-#include <string.h>
+#include "numbers.h"
 
 #if defined(__x86_64__)
 
 INLINE float tb_element(const void *from, int type) {
-    uint32_t bits;
     uint16_t half;
     float value;
     if (type == TB_FLOAT32) {
@@ -16,11 +14,7 @@ INLINE float tb_element(const void *from, int type) {
         return value;
     }
     memcpy(&half, from, 2);
-    if (type == TB_BFLOAT16) {
-        bits = (uint32_t)half << 16;
-        memcpy(&value, &bits, 4);
-        return value;
-    }
+    if (type == TB_BFLOAT16) return bf16_value(half);
     tb_widen_f16(&half, &value, 1);
     return value;
 }

@@ -1,33 +1,19 @@
 // Products with a few rows: they run at the speed of memory, so the weights are read once and in their storage type.
 #include "CKernels.h"
-#include "blocks.h"
-#include "clones.h"
-#include <string.h>
-
-INLINE float widened(uint16_t half) {
-    uint32_t bits = (uint32_t)half << 16;
-    float value;
-    memcpy(&value, &bits, 4);
-    return value;
-}
+#include "numbers.h"
 
 // One row of weights with `m` rows of x. A sum is made in the same order whatever m is: decoding several streams together gives
 // the very numbers of decoding them one by one.
 typedef void float_row(const float *x, long m, long x_stride, const void *row, long columns, float *y, long y_stride);
 
 #define PLAIN_ROW(NAME, TYPE, WIDEN)                                                                                              \
-    CLONED static float NAME##_dot(const float *restrict x, const TYPE *restrict row, long columns) {                              \
-        REORDER                                                                                                                    \
-        float sum = 0;                                                                                                             \
-        for (long p = 0; p < columns; p++) sum += WIDEN(row[p]) * x[p];                                                            \
-        return sum;                                                                                                                \
-    }                                                                                                                              \
+    PLAIN_DOT(NAME##_dot, TYPE, WIDEN)                                                                                             \
     static void NAME(const float *x, long m, long x_stride, const void *row, long columns, float *y, long y_stride) {              \
         for (long i = 0; i < m; i++) y[i * y_stride] = NAME##_dot(x + i * x_stride, row, columns);                                 \
     }
 
 PLAIN_ROW(plain_f32, float, (float))
-PLAIN_ROW(plain_bf16, uint16_t, widened)
+PLAIN_ROW(plain_bf16, uint16_t, bf16_value)
 PLAIN_ROW(plain_f16, uint16_t, half_value)
 
 #if defined(__x86_64__)
@@ -145,4 +131,4 @@ void tb_gemv_f16(const float *x, long m, long x_stride, const uint16_t *weight, 
     }
 
 GEVM(tb_gevm_f32, float, (float))
-GEVM(tb_gevm_bf16, uint16_t, widened)
+GEVM(tb_gevm_bf16, uint16_t, bf16_value)

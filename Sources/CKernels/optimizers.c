@@ -1,8 +1,6 @@
 // AdamW (Loshchilov and Hutter, 2019) as torch.optim.AdamW computes it.
 #include "CKernels.h"
-#include "clones.h"
-#include <math.h>
-#include <string.h>
+#include "numbers.h"
 
 CLONED void tb_adamw(float *restrict parameter, const float *restrict gradient, float *restrict first, float *restrict second,
                      long count, tb_adamw_step step) {
@@ -24,12 +22,8 @@ CLONED void tb_adamw_bf16(uint16_t *restrict parameter, const float *restrict gr
         float v = step.beta2 * second[i] + (1.0f - step.beta2) * g * g;
         first[i] = m;
         second[i] = v;
-        uint32_t bits = (uint32_t)parameter[i] << 16;
-        float p;
-        memcpy(&p, &bits, 4);
-        p = p * step.decay - step.step_size * m / (sqrtf(v) * step.root_correction + step.epsilon);
-        memcpy(&bits, &p, 4);
-        parameter[i] = (uint16_t)((bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16);
+        parameter[i] = rounded_bf16(
+            bf16_value(parameter[i]) * step.decay - step.step_size * m / (sqrtf(v) * step.root_correction + step.epsilon));
     }
 }
 
@@ -60,14 +54,7 @@ CLONED void tb_descend(float *restrict parameter, const float *restrict directio
 }
 
 CLONED void tb_descend_bf16(uint16_t *restrict parameter, const float *restrict direction, long count, float rate, float decay) {
-    for (long i = 0; i < count; i++) {
-        uint32_t bits = (uint32_t)parameter[i] << 16;
-        float p;
-        memcpy(&p, &bits, 4);
-        p = p * decay - rate * direction[i];
-        memcpy(&bits, &p, 4);
-        parameter[i] = (uint16_t)((bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16);
-    }
+    for (long i = 0; i < count; i++) parameter[i] = rounded_bf16(bf16_value(parameter[i]) * decay - rate * direction[i]);
 }
 
 CLONED void tb_add_column_squares(const float *x, long rows, long columns, float *restrict to) {

@@ -1,7 +1,6 @@
 // Quantisation while loading, as bitsandbytes does it: to the bit its `quantize_4bit` and `int8_vectorwise_quant`.
 #include "CKernels.h"
-#include "clones.h"
-#include <math.h>
+#include "numbers.h"
 
 // Where `value` belongs among ascending bounds: how many of them lie below it.
 INLINE int below(const float *bounds, int count, float value) {
@@ -16,14 +15,7 @@ INLINE float scaled(float value, float largest, float inverse, int is_whole) {
     return x < -1 ? -1 : x > 1 ? 1 : x;
 }
 
-CLONED static float largest_of(const float *from, long count) {
-    float largest = 0;
-    for (long i = 0; i < count; i++) {
-        float size = fabsf(from[i]);
-        largest = size > largest ? size : largest;
-    }
-    return largest;
-}
+CLONED static float largest_of(const float *from, long count) { return largest_size(from, count); }
 
 CLONED static void places(const float *from, long count, const float *bounds, float largest, int is_whole, uint8_t *to) {
     float inverse = 1.0f / largest;

@@ -165,18 +165,7 @@ struct GGUFHeader {
             tensors.append(
                 GGUFTensor(name: tensor.name, type: tensor.type, shape: tensor.shape, byteRange: start..<start + tensor.bytes))
         }
-        try checkOrder()
-    }
-
-    private mutating func checkOrder() throws(GGUFError) {
-        tensors.sort { ($0.byteRange.lowerBound, $0.byteRange.upperBound) < ($1.byteRange.lowerBound, $1.byteRange.upperBound) }
-        var last: GGUFTensor?
-        for tensor in tensors where !tensor.byteRange.isEmpty {
-            if let last, tensor.byteRange.lowerBound < last.byteRange.upperBound {
-                throw .overlap(path: path, first: last.name, second: tensor.name)
-            }
-            last = tensor
-        }
+        if let twice = tensors.sortByPlace() { throw .overlap(path: path, first: twice.first, second: twice.second) }
     }
 
     // MARK: Pieces

@@ -100,7 +100,7 @@ struct SafetensorsHeader {
         } catch {
             throw .badHeader(path: path, reason: "it cannot be read.")
         }
-        try checkOrder()
+        if let twice = tensors.sortByPlace() { throw .overlap(path: path, first: twice.first, second: twice.second) }
     }
 
     private mutating func readMetadata(_ reader: inout JSONReader) throws(JSONError) {
@@ -153,17 +153,6 @@ struct SafetensorsHeader {
             if values.count > 64 { throw reader.wrongKind("at most 64 numbers") }
         }
         return values
-    }
-
-    private mutating func checkOrder() throws(SafetensorsError) {
-        tensors.sort { ($0.byteRange.lowerBound, $0.byteRange.upperBound) < ($1.byteRange.lowerBound, $1.byteRange.upperBound) }
-        var last: TensorEntry?
-        for tensor in tensors where !tensor.byteRange.isEmpty {
-            if let last, tensor.byteRange.lowerBound < last.byteRange.upperBound {
-                throw .overlap(path: path, first: last.name, second: tensor.name)
-            }
-            last = tensor
-        }
     }
 
     private func bad(_ tensor: String, _ reason: String) -> SafetensorsError { .badTensor(path: path, tensor: tensor, reason: reason) }
