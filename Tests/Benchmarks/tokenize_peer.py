@@ -1,56 +1,77 @@
-"""Encoding a text against Hugging Face tokenizers on one thread, alternately, in processor time.
+"""Encoding a text against Hugging Face tokenizers on one thread, alternately.
 
     swift build -c release --product tuneboard-bench
-    python Tests/Benchmarks/tokenize_peer.py --model DIR --file TEXT [--rounds 5] [--peer-bytes 2000000]
+    python Tests/Benchmarks/tokenize_peer.py --model DIR --files PROSE CODE CHINESE [--bytes 20000000] [--threads 2] [--rounds 5]
 
-DIR holds a tokenizer.json. The peer encodes the beginning of the text only (a whole 20 MB takes it half a minute a round, and its
-speed does not grow with length), line-aligned, in pieces of 100 kB, which suits it better than one long string. Each program
-runs in a process of its own; printed are the medians and the median of the ratios of each pair.
+DIR holds a tokenizer.json. The files are mixed in pieces of 100 kB, whole lines, in turn and from the start again, to a text of
+`--bytes`. The peer encodes it piece by piece, which suits it better than one long string. On one thread both are measured in
+processor time; with `--threads` ours is by the clock, the peer still on one. Each program runs in a process of its own; printed are
+the medians and the median of the ratios of each pair.
 """
 
 import argparse
+import itertools
 import json
 import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.join(HERE, "..", "..")
+PIECE = 100_000
 
 
 def arguments():
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", required=True)
-    parser.add_argument("--file", required=True)
+    parser.add_argument("--files", nargs="+", required=True)
+    parser.add_argument("--bytes", type=int, default=20_000_000)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--peer-bytes", type=int, default=2_000_000)
     parser.add_argument("--program", default=os.path.join(ROOT, ".build", "release", "tuneboard-bench"))
-    parser.add_argument("--peer", action="store_true", help="measure tokenizers once and print a JSON line")
+    parser.add_argument("--peer", action="store_true", help="measure tokenizers on the first file once and print a JSON line")
     return parser.parse_args()
 
 
+def pieces(data):
+    """Byte strings of whole lines, PIECE bytes or a little more."""
+    start = 0
+    while start < len(data):
+        end = data.find(b"\n", start + PIECE)
+        end = len(data) if end < 0 else end + 1
+        yield data[start:end]
+        start = end
+
+
+def mixed(files, size):
+    sources = []
+    for path in files:
+        with open(path, "rb") as file:
+            sources.append(itertools.cycle(list(pieces(file.read()))))
+    found = bytearray()
+    for source in itertools.cycle(sources):
+        if len(found) >= size:
+            return bytes(found)
+        found += next(source)
+
+
 def measure_peer(options):
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
     from tokenizers import Tokenizer
 
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
     before = time.process_time()
     tokenizer = Tokenizer.from_file(os.path.join(options.model, "tokenizer.json"))
     loading = time.process_time() - before
-    with open(options.file, encoding="utf-8") as file:
-        text = file.read()
-    pieces, size, start = [], 0, 0
-    while start < len(text) and size < options.peer_bytes:
-        end = text.find("\n", start + 100_000)
-        end = len(text) if end < 0 else end + 1
-        pieces.append(text[start:end])
-        size += len(pieces[-1].encode())
-        start = end
+    with open(options.files[0], "rb") as file:
+        data = file.read()
+    texts = [piece.decode() for piece in pieces(data)]
     before = time.process_time()
-    count = sum(len(tokenizer.encode(piece, add_special_tokens=False).ids) for piece in pieces)
+    count = sum(len(tokenizer.encode(text, add_special_tokens=False).ids) for text in texts)
     seconds = time.process_time() - before
-    print(json.dumps({"load_milliseconds": loading * 1000, "megabytes_per_second": size / seconds / 1e6, "tokens": count}))
+    print(json.dumps({"load_milliseconds": loading * 1000, "megabytes_per_second": len(data) / seconds / 1e6, "tokens": count}))
 
 
 def one(command):
@@ -63,12 +84,15 @@ def main():
         measure_peer(options)
         return
     ours, peer = [], []
-    for _ in range(options.rounds):
-        ours.append(one([options.program, "tokenize", "--model", options.model, "--file", options.file]))
-        peer.append(one([sys.executable, __file__, "--peer", "--model", options.model, "--file", options.file, "--peer-bytes",
-                         str(options.peer_bytes)]))
+    with tempfile.NamedTemporaryFile(suffix=".txt") as text:
+        text.write(mixed(options.files, options.bytes))
+        text.flush()
+        for _ in range(options.rounds):
+            ours.append(one([options.program, "tokenize", "--model", options.model, "--file", text.name, "--threads", str(options.threads)]))
+            peer.append(one([sys.executable, __file__, "--peer", "--model", options.model, "--files", text.name]))
     print(json.dumps({
-        "model": options.model, "file": options.file,
+        "model": options.model, "bytes": ours[0]["bytes"], "threads": options.threads,
+        "tuneboard_tokens": ours[0]["tokens"], "tokenizers_tokens": peer[0]["tokens"],
         "tuneboard_megabytes_per_second": statistics.median(r["megabytes_per_second"] for r in ours),
         "tokenizers_megabytes_per_second": statistics.median(r["megabytes_per_second"] for r in peer),
         "speed_ratio": statistics.median(a["megabytes_per_second"] / b["megabytes_per_second"] for a, b in zip(ours, peer)),
