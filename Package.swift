@@ -85,7 +85,12 @@ let package = Package(
         .target(
             name: "FakeCUDA", dependencies: ["CCUDA", "CUDAKernels", "KernelEmulator"], path: "Tests/FakeCUDA",
             linkerSettings: [.linkedLibrary("openblas")]),
-        .testTarget(name: "CUDATests", dependencies: ["Models", "Formats", "Tensors", "FakeCUDA", "KernelEmulator", "CUDAKernels", "CCUDA", "Platform"]),
+        .testTarget(
+            name: "CUDATests",
+            dependencies: [
+                "Training", "Evaluation", "Generation", "Datasets", "Tokenizers", "Models", "Configuration", "Events", "Formats", "Tensors", "FakeCUDA",
+                "KernelEmulator", "CUDAKernels", "CCUDA", "Platform",
+            ]),
         .testTarget(name: "TokenizersTests", dependencies: ["Tokenizers"]),
         .testTarget(
             name: "ModelsTests",

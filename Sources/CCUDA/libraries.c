@@ -37,6 +37,12 @@ int tb_library_path(void *library, const char *symbol, char *path, size_t capaci
         memcpy(&table->name, &address, sizeof address);         \
     }
 
+#define TB_FIND_IF_THERE(result, name, parameters)              \
+    {                                                           \
+        void *address = dlsym(library, #name);                  \
+        memcpy(&table->name, &address, sizeof address);         \
+    }
+
 // Fills a table; returns the first name that the library lacks.
 #define TB_LOADER(loader, type, FUNCTIONS)                      \
     const char *loader(void *library, type *table) {            \
@@ -45,7 +51,12 @@ int tb_library_path(void *library, const char *symbol, char *path, size_t capaci
         return missing;                                         \
     }
 
-TB_LOADER(tb_cuda_driver_load, tb_cuda_driver, TB_CUDA_DRIVER_FUNCTIONS)
+const char *tb_cuda_driver_load(void *library, tb_cuda_driver *table) {
+    const char *missing = NULL;
+    TB_CUDA_DRIVER_FUNCTIONS(TB_FIND)
+    TB_CUDA_GRAPH_FUNCTIONS(TB_FIND_IF_THERE)
+    return missing;
+}
 TB_LOADER(tb_nvrtc_load, tb_nvrtc, TB_NVRTC_FUNCTIONS)
 TB_LOADER(tb_cublaslt_load, tb_cublaslt, TB_CUBLASLT_FUNCTIONS)
 TB_LOADER(tb_nvml_load, tb_nvml, TB_NVML_FUNCTIONS)

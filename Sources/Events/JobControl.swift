@@ -72,6 +72,9 @@ public final class JobControl: Sendable {
         return request
     }
 
+    /// Whether anything is asked of the job, a visit included.
+    public var wantsAttention: Bool { pending != .none || hasVisitWaiting }
+
     public var isAborted: Bool { word.load(ordering: .acquiring) == ControlRequest.abort.rawValue }
     /// True when the job was asked to end, either way.
     public var isStopping: Bool { isAborted || word.load(ordering: .acquiring) == ControlRequest.stopAndSave.rawValue }

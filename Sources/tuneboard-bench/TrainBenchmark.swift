@@ -164,8 +164,13 @@ struct TrainBenchmark {
         let hidden = model.hidden(tape, tokens: step.tokens, layout: SequenceLayout(lengths: step.lengths))
         let output = tape.linearCrossEntropy(hidden, head: model.head, targets: step.targets, normalizer: Float(max(1, step.lossCount)))
         tape.backward(output.loss)
-        let norm = optimizer.gradientNorm()
-        optimizer.update(learningRate: 1e-4, gradientScale: Optimizer.clipFactor(norm: norm, maximum: 1))
+        let norm: Double
+        if let update = optimizer.updateGroup(learningRate: 1e-4, maximumNorm: 1) {
+            norm = update.norm.value
+        } else {
+            norm = optimizer.gradientNorm()
+            optimizer.update(learningRate: 1e-4, gradientScale: Optimizer.clipFactor(norm: norm, maximum: 1))
+        }
         return (output.lossSum / Double(max(1, output.tokenCount)), norm)
     }
 

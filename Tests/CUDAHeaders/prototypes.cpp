@@ -42,6 +42,12 @@ constexpr bool match(R (*)(A...), S (*)(B...)) {
     static_assert(match((result(*) parameters) nullptr, (decltype(&::name)) nullptr), #name);
 
 TB_CUDA_DRIVER_FUNCTIONS(CHECK)
+#if CUDA_VERSION >= 12000
+// The headers give the name to a function with other parameters; the one that is called here is no longer declared.
+#undef cuGraphExecUpdate
+extern "C" CUresult cuGraphExecUpdate(CUgraphExec, CUgraph, CUgraphNode *, CUgraphExecUpdateResult *);
+#endif
+TB_CUDA_GRAPH_FUNCTIONS(CHECK)
 static_assert(sizeof(CUdeviceptr) == sizeof(tb_device_address), "device addresses");
 static_assert(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR == 75 && CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR == 76, "attributes");
 static_assert(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT == 16 && CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN == 97, "attributes");

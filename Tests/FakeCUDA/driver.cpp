@@ -10,12 +10,13 @@
 namespace fake {
 State state;
 
-bool isLiving(uint64_t address, size_t bytes) {
-    auto next = state.blocks.upper_bound(address);
-    if (next == state.blocks.begin()) return false;
+static bool contains(const std::map<uint64_t, size_t> &blocks, uint64_t address, size_t bytes) {
+    auto next = blocks.upper_bound(address);
+    if (next == blocks.begin()) return false;
     --next;
     return address + bytes <= next->first + next->second;
 }
+bool isLiving(uint64_t address, size_t bytes) { return contains(state.blocks, address, bytes); }
 
 void complain(const std::string &text) {
     state.counts.wild_addresses++;
@@ -46,7 +47,6 @@ static const std::map<std::string, std::vector<std::string>> &table() {
     return parsed;
 }
 
-#define ALIVE if (state.lost) return state.lost;
 
 static int init(unsigned) { return state.settings.device_count > 0 ? 0 : 100; }
 static int driverVersion(int *version) { *version = state.settings.driver_version; return 0; }
@@ -60,6 +60,9 @@ static const char *nameOf(int error) {
     case 700: return "CUDA_ERROR_ILLEGAL_ADDRESS";
     case 719: return "CUDA_ERROR_LAUNCH_FAILED";
     case 801: return "CUDA_ERROR_NOT_SUPPORTED";
+    case 900: return "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED";
+    case 901: return "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED";
+    case 910: return "CUDA_ERROR_GRAPH_EXEC_UPDATE_FAILURE";
     default: return "CUDA_ERROR_UNKNOWN";
     }
 }
@@ -81,10 +84,25 @@ static int attribute(int *value, int which, int) {
 }
 static int totalMemory(size_t *bytes, int) { *bytes = state.settings.memory_bytes; return 0; }
 static int busIdentifier(char *text, int length, int) { snprintf(text, length, "0000:01:00.0"); return 0; }
-static int retain(void **context, int) { ALIVE *context = &state; return 0; }
-static int release(int) { return 0; }
+static int retain(void **context, int) {
+    if (state.contexts == 0) state.lost = 0;
+    ALIVE
+    state.contexts++;
+    *context = &state;
+    return 0;
+}
+// A lost card's context goes with the last who holds it; the next one is fresh.
+static int release(int) {
+    if (--state.contexts <= 0) state.contexts = 0, state.lost = 0, state.late = 0;
+    return 0;
+}
 static int setCurrent(void *) { ALIVE return 0; }
-static int synchronizeContext(void) { ALIVE return 0; }
+static int synchronizeContext(void) {
+    ALIVE NO_CAPTURE("a wait for the card")
+    state.counts.waits++;
+    drainAll();
+    return whatFailed();
+}
 
 // MARK: Memory
 
@@ -95,7 +113,7 @@ static int memoryInfo(size_t *free, size_t *total) {
     return 0;
 }
 static int allocate(tb_device_address *address, size_t bytes) {
-    ALIVE
+    ALIVE NO_CAPTURE("cuMemAlloc")
     if (bytes == 0) return 1;
     if (state.counts.live_bytes + bytes > state.settings.memory_bytes) return 2;
     void *memory = aligned_alloc(512, (bytes + 511) / 512 * 512);
@@ -111,11 +129,13 @@ static int allocate(tb_device_address *address, size_t bytes) {
     return 0;
 }
 static int deallocate(tb_device_address address) {
+    NO_CAPTURE("cuMemFree")
     auto found = state.blocks.find(address);
     if (found == state.blocks.end()) {
         complain("cuMemFree of an address that is not the beginning of living memory");
         return 1;
     }
+    drainAll();
     state.counts.live_bytes -= found->second;
     state.counts.frees++;
     state.counts.live_allocations--;
@@ -123,65 +143,87 @@ static int deallocate(tb_device_address address) {
     state.blocks.erase(found);
     return state.lost;
 }
-static int allocateHost(void **address, size_t bytes) { ALIVE *address = aligned_alloc(4096, (bytes + 4095) / 4096 * 4096); return *address ? 0 : 2; }
-static int freeHost(void *address) { free(address); return 0; }
+static int allocateHost(void **address, size_t bytes) {
+    ALIVE NO_CAPTURE("cuMemAllocHost")
+    if (state.settings.has_no_pinned_memory) return 2;
+    if (state.settings.pinned_bytes && state.counts.live_pinned + bytes > state.settings.pinned_bytes) return 2;
+    *address = aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
+    if (!*address) return 2;
+    memset(*address, 0xFF, bytes);
+    state.pinned[(uint64_t)*address] = bytes;
+    state.counts.live_pinned += bytes;
+    return 0;
+}
+static int freeHost(void *address) {
+    auto found = state.pinned.find((uint64_t)address);
+    if (found == state.pinned.end()) {
+        complain("cuMemFreeHost of an address that it did not give");
+        return 1;
+    }
+    drainAll();
+    state.counts.live_pinned -= found->second;
+    state.pinned.erase(found);
+    free(address);
+    return 0;
+}
 
 static bool check(const char *what, uint64_t address, size_t bytes) {
     if (isLiving(address, bytes)) return true;
     complain(std::string(what) + ": " + std::to_string(bytes) + " bytes that are not in living memory");
     return false;
 }
-static int upload(tb_device_address to, const void *from, size_t bytes, void *) {
+static int upload(tb_device_address to, const void *from, size_t bytes, void *stream) {
     ALIVE
-    if (!check("upload", to, bytes)) return 1;
-    memcpy((void *)to, from, bytes);
     state.counts.uploads++;
-    return 0;
+    auto copy = [=](const void *from) {
+        if (!check("upload", to, bytes)) return 1;
+        memcpy((void *)to, from, bytes);
+        return 0;
+    };
+    if (contains(state.pinned, (uint64_t)from, bytes)) return submit(stream, "upload", [=] { return copy(from); });
+    if (((Stream *)stream)->captured) complain("an upload that is captured would read pageable memory at every replay");
+    // Pageable memory has been read when the call returns.
+    auto kept = std::make_shared<std::vector<char>>((const char *)from, (const char *)from + bytes);
+    return submit(stream, "upload", [=] { return copy(kept->data()); });
 }
-static int download(void *to, tb_device_address from, size_t bytes, void *) {
+static int download(void *to, tb_device_address from, size_t bytes, void *stream) {
     ALIVE
-    if (!check("download", from, bytes)) return 1;
-    memcpy(to, (void *)from, bytes);
     state.counts.downloads++;
-    return 0;
+    return submit(stream, "download", [=] {
+        if (!check("download", from, bytes)) return 1;
+        memcpy(to, (void *)from, bytes);
+        return 0;
+    });
 }
-static int copy(tb_device_address to, tb_device_address from, size_t bytes, void *) {
+static int copy(tb_device_address to, tb_device_address from, size_t bytes, void *stream) {
     ALIVE
-    if (!check("copy to", to, bytes) || !check("copy from", from, bytes)) return 1;
-    memmove((void *)to, (void *)from, bytes);
-    return 0;
+    return submit(stream, "copy", [=] {
+        if (!check("copy to", to, bytes) || !check("copy from", from, bytes)) return 1;
+        memmove((void *)to, (void *)from, bytes);
+        return 0;
+    });
 }
-static int fillBytes(tb_device_address to, unsigned char value, size_t count, void *) {
+static int fillBytes(tb_device_address to, unsigned char value, size_t count, void *stream) {
     ALIVE
-    if (!check("memset", to, count)) return 1;
-    memset((void *)to, value, count);
-    return 0;
+    return submit(stream, "memset", [=] {
+        if (!check("memset", to, count)) return 1;
+        memset((void *)to, value, count);
+        return 0;
+    });
 }
-static int fillWords(tb_device_address to, unsigned value, size_t count, void *) {
+static int fillWords(tb_device_address to, unsigned value, size_t count, void *stream) {
     ALIVE
-    if (!check("memset", to, 4 * count)) return 1;
-    for (size_t i = 0; i < count; i++) ((unsigned *)to)[i] = value;
-    return 0;
+    return submit(stream, "memset", [=] {
+        if (!check("memset", to, 4 * count)) return 1;
+        for (size_t i = 0; i < count; i++) ((unsigned *)to)[i] = value;
+        return 0;
+    });
 }
-
-// MARK: Streams and events: everything has happened when a call returns.
-
-static char marker;
-static int createStream(void **stream, unsigned) { ALIVE *stream = &marker; return 0; }
-static int keep(void *) { return 0; }
-static int synchronize(void *) { ALIVE return 0; }
-static int createEvent(void **event, unsigned) { ALIVE *event = &marker; return 0; }
-static int record(void *, void *) { ALIVE return 0; }
-static int elapsed(float *milliseconds, void *, void *) { *milliseconds = 1; return 0; }
-static int beginCapture(void *, int) { return 801; }
-static int endCapture(void *, void **) { return 801; }
-static int instantiate(void **, void *, unsigned long long) { return 801; }
-static int launchGraph(void *, void *) { return 801; }
 
 // MARK: Modules
 
 static int loadModule(void **module, const void *image) {
-    ALIVE
+    ALIVE NO_CAPTURE("cuModuleLoadData")
     if (state.settings.module_result) return state.settings.module_result;
     Module *made = new Module;
     if (sscanf((const char *)image, "fake cubin element %d variant %d", &made->element, &made->variant) != 2) {
@@ -203,39 +245,68 @@ static int function(void **function, void *module, const char *name) {
 }
 static int setFunctionAttribute(void *, int, int) { ALIVE return 0; }
 
+// Bytes of a parameter, by its type in the table.
+static size_t sizeOf(const std::string &parameter) {
+    if (parameter.find('*') != std::string::npos) return 8;
+    if (parameter.find("tb_cuda_quantized") != std::string::npos) return sizeof(tb_cuda_quantized);
+    if (parameter.find("tb_cuda_attention") != std::string::npos) return sizeof(tb_cuda_attention);
+    if (parameter.find("tb_cuda_cache") != std::string::npos) return sizeof(tb_cuda_cache);
+    if (parameter.find("tb_cuda_adamw") != std::string::npos) return sizeof(tb_cuda_adamw);
+    if (parameter.find("tb_cuda_moment") != std::string::npos) return sizeof(tb_cuda_moment);
+    if (parameter.find("tb_cuda_sampling") != std::string::npos) return sizeof(tb_cuda_sampling);
+    return parameter.find("64") != std::string::npos ? 8 : 4;
+}
+
+struct Launch {
+    Function function;
+    unsigned grid[3], threads, sharedBytes;
+    std::vector<std::vector<unsigned char>> values;
+
+    int run() {
+        state.counts.launches++;
+        if (state.settings.fail_launch && state.counts.launches == state.settings.fail_launch) {
+            if (state.settings.failure >= 700) state.lost = state.settings.failure;
+            return state.settings.failure;
+        }
+        std::vector<void *> parameters;
+        for (size_t i = 0; i < values.size(); i++) {
+            parameters.push_back(values[i].data());
+            if (function.parameters[i].find('*') == std::string::npos) continue;
+            uint64_t address = *(uint64_t *)values[i].data();
+            if (address && !isLiving(address, 1) && !contains(state.pinned, address, 1)) {
+                complain(function.name + ": parameter " + function.parameters[i] + " is not in living memory");
+                return state.lost = 700;
+            }
+        }
+        int result = emulated_launch(
+            function.name.c_str(), function.element, function.variant, grid, threads, sharedBytes, parameters.data(), state.settings.order);
+        if (result) {
+            complain(function.name + ": the emulator answers " + std::to_string(result));
+            return state.lost = 719;
+        }
+        return 0;
+    }
+};
+
 static int launch(void *handle, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX, unsigned blockY, unsigned blockZ,
-                  unsigned sharedBytes, void *, void **parameters, void **) {
+                  unsigned sharedBytes, void *stream, void **parameters, void **) {
     ALIVE
     Function *function = (Function *)handle;
-    state.counts.launches++;
-    if (state.settings.fail_launch && state.counts.launches == state.settings.fail_launch) {
-        if (state.settings.failure >= 700) state.lost = state.settings.failure;
-        return state.settings.failure;
-    }
     if (gridX == 0 || gridY == 0 || gridZ == 0 || gridY > 65535 || gridZ > 65535 || blockX == 0 || blockX > 1024 || blockY != 1 || blockZ != 1) {
         complain(function->name + ": an impossible grid");
         return 1;
-    }
-    for (size_t i = 0; i < function->parameters.size(); i++) {
-        if (function->parameters[i].find('*') == std::string::npos) continue;
-        uint64_t address = *(uint64_t *)parameters[i];
-        if (address && !isLiving(address, 1)) {
-            complain(function->name + ": parameter " + function->parameters[i] + " is not in living memory");
-            return state.lost = 700;
-        }
     }
     if (!emulated_has(function->name.c_str(), function->element, function->variant)) {
         state.missing.insert(function->name + " element " + std::to_string(function->element) + " variant " + std::to_string(function->variant));
         return 500;
     }
-    unsigned grid[3] = {gridX, gridY, gridZ};
-    int result = emulated_launch(
-        function->name.c_str(), function->element, function->variant, grid, blockX, sharedBytes, parameters, state.settings.order);
-    if (result) {
-        complain(function->name + ": the emulator answers " + std::to_string(result));
-        return state.lost = 719;
+    // Parameters have been read when the call returns.
+    auto made = std::make_shared<Launch>(Launch{*function, {gridX, gridY, gridZ}, blockX, sharedBytes, {}});
+    for (size_t i = 0; i < function->parameters.size(); i++) {
+        const unsigned char *from = (const unsigned char *)parameters[i];
+        made->values.emplace_back(from, from + sizeOf(function->parameters[i]));
     }
-    return 0;
+    return submit(stream, function->name, [made] { return made->run(); });
 }
 }  // namespace fake
 
@@ -250,8 +321,14 @@ void tb_fake_start(tb_fake_settings settings) {
     fake::state.missing.clear();
     fake::state.complaint.clear();
     fake::state.lost = 0;
+    fake::state.late = 0;
+    for (auto &block : fake::state.pinned) fake::state.counts.live_pinned += block.second;
 }
-tb_fake_counts tb_fake_read_counts(void) { return fake::state.counts; }
+tb_fake_counts tb_fake_read_counts(void) {
+    tb_fake_counts counts = fake::state.counts;
+    counts.waiting = fake::waitingWork();
+    return counts;
+}
 const char *tb_fake_missing_kernels(void) {
     fake::state.answer.clear();
     for (auto &name : fake::state.missing) fake::state.answer += (fake::state.answer.empty() ? "" : ", ") + name;
@@ -271,11 +348,7 @@ tb_cuda_driver tb_fake_driver(void) {
     d.cuMemAllocHost_v2 = allocateHost, d.cuMemFreeHost = freeHost;
     d.cuMemcpyHtoDAsync_v2 = upload, d.cuMemcpyDtoHAsync_v2 = download, d.cuMemcpyDtoDAsync_v2 = copy;
     d.cuMemsetD8Async = fillBytes, d.cuMemsetD32Async = fillWords;
-    d.cuStreamCreate = createStream, d.cuStreamDestroy_v2 = keep, d.cuStreamSynchronize = synchronize;
-    d.cuStreamBeginCapture_v2 = beginCapture, d.cuStreamEndCapture = endCapture, d.cuGraphInstantiateWithFlags = instantiate;
-    d.cuGraphLaunch = launchGraph, d.cuGraphExecDestroy = keep, d.cuGraphDestroy = keep;
-    d.cuEventCreate = createEvent, d.cuEventRecord = record, d.cuEventSynchronize = synchronize, d.cuEventElapsedTime = elapsed;
-    d.cuEventDestroy_v2 = keep;
+    addStreams(d);
     d.cuModuleLoadData = loadModule, d.cuModuleUnload = unloadModule, d.cuModuleGetFunction = function;
     d.cuFuncSetAttribute = setFunctionAttribute, d.cuLaunchKernel = launch;
     return d;

@@ -133,32 +133,48 @@ static std::vector<float> widened(const void *from, const Layout *layout) {
     return result;
 }
 
-static int multiply(void *, void *description, const void *alpha, const void *a, void *aLayout, const void *b, void *bLayout, const void *beta,
-                    const void *c, void *cLayout, void *d, void *dLayout, const void *, void *workspace, size_t workspaceBytes, void *) {
-    if (state.lost) return 13;
-    Description *how = (Description *)description;
-    Layout *first = (Layout *)aLayout, *second = (Layout *)bLayout, *result = (Layout *)cLayout;
-    if (c != d || cLayout != dLayout || !reaches("first factor", a, first) || !reaches("second factor", b, second) || !reaches("result", d, result)
-        || !isLiving((uint64_t)workspace, workspaceBytes))
-        return 7;
-    uint64_t m = how->transA ? first->columns : first->rows, k = how->transA ? first->rows : first->columns;
-    uint64_t n = how->transB ? second->rows : second->columns, inner = how->transB ? second->columns : second->rows;
-    if (k != inner || m != result->rows || n != result->columns) return 7;
-    state.counts.products++;
-    float scale = *(const float *)alpha, keep = *(const float *)beta;
-    std::vector<float> left = widened(a, first), right = widened(b, second), sum(m * n, 0.0f);
-    if (keep != 0) sum = widened(c, result);
-    cblas_sgemm(102, how->transA ? 112 : 111, how->transB ? 112 : 111, (int)m, (int)n, (int)k, scale, left.data(), (int)first->rows, right.data(),
-                (int)second->rows, keep, sum.data(), (int)m);
-    bool hasBias = how->epilogue == 4;
-    if (hasBias && !isLiving(how->bias, m * width(result->type))) {
-        complain("a product's bias is not in living memory");
-        return 7;
+struct Product {
+    Description description;
+    Layout aLayout, bLayout, cLayout;
+    const void *a, *b;
+    void *d, *workspace;
+    float scale, keep;
+    size_t workspaceBytes;
+
+    int run() const {
+        const Description *how = &description;
+        const Layout *first = &aLayout, *second = &bLayout, *result = &cLayout;
+        if (!reaches("first factor", a, first) || !reaches("second factor", b, second) || !reaches("result", d, result)
+            || !isLiving((uint64_t)workspace, workspaceBytes))
+            return 7;
+        uint64_t m = how->transA ? first->columns : first->rows, k = how->transA ? first->rows : first->columns;
+        uint64_t n = how->transB ? second->rows : second->columns, inner = how->transB ? second->columns : second->rows;
+        if (k != inner || m != result->rows || n != result->columns) return 7;
+        state.counts.products++;
+        std::vector<float> left = widened(a, first), right = widened(b, second), sum(m * n, 0.0f);
+        if (keep != 0) sum = widened(d, result);
+        cblas_sgemm(102, how->transA ? 112 : 111, how->transB ? 112 : 111, (int)m, (int)n, (int)k, scale, left.data(), (int)first->rows, right.data(),
+                    (int)second->rows, keep, sum.data(), (int)m);
+        bool hasBias = how->epilogue == 4;
+        if (hasBias && !isLiving(how->bias, m * width(result->type))) {
+            complain("a product's bias is not in living memory");
+            return 7;
+        }
+        for (uint64_t j = 0; j < n; j++)
+            for (uint64_t i = 0; i < m; i++)
+                put(d, result->type, j * result->leading + i, sum[j * m + i] + (hasBias ? number((const void *)how->bias, result->type, i) : 0.0f));
+        return 0;
     }
-    for (uint64_t j = 0; j < n; j++)
-        for (uint64_t i = 0; i < m; i++)
-            put(d, result->type, j * result->leading + i, sum[j * m + i] + (hasBias ? number((const void *)how->bias, result->type, i) : 0.0f));
-    return 0;
+};
+
+static int multiply(void *, void *description, const void *alpha, const void *a, void *aLayout, const void *b, void *bLayout, const void *beta,
+                    const void *c, void *cLayout, void *d, void *dLayout, const void *, void *workspace, size_t workspaceBytes, void *stream) {
+    if (state.lost) return 13;
+    if (c != d || cLayout != dLayout) return 7;
+    // Descriptions and factors have been read when the call returns.
+    Product product = {*(Description *)description, *(Layout *)aLayout, *(Layout *)bLayout, *(Layout *)cLayout, a, b, d, workspace,
+                       *(const float *)alpha, *(const float *)beta, workspaceBytes};
+    return submit(stream, "product", [product] { return product.run(); });
 }
 
 // MARK: Management

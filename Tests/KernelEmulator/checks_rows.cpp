@@ -140,11 +140,20 @@ CHECK(sums, "sums of squares, products, and the clip factor") {
         expectClose("sum of squares", result, {(float)squares}, 1e-6f);
         launch("sum_finish", type, 0, Grid{1}, 256, 0, partials.data(), 3LL, result.data(), 1);
         expectClose("twice the sum", result, {(float)(2 * squares)}, 1e-6f);
-        launch("clip_factor", type, 0, Grid{1}, 1, 0, result.data(), 2.0f, factor.data(), norm.data());
-        expectClose("norm", norm, {(float)std::sqrt(2 * squares)}, 1e-6f);
-        expectClose("clip factor", factor, {(float)(2 / (std::sqrt(2 * squares) + 1e-6))}, 1e-6f);
-        launch("clip_factor", type, 0, Grid{1}, 1, 0, result.data(), 0.0f, factor.data(), norm.data());
+        Array gate = zeros(i32, 1);
+        norm = Array(f64, 1);
+        launch("clip_factor", type, 0, Grid{1}, 1, 0, result.data(), 0.5, 2.0, factor.data(), norm.data(), gate.data());
+        expectClose("norm", norm, {(float)(std::sqrt(2 * squares) / 2)}, 1e-6f);
+        expectClose("clip factor", factor, {(float)(1 / (std::sqrt(2 * squares) / 2 + 1e-6))}, 1e-6f);
+        launch("clip_factor", type, 0, Grid{1}, 1, 0, result.data(), 1.0, 0.0, factor.data(), norm.data(), gate.data());
         expectEqual("no clipping", factor, {1});
+        // A norm that is no number closes the gate, and it stays closed.
+        Array infinite(f64, 1);
+        infinite.doubles()[0] = INFINITY;
+        launch("clip_factor", type, 0, Grid{1}, 1, 0, infinite.data(), 1.0, 1.0, factor.data(), norm.data(), gate.data());
+        expectEqual("factor of an infinite norm", factor, {-1});
+        launch("clip_factor", type, 0, Grid{1}, 1, 0, result.data(), 1.0, 0.0, factor.data(), norm.data(), gate.data());
+        expectEqual("factor behind a closed gate", factor, {-1});
         launch("dot_partial", type, 0, Grid{3}, 256, 0, a.data(), b.data(), (long long)n, partials.data());
         launch("sum_finish", type, 0, Grid{1}, 256, 0, partials.data(), 3LL, result.data(), 0);
         double dot = 0;

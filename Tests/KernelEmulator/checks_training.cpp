@@ -65,6 +65,43 @@ CHECK(adamw, "AdamW of f32 and bf16 parameters with a factor from the card") {
     }
 }
 
+CHECK(adamwGroup, "AdamW of a group of parameters by one launch, and the squares of its gradients") {
+    const long counts[] = {5, TB_MEMBER_BLOCK, 2 * TB_MEMBER_BLOCK + 77, 3001};
+    for (float factor : {0.25f, -1.0f}) {
+        std::vector<Array> arrays;  // parameter, gradient, moments of each member
+        Array members(u8, 4 * (long)sizeof(tb_cuda_adamw_member)), clip = constant(f32, 1, factor);
+        long blocks = 0;
+        for (int i = 0; i < 4; i++) {
+            long n = counts[i];
+            arrays.push_back(random(i % 2 ? bf16 : f32, n, 1, 1 + i)), arrays.push_back(random(f32, n, 1, 11 + i));
+            arrays.push_back(random(f32, n, 0.1f, 21 + i)), arrays.push_back(random(f32, n, 0.1f, 31 + i));
+            for (long k = 0; k < n; k++) arrays.back().set(k, std::fabs(arrays.back().get(k)));
+        }
+        std::vector<Array> wanted = arrays;
+        double squares = 0;
+        for (int i = 0; i < 4; i++) {
+            Array *of = &arrays[(size_t)(4 * i)], *w = &wanted[(size_t)(4 * i)];
+            long n = counts[i];
+            tb_cuda_adamw step = {0.9f, 0.999f, 1e-8f, 0.01f * (float)(i + 1), 1.3f, 0.999f, 1};
+            tb_cuda_adamw_member member = {of[0].data(), of[1].data(), of[2].floats(), of[3].floats(), n, blocks, of[0].type, f32, step, 0};
+            memcpy(members.bytes.data() + i * (long)sizeof member, &member, sizeof member);
+            blocks += (n + TB_MEMBER_BLOCK - 1) / TB_MEMBER_BLOCK;
+            squares += tb_sum_of_squares(of[1].floats(), n);
+            if (factor < 0) continue;
+            tb_adamw_step cpu = cpuStep(step);
+            cpu.gradient_scale = factor;
+            if (of[0].type == f32) tb_adamw(w[0].floats(), w[1].floats(), w[2].floats(), w[3].floats(), n, cpu);
+            else tb_adamw_bf16(w[0].halves(), w[1].floats(), w[2].floats(), w[3].floats(), n, cpu);
+        }
+        Array partials(f64, blocks), sum(f64, 1);
+        launch("squares_group", f32, 0, Grid{(unsigned)blocks}, 256, 0, members.data(), 4, partials.data());
+        launch("sum_finish", f32, 0, Grid{1}, 256, 0, partials.data(), (long long)blocks, sum.data(), 0);
+        expectClose("squares of the group", sum, {(float)squares}, 1e-6f);
+        launch("adamw_group", f32, 0, Grid{(unsigned)blocks}, 256, 0, members.data(), 4, clip.data());
+        for (size_t i = 0; i < arrays.size(); i++) expectClose("member of the group", arrays[i], wanted[i].values());
+    }
+}
+
 CHECK(directions, "directions and descent of the other rules") {
     long n = 3001;
     Array g = random(f32, n, 1, 2), m = random(f32, n, 0.1f, 3), v = random(f32, n, 0.1f, 4), d = zeros(f32, n);

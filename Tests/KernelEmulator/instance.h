@@ -76,6 +76,8 @@ namespace optimizers {
 #include "optimizers.cu"
 }
 ENTER(optimizers, adamw, 0)
+ENTER(optimizers, squares_group, 0)
+ENTER(optimizers, adamw_group, 0)
 ENTER(optimizers, adam_direction, 0)
 ENTER(optimizers, adamw_8bit, 0)
 ENTER(optimizers, adam_direction_8bit, 0)

@@ -55,12 +55,7 @@ typedef struct { unsigned long long total, free, used; } tb_nvml_memory;      //
     F(int, cuStreamCreate, (void **stream, unsigned int flags))                                                                 \
     F(int, cuStreamDestroy_v2, (void *stream))                                                                                  \
     F(int, cuStreamSynchronize, (void *stream))                                                                                 \
-    F(int, cuStreamBeginCapture_v2, (void *stream, int mode))                                                                   \
-    F(int, cuStreamEndCapture, (void *stream, void **graph))                                                                    \
-    F(int, cuGraphInstantiateWithFlags, (void **executable, void *graph, unsigned long long flags))                             \
-    F(int, cuGraphLaunch, (void *executable, void *stream))                                                                     \
-    F(int, cuGraphExecDestroy, (void *executable))                                                                              \
-    F(int, cuGraphDestroy, (void *graph))                                                                                       \
+    F(int, cuStreamWaitEvent, (void *stream, void *event, unsigned int flags))                                                  \
     F(int, cuEventCreate, (void **event, unsigned int flags))                                                                   \
     F(int, cuEventRecord, (void *event, void *stream))                                                                          \
     F(int, cuEventSynchronize, (void *event))                                                                                   \
@@ -73,6 +68,17 @@ typedef struct { unsigned long long total, free, used; } tb_nvml_memory;      //
     F(int, cuLaunchKernel,                                                                                                      \
       (void *function, unsigned int gridX, unsigned int gridY, unsigned int gridZ, unsigned int blockX, unsigned int blockY,    \
        unsigned int blockZ, unsigned int sharedBytes, void *stream, void **parameters, void **extra))
+
+// What an older driver may lack: without them every launch is sent by itself. cuGraphExecUpdate is the first of its name, which
+// every driver still has.
+#define TB_CUDA_GRAPH_FUNCTIONS(F)                                                                                              \
+    F(int, cuStreamBeginCapture_v2, (void *stream, int mode))                                                                   \
+    F(int, cuStreamEndCapture, (void *stream, void **graph))                                                                    \
+    F(int, cuGraphInstantiateWithFlags, (void **executable, void *graph, unsigned long long flags))                             \
+    F(int, cuGraphExecUpdate, (void *executable, void *graph, void **node, int *result))                                        \
+    F(int, cuGraphLaunch, (void *executable, void *stream))                                                                     \
+    F(int, cuGraphExecDestroy, (void *executable))                                                                              \
+    F(int, cuGraphDestroy, (void *graph))
 
 #define TB_NVRTC_FUNCTIONS(F)                                                                                                   \
     F(int, nvrtcVersion, (int *major, int *minor))                                                                              \
@@ -128,7 +134,7 @@ typedef struct { unsigned long long total, free, used; } tb_nvml_memory;      //
     F(int, nvmlDeviceGetMaxClockInfo, (void *device, int clock, unsigned int *megahertz))
 
 #define TB_FIELD(result, name, parameters) result(*name) parameters;
-typedef struct { TB_CUDA_DRIVER_FUNCTIONS(TB_FIELD) } tb_cuda_driver;
+typedef struct { TB_CUDA_DRIVER_FUNCTIONS(TB_FIELD) TB_CUDA_GRAPH_FUNCTIONS(TB_FIELD) } tb_cuda_driver;
 typedef struct { TB_NVRTC_FUNCTIONS(TB_FIELD) } tb_nvrtc;
 typedef struct { TB_CUBLASLT_FUNCTIONS(TB_FIELD) } tb_cublaslt;
 typedef struct { TB_NVML_FUNCTIONS(TB_FIELD) } tb_nvml;
@@ -140,7 +146,7 @@ void tb_library_close(void *library);
 // The file that an address of an open library was loaded from, into `path`; 0 when that cannot be told.
 int tb_library_path(void *library, const char *symbol, char *path, size_t capacity);
 
-// Fill a table from an open library. The result is the name of the first function that is missing, or null.
+// Fill a table from an open library. The result is the name of the first function that is missing, or null; those of graphs may be.
 const char *tb_cuda_driver_load(void *library, tb_cuda_driver *table);
 const char *tb_nvrtc_load(void *library, tb_nvrtc *table);
 const char *tb_cublaslt_load(void *library, tb_cublaslt *table);

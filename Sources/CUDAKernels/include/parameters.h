@@ -55,6 +55,19 @@ typedef struct {
     float beta1, beta2, epsilon, step_size, root_correction, decay, gradient_scale;
 } tb_cuda_adamw;
 
+// One parameter of a group that is updated by one launch. Each member has whole blocks of TB_MEMBER_BLOCK elements; `first_block`
+// counts those of the members before it.
+#define TB_MEMBER_BLOCK 16384
+typedef struct {
+    void *parameter;
+    const void *gradient;
+    float *first, *second;
+    long long count, first_block;
+    int parameter_type, gradient_type;
+    tb_cuda_adamw step;
+    int reserved;
+} tb_cuda_adamw_member;
+
 // A moment in 8 bits: blocks of 256 codes into `table` (256 rising values), times the block's scale.
 typedef struct {
     unsigned char *codes;

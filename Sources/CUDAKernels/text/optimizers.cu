@@ -2,11 +2,11 @@
 // that no step waits for the host. AdamW moves 4 + 16 bytes a parameter besides the parameter itself: bound by memory.
 #include "common.cuh"
 
-KERNEL(adamw)(void *parameter, i32 parameterType, const void *gradient, i32 gradientType, f32 *first, f32 *second, i64 count,
-              tb_cuda_adamw step, const f32 *clip) {
+// Elements `first` to `end` of a parameter, shared by the threads of a grid or of a block.
+DEVICE void adamw_range(void *parameter, i32 parameterType, const void *gradient, i32 gradientType, f32 *first, f32 *second,
+                        const tb_cuda_adamw &step, float scale, i64 start, i64 stride, i64 count) {
     bool isVector = is_aligned(parameter) && is_aligned(gradient) && is_aligned(first) && is_aligned(second);
-    float scale = clip ? step.gradient_scale * *clip : step.gradient_scale;
-    FOR_EIGHTS(i, count) {
+    for (i64 i = start; i < count; i += stride) {
         float p[8], g[8], m[8], v[8];
         load_any(gradient, gradientType, i, count - i, isVector, g);
         load(first + i, count - i, isVector, m);
@@ -23,6 +23,52 @@ KERNEL(adamw)(void *parameter, i32 parameterType, const void *gradient, i32 grad
         store(second + i, count - i, isVector, v);
         store_any(parameter, parameterType, i, count - i, isVector, p);
     }
+}
+
+KERNEL(adamw)(void *parameter, i32 parameterType, const void *gradient, i32 gradientType, f32 *first, f32 *second, i64 count,
+              tb_cuda_adamw step, const f32 *clip) {
+    float scale = clip ? step.gradient_scale * *clip : step.gradient_scale;
+    adamw_range(parameter, parameterType, gradient, gradientType, first, second, step, scale,
+                ((i64)blockIdx.x * blockDim.x + threadIdx.x) * 8, (i64)gridDim.x * blockDim.x * 8, count);
+}
+
+// The member of a group that a block works for: the last whose blocks do not begin behind it.
+DEVICE int member_of(const tb_cuda_adamw_member *members, int count) {
+    int low = 0, high = count - 1;
+    while (low < high) {
+        int middle = (low + high + 1) / 2;
+        if (members[middle].first_block <= (i64)blockIdx.x) low = middle;
+        else high = middle - 1;
+    }
+    return low;
+}
+
+// The squares of all gradients of a group, a sum for each block.
+KERNEL(squares_group)(const tb_cuda_adamw_member *members, i32 count, f64 *partials) {
+    const tb_cuda_adamw_member &member = members[member_of(members, count)];
+    const void *gradient = member.gradient;
+    i64 begin = ((i64)blockIdx.x - member.first_block) * TB_MEMBER_BLOCK, end = min(member.count, begin + TB_MEMBER_BLOCK);
+    bool isVector = is_aligned(gradient);
+    f64 sum = 0;
+    for (i64 i = begin + threadIdx.x * 8; i < end; i += blockDim.x * 8) {
+        float x[8], part = 0;
+        load_any(gradient, member.gradient_type, i, end - i, isVector, x);
+#pragma unroll
+        EIGHT part += x[k] * x[k];
+        sum += part;
+    }
+    sum = block_sum(sum);
+    if (threadIdx.x == 0) partials[blockIdx.x] = sum;
+}
+
+// A whole group by one launch. `clip` is what clip_factor made: below 0 for no update.
+KERNEL(adamw_group)(const tb_cuda_adamw_member *members, i32 count, const f32 *clip) {
+    if (*clip < 0) return;
+    const tb_cuda_adamw_member &member = members[member_of(members, count)];
+    tb_cuda_adamw step = member.step;
+    i64 begin = ((i64)blockIdx.x - member.first_block) * TB_MEMBER_BLOCK, end = min(member.count, begin + TB_MEMBER_BLOCK);
+    adamw_range(member.parameter, member.parameter_type, member.gradient, member.gradient_type, member.first, member.second, step,
+                step.gradient_scale * *clip, begin + threadIdx.x * 8, blockDim.x * 8, end);
 }
 
 // direction = first / (sqrt(second) + epsilon) without correction of bias; direction may be gradient.

@@ -39,12 +39,16 @@ KERNEL(sum_finish)(const f64 *partials, i64 count, f64 *result, i32 isAccumulati
     if (threadIdx.x == 0) *result = isAccumulating ? *result + sum : sum;
 }
 
-// What gradients are multiplied with so that their norm is at most `maximum` (torch.nn.utils.clip_grad_norm_); 0 leaves them.
-KERNEL(clip_factor)(const f64 *squares, f32 maximum, f32 *factor, f32 *norm) {
-    f64 length = sqrt(*squares);
-    *norm = (f32)length;
+// What gradients are multiplied with so that their norm is at most `maximum` (torch.nn.utils.clip_grad_norm_; 0 leaves them), times
+// `scale`, which takes the scale of the losses out of them: `norm` has that already. A norm that is no number closes the gate: the
+// factor is -1 then, which stands for no update, and so it is after every later call until the host opens the gate again.
+KERNEL(clip_factor)(const f64 *squares, f64 scale, f64 maximum, f32 *factor, f64 *norm, i32 *gate) {
+    f64 length = sqrt(*squares) * scale;
+    *norm = length;
+    bool isSound = length <= 1.7976931348623157e308;
+    if (!isSound) *gate = 1;
     f64 wanted = maximum / (length + 1e-6);
-    *factor = maximum > 0 && wanted < 1 ? (f32)wanted : 1.0f;
+    *factor = *gate ? -1.0f : (f32)((maximum > 0 && wanted < 1 ? wanted : 1.0) * scale);
 }
 
 KERNEL(row_dots)(const E *a, const E *b, E *result, i64 rows, i64 width) {

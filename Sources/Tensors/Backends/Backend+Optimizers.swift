@@ -3,6 +3,14 @@
 public protocol OptimizerBackend: AnyObject, Sendable {
     /// One AdamW step.
     func adamW(parameter: Tensor, gradient: Tensor, firstMoment: Tensor, secondMoment: Tensor, step: AdamWStep)
+    /// Clips the gradients of a group by their common norm and makes an AdamW step of every member, without waiting for anybody. After a
+    /// norm that is no number neither this nor any later call changes a parameter, until `resumeUpdates`.
+    /// - Parameters:
+    ///   - maximumNorm: 0 for no clipping
+    ///   - gradientScale: multiplies the gradients first, and so is in the norm: what takes the scale of a loss out of them
+    /// - Returns: the norm before clipping; nil where the backend updates parameters one by one, and then nothing has happened.
+    func updateGroup(_ members: [AdamWMember], maximumNorm: Double, gradientScale: Double) -> PendingNumber?
+    func resumeUpdates()
     /// Both moments take in the gradient; result = first / (sqrt(second) + epsilon), without correction of their bias.
     /// result may be gradient.
     func adamDirection(
@@ -37,6 +45,26 @@ public struct EightBitMoment: Sendable {
         self.scales = scales
         self.table = table
         self.midpoints = midpoints
+    }
+}
+
+extension OptimizerBackend {
+    public func updateGroup(_ members: [AdamWMember], maximumNorm: Double, gradientScale: Double) -> PendingNumber? { nil }
+    public func resumeUpdates() {}
+}
+
+/// A parameter of a group that is clipped and updated together.
+public struct AdamWMember {
+    public let parameter, gradient, firstMoment, secondMoment: Tensor
+    /// Its own rate, decay and count; its gradientScale counts beside the group's.
+    public let step: AdamWStep
+
+    public init(parameter: Tensor, gradient: Tensor, firstMoment: Tensor, secondMoment: Tensor, step: AdamWStep) {
+        self.parameter = parameter
+        self.gradient = gradient
+        self.firstMoment = firstMoment
+        self.secondMoment = secondMoment
+        self.step = step
     }
 }
 

@@ -209,8 +209,9 @@ extension CUDABackend {
             "loss_sums", .float32, LaunchShape(grid: 1, threads: 256),
             [.address(read(own)), .address(read(hits)), .count(rows), .address(address), .address(address + 8), .int(0)])
         withExtendedLifetime((perRow, hits)) {}
+        let reading = readings.read(address, byteCount: 16)
         return CrossEntropySums {
-            let from = sums.readableAddress
+            let from = reading?.bytes() ?? sums.readableAddress
             return (from.loadUnaligned(as: Double.self), Int(from.loadUnaligned(fromByteOffset: 8, as: Int64.self)))
         }
     }

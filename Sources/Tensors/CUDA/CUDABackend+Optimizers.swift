@@ -14,6 +14,61 @@ extension CUDABackend {
             ])
     }
 
+    /// Four launches whatever the number of members: squares, their sum, the factor of clipping, which stays on the card, and the update.
+    public func updateGroup(_ members: [AdamWMember], maximumNorm: Double, gradientScale: Double) -> PendingNumber? {
+        guard !members.isEmpty else { return PendingNumber(0) }
+        var list: [tb_cuda_adamw_member] = [], blocks = 0
+        for member in members {
+            let count = member.parameter.count
+            precondition(member.gradient.count == count && member.firstMoment.count == count, "AdamW of \(member.parameter.shape)")
+            claim([member.firstMoment, member.secondMoment])
+            list.append(
+                tb_cuda_adamw_member(
+                    parameter: UnsafeMutableRawPointer(bitPattern: UInt(update(member.parameter))),
+                    gradient: UnsafeRawPointer(bitPattern: UInt(read(member.gradient))),
+                    first: UnsafeMutablePointer(bitPattern: UInt(update(member.firstMoment))),
+                    second: UnsafeMutablePointer(bitPattern: UInt(update(member.secondMoment))), count: Int64(count),
+                    first_block: Int64(blocks), parameter_type: number(member.parameter.dtype), gradient_type: number(member.gradient.dtype),
+                    step: numbers(member.step), reserved: 0))
+            blocks += (count + Int(TB_MEMBER_BLOCK) - 1) / Int(TB_MEMBER_BLOCK)
+        }
+        let table = empty([list.count * MemoryLayout<tb_cuda_adamw_member>.stride], .uint8, for: .workspace)
+        let partials = empty([blocks], .int64, for: .workspace), sums = empty([2], .int64, for: .workspace)
+        let factor = empty([1], .float32, for: .workspace), gate = updateGate()
+        let members = write(table), squares = write(sums), clip = write(factor)
+        list.withUnsafeBytes { if let from = $0.baseAddress { staging.upload(from, to: members, byteCount: $0.count) } }
+        run("squares_group", nil, LaunchShape(grid: blocks, threads: 256), [.address(members), .int(Int32(list.count)), .address(write(partials))])
+        run(
+            "sum_finish", .float32, LaunchShape(grid: 1, threads: 256),
+            [.address(read(partials)), .count(blocks), .address(squares), .int(0)])
+        run(
+            "clip_factor", .float32, LaunchShape(grid: 1, threads: 1),
+            [.address(squares), .double(gradientScale), .double(maximumNorm), .address(clip), .address(squares + 8), .address(update(gate))])
+        run("adamw_group", nil, LaunchShape(grid: blocks, threads: 256), [.address(members), .int(Int32(list.count)), .address(clip)])
+        withExtendedLifetime((table, partials, factor)) {}
+        guard let reading = readings.read(squares + 8, byteCount: 8) else { return PendingNumber { sums.bytes.loadUnaligned(fromByteOffset: 8, as: Double.self) } }
+        return PendingNumber { reading.bytes().loadUnaligned(as: Double.self) }
+    }
+
+    public func resumeUpdates() { fill(updateGate(), with: 0) }
+
+    /// 1 on the card after a norm that was no number.
+    private func updateGate() -> Tensor {
+        if let gate = standingGate { return gate }
+        let gate = empty([1], .int32, for: .optimizer)
+        device.zero(write(gate), byteCount: 4)
+        standingGate = gate
+        return gate
+    }
+
+    private func number(_ type: DType) -> Int32 {
+        switch type {
+        case .bfloat16: 1
+        case .float16: 2
+        case .float32, .int32, .int64, .uint8: 0
+        }
+    }
+
     public func adamDirection(
         gradient: Tensor, firstMoment: Tensor, secondMoment: Tensor, beta1: Double, beta2: Double, epsilon: Double, into result: Tensor
     ) {

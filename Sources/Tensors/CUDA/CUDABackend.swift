@@ -13,8 +13,8 @@ import Platform
 /// activations and f32 products (TF32 with `tf32`). f32 weights and adapters meet bf16 activations as bf16 copies, which are kept
 /// until the weight changes.
 ///
-/// **Waiting.** The host waits only where it reads: the loss, the gradient norm, logits to sample from, and the choice of experts of
-/// mixtures. **Failures** are kept until `throwIfFailed`; after one, nothing more is sent to the card.
+/// **Waiting.** The host waits only where it reads: the loss and the gradient norm, each for its own copy and as late as it likes,
+/// logits to sample from, and the choice of experts of mixtures. **Failures** are kept until `throwIfFailed`; after one, nothing more is sent to the card.
 ///
 /// One thread at a time uses a backend.
 public final class CUDABackend: Backend, @unchecked Sendable {
@@ -23,6 +23,9 @@ public final class CUDABackend: Backend, @unchecked Sendable {
     let kernels: KernelLibrary
     let multiplier: MatrixMultiplier
     let staging: PinnedStaging
+    let readings: LateReadings
+    /// What a norm that is no number closes; made by the first update of a group.
+    var standingGate: Tensor?
     public let activationType: DType
     private let compiler: KernelCompiler
     /// Indices that were uploaded lately: every layer asks for the same positions.
@@ -46,6 +49,7 @@ public final class CUDABackend: Backend, @unchecked Sendable {
         multiplier = try MatrixMultiplier(device: device, pool: pool)
         multiplier.usesTF32 = usesTF32
         staging = PinnedStaging(device: device)
+        readings = LateReadings(device: device)
     }
 
     /// Where compiled kernels are kept: the user's cache folder, or where TUNEBOARD_KERNEL_CACHE points; nowhere when that is empty.
@@ -163,7 +167,7 @@ public final class CUDABackend: Backend, @unchecked Sendable {
         if let known = recentUploads.first(where: { $0.values == values }) { return known.tensor }
         let tensor = empty([values.count], .int32)
         let address = write(tensor)
-        values.withUnsafeBytes { if let from = $0.baseAddress { device.copy(from: from, to: address, byteCount: $0.count) } }
+        values.withUnsafeBytes { if let from = $0.baseAddress { staging.upload(from, to: address, byteCount: $0.count) } }
         if recentUploads.count >= 8 { recentUploads.removeFirst() }
         recentUploads.append((values, tensor))
         return tensor
@@ -172,14 +176,14 @@ public final class CUDABackend: Backend, @unchecked Sendable {
     func upload(floats values: [Float]) -> Tensor {
         let tensor = empty([values.count], .float32)
         let address = write(tensor)
-        values.withUnsafeBytes { if let from = $0.baseAddress { device.copy(from: from, to: address, byteCount: $0.count) } }
+        values.withUnsafeBytes { if let from = $0.baseAddress { staging.upload(from, to: address, byteCount: $0.count) } }
         return tensor
     }
 
     func upload(longs values: [Int64]) -> Tensor {
         let tensor = empty([values.count], .int64)
         let address = write(tensor)
-        values.withUnsafeBytes { if let from = $0.baseAddress { device.copy(from: from, to: address, byteCount: $0.count) } }
+        values.withUnsafeBytes { if let from = $0.baseAddress { staging.upload(from, to: address, byteCount: $0.count) } }
         return tensor
     }
 

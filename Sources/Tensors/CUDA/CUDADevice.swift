@@ -228,6 +228,9 @@ final class CUDADevice: @unchecked Sendable {
         check("cuMemcpyDtoDAsync of \(byteCount) bytes", driver.cuMemcpyDtoDAsync_v2(address, source, byteCount, stream))
     }
 
+    /// A copy to the host that was put on the stream elsewhere.
+    func countDownload(_ byteCount: Int) { state.withLock { $0.transfers.downloads += 1; $0.transfers.downloadedBytes += byteCount } }
+
     func zero(_ address: UInt64, byteCount: Int) {
         guard byteCount > 0, !hasFailed else { return }
         bind()

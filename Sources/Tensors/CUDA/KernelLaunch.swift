@@ -8,6 +8,7 @@ enum KernelArgument {
     case long(Int64)
     case unsigned(UInt64)
     case float(Float)
+    case double(Double)
     /// A structure that the kernel takes by value, in words of eight bytes.
     case words([UInt64])
 
@@ -39,6 +40,7 @@ enum KernelArgument {
         case .int(let value): place.initialize(to: UInt64(UInt32(bitPattern: value)))
         case .long(let value): place.initialize(to: UInt64(bitPattern: value))
         case .float(let value): place.initialize(to: UInt64(value.bitPattern))
+        case .double(let value): place.initialize(to: value.bitPattern)
         case .words(let words): for (index, word) in words.enumerated() { (place + index).initialize(to: word) }
         }
     }

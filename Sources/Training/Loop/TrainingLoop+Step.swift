@@ -37,16 +37,11 @@ extension TrainingLoop {
     /// Steps in a row whose gradients may be useless before the run gives up.
     private static let patienceWithBadGradients = 10
 
-    func takeStageStep() throws -> StepMeasurement {
-        switch work {
-        case .losses(let objective): try takeStep(objective)
-        case .policy(let policy): try takePolicyStep(policy)
-        }
-    }
-
-    private func takeStep(_ objective: any Objective) throws -> StepMeasurement {
-        let stepInEpoch = state.globalStep % steps.stepsPerEpoch
-        let epoch = state.globalStep / steps.stepsPerEpoch
+    /// Sends off a step's work: micro-batches forward and backward and, where the backend takes them together, clipping and update.
+    /// - Parameter number: of steps before it.
+    func send(_ objective: any Objective, number: Int) throws -> SentStep {
+        let stepInEpoch = number % steps.stepsPerEpoch
+        let epoch = number / steps.stepsPerEpoch
         let group = try steps.batchRange(stepInEpoch: stepInEpoch).map { index in
             (place: epoch * steps.batchesPerEpoch + index, batch: try batches.batch(epoch: epoch, index: index))
         }
@@ -54,34 +49,55 @@ extension TrainingLoop {
         for (_, batch) in group { try VocabularyCheck.check(batch, spec: model.spec) }
         let divisor = max(1, group.reduce(0) { $0 + objective.weight(of: $1.batch) })
 
-        var losses: [Double] = []
-        var measured = MetricSums()
-        var tokens = 0
+        var results: [ObjectiveResult] = []
         for (place, batch) in group {
             try heedControl()
             // A micro-batch's place in the whole run alone decides what dropout drops.
             let tape = Tape(
                 backend: model.backend, isRecording: true, random: RandomGenerator(seed: settings.seed, stream: UInt64(place)))
             tape.lossScale = lossScale
-            let result = objective.accumulate(batch, tape: tape, divisor: divisor)
+            results.append(objective.accumulate(batch, tape: tape, divisor: divisor))
             try model.backend.throwIfFailed()
-            losses.append(result.loss)
-            measured.merge(result.metrics)
-            tokens += batch.tokens.count
         }
-        let norm = gradientNorm()
-        let rate = learningRate
-        try update(rate: rate, norm: norm, group.map(\.batch), objective: objective)
+        let rate = learningRate(afterSteps: number)
+        let update = optimizer.updateGroup(
+            learningRate: rate, maximumNorm: settings.maximumGradientNorm, gradientScale: 1 / Double(lossScale))
+        return SentStep(number: number, batches: group.map(\.batch), results: results, rate: rate, update: update, objective: objective)
+    }
 
+    /// Waits for a step's numbers, updates where that is not on its way yet, and counts the step.
+    func settle(_ step: SentStep) throws -> StepMeasurement {
+        let norm: Double
+        if let update = step.update {
+            norm = update.norm.value
+            try model.backend.throwIfFailed()
+            if !norm.isFinite {
+                optimizer.takeBack(update)
+                model.backend.resumeUpdates()
+                discardsNextStep = true
+            }
+            _ = try accepts(norm, step.batches, objective: step.objective)
+        } else {
+            norm = gradientNorm()
+            try self.update(rate: step.rate, norm: norm, step.batches, objective: step.objective)
+        }
         try model.backend.throwIfFailed()
-        for loss in losses { state.running.add(loss, afterSteps: state.globalStep, filterNotFinite: settings.filtersNotFinite) }
+        var measured = MetricSums(), loss = 0.0
+        for result in step.results {
+            measured.merge(result.metrics)
+            loss += result.loss
+            state.running.add(result.loss, afterSteps: state.globalStep, filterNotFinite: settings.filtersNotFinite)
+        }
+        // A loss that was waited for may tell of a failure.
+        try model.backend.throwIfFailed()
+        let tokens = step.batches.reduce(0) { $0 + $1.tokens.count }
         state.metrics.merge(measured)
         state.inputTokensSeen += tokens
         state.totalFlops += 6 * Double(tokens) * Double(model.parametersOutsideEmbedding)
         state.globalStep += 1
         state.epoch = steps.epoch(afterSteps: state.globalStep)
         meter.finishStep(tokens: tokens)
-        return StepMeasurement(loss: losses.reduce(0, +), gradientNorm: norm, learningRate: rate, metrics: measured)
+        return StepMeasurement(loss: loss, gradientNorm: norm, learningRate: step.rate, metrics: measured)
     }
 
     /// What losses are multiplied with, and gradients divided by.
@@ -90,40 +106,47 @@ extension TrainingLoop {
     /// Norm of all gradients, the scale of the losses taken out.
     func gradientNorm() -> Double { optimizer.gradientNorm() / Double(lossScale) }
 
-    /// Clips and updates. Gradients that are not numbers are dropped with a word about where they come from: one bad sample
-    /// must not cost the weights. Under loss scaling they first of all mean that the scale is too large.
+    /// Clips and updates, unless the gradients are of no use.
     /// - Parameter endsStep: no other update follows in this step.
     func update(rate: Double, norm: Double, _ group: [Batch], objective: (any Objective)? = nil, endsStep: Bool = true) throws {
         let scale = Double(lossScale)
-        state.scaler?.update(foundOverflow: !norm.isFinite, endsStep: endsStep)
-        guard norm.isFinite else {
-            if let scaler = state.scaler, scale > 1 {
-                optimizer.dropGradients()
-                hooks.note(
-                    .info,
-                    "Step \(state.globalStep + 1): gradients overflow at loss scale \(NumberText.pythonFloat(scale)); the update is skipped "
-                        + "(\(scaler.skippedUpdates) so far) and the scale is \(NumberText.pythonFloat(Double(scaler.scale))) now.")
-                return
-            }
-            let origin = NotFiniteLocator(model: model, optimizer: optimizer).origin(group, objective: objective)
-            optimizer.dropGradients()
-            skippedUpdates += 1
-            hooks.note(
-                .warning,
-                "Step \(state.globalStep + 1): \(origin) is not finite; the weights are left as they were.")
-            if skippedUpdates >= Self.patienceWithBadGradients {
-                throw TrainingError.notFinite(
-                    step: state.globalStep + 1, what: "the gradient, for \(skippedUpdates) steps in a row,", origin: origin)
-            }
-            return
-        }
-        skippedUpdates = 0
+        guard try accepts(norm, group, objective: objective, endsStep: endsStep) else { return }
         optimizer.update(
             learningRate: rate, gradientScale: Optimizer.clipFactor(norm: norm, maximum: settings.maximumGradientNorm) / scale)
     }
 
+    /// Gradients that are not numbers are dropped with a word about where they come from: one bad sample must not cost the weights.
+    /// Under loss scaling they first of all mean that the scale is too large.
+    /// - Returns: whether gradients of this norm are of use.
+    private func accepts(_ norm: Double, _ group: [Batch], objective: (any Objective)?, endsStep: Bool = true) throws -> Bool {
+        let scale = Double(lossScale)
+        state.scaler?.update(foundOverflow: !norm.isFinite, endsStep: endsStep)
+        if norm.isFinite {
+            skippedUpdates = 0
+            return true
+        }
+        if let scaler = state.scaler, scale > 1 {
+            optimizer.dropGradients()
+            hooks.note(
+                .info,
+                "Step \(state.globalStep + 1): gradients overflow at loss scale \(NumberText.pythonFloat(scale)); the update is skipped "
+                    + "(\(scaler.skippedUpdates) so far) and the scale is \(NumberText.pythonFloat(Double(scaler.scale))) now.")
+            return false
+        }
+        let origin = NotFiniteLocator(model: model, optimizer: optimizer).origin(group, objective: objective)
+        optimizer.dropGradients()
+        skippedUpdates += 1
+        hooks.note(.warning, "Step \(state.globalStep + 1): \(origin) is not finite; the weights are left as they were.")
+        if skippedUpdates >= Self.patienceWithBadGradients {
+            throw TrainingError.notFinite(
+                step: state.globalStep + 1, what: "the gradient, for \(skippedUpdates) steps in a row,", origin: origin)
+        }
+        return false
+    }
+
     /// Between two micro-batches: holds while paused, leaves when asked to.
     func heedControl() throws {
+        if control.wantsAttention { try settleEarlier() }
         while true {
             if !control.isStopping, let visit = control.takeVisit() {
                 receive(visit)

@@ -66,7 +66,13 @@ public final class TrainingLoop {
     let saving: Recurrence
     private var lastEvaluatedStep = -1
     private var lastSavedStep = -1
-    private var stopsEarly = false
+    var stopsEarly = false
+    /// Sent, and its numbers not yet read; a later step is being sent.
+    var unsettled: SentStep?
+    /// Whether the weights are those of a later step than the state tells of.
+    var isAhead = false
+    /// A norm was no number: what was sent behind it was left out too.
+    var discardsNextStep = false
     /// Updates in a row that were left out because nothing useful was there.
     var skippedUpdates = 0
     /// Where the rate follows evaluations.
@@ -108,7 +114,10 @@ public final class TrainingLoop {
                 lastSavedStep = -1
                 try follow(unfinished, isAgain: true)
             }
-            while state.globalStep < steps.totalSteps, !stopsEarly { try follow(try takeStageStep()) }
+            switch work {
+            case .losses(let objective): try takeSteps(objective)
+            case .policy(let policy): while state.globalStep < steps.totalSteps, !stopsEarly { try follow(try takePolicyStep(policy)) }
+            }
             return stopsEarly ? .stoppedEarly : .finished
         } catch Interruption.stopped {
             optimizer.dropGradients()
@@ -120,19 +129,21 @@ public final class TrainingLoop {
 
     /// What is due after a step: log, evaluations, a checkpoint.
     /// - Parameter isAgain: an earlier session was stopped in the midst of it.
-    private func follow(_ measured: StepMeasurement, isAgain: Bool = false) throws {
+    func follow(_ measured: StepMeasurement, isAgain: Bool = false) throws {
         state.unfinishedStep = measured
         var isBetter = try followStep(measured, isAgain: isAgain)
         let endsPass = state.globalStep % steps.stepsPerEpoch == 0 || isOver
         if endsPass { isBetter = try followPass(measured) || isBetter }
         state.unfinishedStep = nil
-        let isWanted = control.takeSave()
+        let isWanted = !isAhead && control.takeSave()
         if isWanted || saveIsDue(endsPass: endsPass, isBetter: isBetter) { try save() }
     }
 
     /// The rate of the next update. Updates that loss scaling skips do not move the schedule on, as in the Trainer.
-    var learningRate: Double {
-        follower?.rate ?? schedule.rate(afterSteps: max(0, state.globalStep - (state.scaler?.skippedSteps ?? 0)))
+    var learningRate: Double { learningRate(afterSteps: state.globalStep) }
+
+    func learningRate(afterSteps count: Int) -> Double {
+        follower?.rate ?? schedule.rate(afterSteps: max(0, count - (state.scaler?.skippedSteps ?? 0)))
     }
 
     private var isOver: Bool { state.globalStep >= steps.totalSteps || stopsEarly }

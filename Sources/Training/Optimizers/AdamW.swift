@@ -47,6 +47,13 @@ final class AdamW: UpdateRule {
         [OptimizerState(name: "exp_avg", tensor: firstMoment), OptimizerState(name: "exp_avg_sq", tensor: secondMoment)]
     }
 
+    /// What the update needs where a backend makes all of them at once.
+    func member(_ parameter: Parameter, gradient: Tensor, step: UpdateStep) -> AdamWMember {
+        AdamWMember(
+            parameter: parameter.value, gradient: gradient, firstMoment: firstMoment, secondMoment: secondMoment,
+            step: settings.kernelStep(step))
+    }
+
     func update(_ parameter: Parameter, gradient: Tensor, step: UpdateStep) {
         backend.adamW(
             parameter: parameter.value, gradient: gradient, firstMoment: firstMoment, secondMoment: secondMoment,

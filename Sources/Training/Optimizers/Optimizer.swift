@@ -95,6 +95,47 @@ public final class Optimizer {
         turnToBlock()
     }
 
+    /// An update of all parameters at once that is on its way.
+    public struct GroupUpdate {
+        /// Of the gradients before clipping, without the scale of the loss. When it is no number, nothing was updated.
+        public let norm: PendingNumber
+        fileprivate let members: [Int]
+    }
+
+    /// Norm, clipping and update sent off together, without waiting for any of them, where all rules are plain AdamW and the backend
+    /// can; the gradients are dropped.
+    /// - Parameters:
+    ///   - maximumNorm: 0 for no clipping
+    ///   - gradientScale: takes the scale of the losses out of the gradients
+    /// - Returns: nil where it has to be done step by step: nothing has happened then.
+    public func updateGroup(learningRate: Double, maximumNorm: Double, gradientScale: Double = 1) -> GroupUpdate? {
+        guard rotation == nil, !memory.backend.isPlanning else { return nil }
+        var members: [AdamWMember] = [], indices: [Int] = []
+        for index in entries.indices {
+            let member = entries[index].member
+            guard let gradient = member.parameter.gradient else { continue }
+            guard let rule = rule(at: index) as? AdamW else { return nil }
+            indices.append(index)
+            members.append(
+                rule.member(
+                    member.parameter, gradient: gradient,
+                    step: UpdateStep(
+                        learningRate: learningRate * member.rateFactor, weightDecay: member.decays ? weightDecay : 0, gradientScale: 1,
+                        number: entries[index].updateCount + 1)))
+        }
+        guard let norm = memory.backend.updateGroup(members, maximumNorm: maximumNorm, gradientScale: gradientScale) else { return nil }
+        for index in indices { entries[index].updateCount += 1 }
+        stepCount += 1
+        dropGradients()
+        return GroupUpdate(norm: norm, members: indices)
+    }
+
+    /// Forgets an update that was not made after all.
+    func takeBack(_ update: GroupUpdate) {
+        for index in update.members { entries[index].updateCount -= 1 }
+        stepCount -= 1
+    }
+
     /// A parameter's rule, made now if it has none yet.
     func rule(at index: Int) -> any UpdateRule {
         if let rule = entries[index].rule { return rule }

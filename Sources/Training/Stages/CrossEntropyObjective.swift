@@ -40,7 +40,7 @@ public final class CrossEntropyObjective: Objective {
         let (output, balance) = losses(batch, tape, normalizer: Float(divisor), routers: model.routerRecord())
         guard let balance else {
             tape.backward(output.loss)
-            return ObjectiveResult(loss: output.lossSum / Double(divisor))
+            return ObjectiveResult { output.lossSum / Double(divisor) }
         }
         let balanceValue = Double(tape.tensor(balance).floats()[0])
         // The head's gradients carry the tape's scale already.

@@ -6,9 +6,19 @@ import Tensors
 
 /// What one micro-batch gave.
 public struct ObjectiveResult: Sendable {
-    /// This micro-batch's part of the step's loss.
-    public var loss: Double
+    private let part: PendingNumber
     public var metrics = MetricSums()
+
+    public init(loss: Double, metrics: MetricSums = MetricSums()) {
+        part = PendingNumber(loss)
+        self.metrics = metrics
+    }
+
+    /// - Parameter pending: a loss that may still be on its way from a card
+    public init(pending: @escaping () -> Double) { part = PendingNumber(pending) }
+
+    /// This micro-batch's part of the step's loss.
+    public var loss: Double { part.value }
 }
 
 public protocol Objective: AnyObject {

@@ -1,6 +1,7 @@
 // A card that is not there: NVIDIA's driver, run-time compiler, cuBLASLt and NVML as functions over host memory. Allocations are
 // counted and bounded, copies and products really happen, kernels run by KernelEmulator, and every address that is handed to them
-// must lie in living memory. Faults can be asked for. Tests only; one fake card in a process.
+// must lie in living memory. Streams, events and graphs are kept apart, and work can be put off until it is waited for. Faults can be
+// asked for. Tests only; one fake card in a process.
 #pragma once
 #include "CCUDA.h"
 
@@ -19,6 +20,10 @@ typedef struct {
     long fail_launch;             // the launch with this number (from 1) fails, and if `failure` is fatal everything after it; 0: none
     int failure;                  // how: 719 is CUDA_ERROR_LAUNCH_FAILED
     int order;                    // how emulated threads take turns
+    int is_lazy;                  // work is done when somebody waits for it, and not before: what nobody waits for stays undone
+    int has_no_graphs;            // an older driver
+    int has_no_pinned_memory;
+    size_t pinned_bytes;          // of page-locked memory that the system gives; 0: enough
 } tb_fake_settings;
 
 typedef struct {
@@ -26,6 +31,10 @@ typedef struct {
     long allocations, frees, live_allocations;
     long launches, products, compilations;
     long uploads, downloads;
+    long waits;                   // of the host for a stream, an event or the card
+    long captures, instantiations, updates, replays;  // of graphs
+    size_t live_pinned;
+    long waiting;                 // work that was sent and is not done
     long wild_addresses;          // given to a copy or kernel and not in living memory
 } tb_fake_counts;
 

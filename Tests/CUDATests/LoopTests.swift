@@ -1,0 +1,178 @@
+import Configuration
+import Datasets
+import Events
+import FakeCUDA
+import Formats
+import Models
+import Platform
+import Testing
+
+@testable import Tensors
+@testable import Training
+
+/// A small Llama, and samples for it.
+enum SmallModel {
+    static let configuration = JSONObject([
+        ("architectures", ["LlamaForCausalLM"]), ("model_type", "llama"), ("hidden_size", 128), ("intermediate_size", 160),
+        ("num_hidden_layers", 2), ("num_attention_heads", 2), ("num_key_value_heads", 1), ("vocab_size", 96),
+        ("max_position_embeddings", 128), ("rms_norm_eps", 1e-5), ("rope_theta", 10000.0), ("hidden_act", "silu"),
+        ("tie_word_embeddings", .bool(false)), ("bos_token_id", 1), ("eos_token_id", 2),
+    ])
+
+    static func lora(_ backend: any Backend) throws -> Transformer {
+        var random = RandomGenerator(seed: 1)
+        let model = try Transformer.initialized(
+            folder: ModelFolder(configuration: configuration), backend: backend, random: &random, dtype: .bfloat16)
+        try model.addLowRankAdapters(AdapterSettings(rank: 4), random: &random)
+        return model
+    }
+
+    /// Token 95 appears in the sample with number `poisoned` alone.
+    static func samples(_ count: Int, poisoned: Int = -1) -> [TrainingSample] {
+        var random = RandomGenerator(seed: 8)
+        return (0..<count).map { number in
+            var tokens = (0..<(9 + number % 4)).map { _ in Int32(3 + random.index(below: 90)) }
+            if number == poisoned { tokens[4] = 95 }
+            return TrainingSample(tokens: tokens, labels: tokens)
+        }
+    }
+}
+
+private final class Samples: BatchSource {
+    let samples: [TrainingSample]
+    init(_ samples: [TrainingSample]) { self.samples = samples }
+    var batchesPerEpoch: Int { samples.count / 2 }
+    func batch(epoch: Int, index: Int) -> Batch { Batch(Array(samples[2 * index..<2 * index + 2])) }
+}
+
+extension CardTests {
+    /// The loop on a card: steps are sent before the numbers of the one before them are read.
+    @Suite(.enabled(if: !TestCard.isReal)) struct LoopTests {
+        private struct Outcome: Equatable {
+            var losses: [Double] = [], norms: [Double] = []
+            var notes: [String] = []
+            var savedSteps: [Int] = []
+            /// Work that was sent and not yet done when a step's numbers were told.
+            var waiting: [Int] = []
+        }
+
+        private func train(
+            _ backend: any Backend, poisoned: Int = -1, saveSteps: String = "100", act: @escaping (JobControl, Int) -> Void = { _, _ in }
+        ) throws -> Outcome {
+            var configuration = Configuration()
+            for (name, text) in [
+                ("model_name_or_path", "model"), ("output_dir", "output"), ("dataset", "samples"), ("per_device_train_batch_size", "2"),
+                ("gradient_accumulation_steps", "2"), ("num_train_epochs", "2"), ("logging_steps", "1"), ("learning_rate", "0.01"),
+                ("lr_scheduler_type", "cosine"), ("save_strategy", "steps"), ("save_steps", saveSteps), ("logging_nan_inf_filter", "false"),
+            ] { try configuration.set(name, text: text) }
+            let settings = try TrainingSettings(configuration), model = try SmallModel.lora(backend)
+            if poisoned >= 0 {
+                var rows = model.embedding.value.floats()
+                for column in 95 * 128..<96 * 128 { rows[column] = .infinity }
+                model.embedding.value.write(rows)
+            }
+            let batches = Samples(SmallModel.samples(24, poisoned: poisoned))
+            let steps = settings.stepPlan(batchesPerEpoch: batches.batchesPerEpoch), control = JobControl()
+            let loop = try TrainingLoop(
+                model: model, optimizer: Optimizer.adamW(model.trainableParameters, backend: backend),
+                schedule: settings.schedule(totalSteps: steps.totalSteps), steps: steps, batches: batches, settings: settings,
+                state: TrainerState(), control: control)
+            var outcome = Outcome()
+            loop.hooks.stepped = { metrics in
+                outcome.losses.append(metrics.loss ?? .nan)
+                outcome.norms.append(metrics.gradientNorm ?? .nan)
+                outcome.waiting.append(tb_fake_read_counts().waiting)
+                act(control, metrics.step)
+            }
+            loop.hooks.note = { outcome.notes.append($1) }
+            loop.hooks.save = { [unowned loop] in outcome.savedSteps.append(loop.state.globalStep) }
+            _ = try loop.run()
+            try backend.throwIfFailed()
+            return outcome
+        }
+
+        private func card(isLazy: Bool, type: DType = .float32) throws -> CUDABackend {
+            var settings = tb_fake_settings()
+            settings.is_lazy = isLazy ? 1 : 0
+            return try TestCard.start(settings, activationType: type)
+        }
+
+        private func expectClose(_ found: [Double], _ wanted: [Double], _ tolerance: Double) {
+            #expect(found.count == wanted.count)
+            for (have, want) in zip(found, wanted) where !(have.isNaN && want.isNaN) {
+                #expect(abs(have - want) <= tolerance * max(1, abs(want)), "\(found) and \(wanted)")
+            }
+        }
+
+        @Test("a step is sent before the numbers of the last one are read, and the numbers are the processor's")
+        func ahead() throws {
+            let expected = try train(CPUBackend(threadCount: 1))
+            let lazy = try train(try card(isLazy: true))
+            #expect(TestCard.complaint == "")
+            expectClose(lazy.losses, expected.losses, 1e-3)
+            expectClose(lazy.norms, expected.norms, 2e-3)
+            #expect(lazy.losses.count == 12)
+            // Six steps a pass: nothing is sent ahead over the end of a pass.
+            for (step, waiting) in lazy.waiting.enumerated() { #expect((waiting > 100) == (step % 6 != 5), "step \(step): \(waiting)") }
+            // The host waits for a step's losses and its norm, and for nothing else.
+            #expect(tb_fake_read_counts().waits <= 12 * 3 + 4, "\(tb_fake_read_counts().waits)")
+            var prompt = try train(try card(isLazy: false))
+            prompt.waiting = lazy.waiting
+            #expect(prompt == lazy)
+        }
+
+        @Test("gradients that are no numbers leave the weights alone, and the step that was sent behind them is made again")
+        func poisoned() throws {
+            for sample in [5, 14, 23] {
+                let expected = try train(CPUBackend(threadCount: 1), poisoned: sample)
+                let found = try train(try card(isLazy: true), poisoned: sample)
+                #expect(TestCard.complaint == "")
+                expectClose(found.losses, expected.losses, 1e-3)
+                expectClose(found.norms, expected.norms, 2e-3)
+                #expect(found.notes == expected.notes && found.notes.count == 2, "\(found.notes)")
+                #expect(found.norms.filter { !$0.isFinite }.count == 2)
+            }
+        }
+
+        @Test("checkpoints hold the weights of their step, also where somebody asks for one at any time")
+        func saving() throws {
+            #expect(try train(try card(isLazy: true), saveSteps: "4").savedSteps == [4, 8, 12])
+            let asked = try train(try card(isLazy: true)) { control, step in if step == 3 { control.post(.save) } }
+            #expect(asked.savedSteps == [4, 12])
+            let stopped = try train(try card(isLazy: true)) { control, step in if step == 3 { control.post(.stopAndSave) } }
+            #expect(stopped.savedSteps == [4] && stopped.losses.count == 4)
+        }
+
+        @Test("the norm and the clipped update of a group are those that parameters have one by one")
+        func group() throws {
+            for factor in [Float(1), 40] {
+                let backends: [any Backend] = [CPUBackend(threadCount: 1), try card(isLazy: true)]
+                var results: [[[Float]]] = [], norms: [Double] = []
+                for backend in backends {
+                    var random = RandomGenerator(seed: 4)
+                    let parameters = [300, 17, 40_000].map { count in
+                        Parameter(
+                            name: "linear\(count)", value: Tensor((0..<count).map { _ in Float(random.normal()) }, shape: [count]), requiresGradient: true)
+                    }
+                    let optimizer = Optimizer.adamW(parameters, settings: AdamWSettings(weightDecay: 0.1), backend: backend)
+                    for _ in 0..<3 {
+                        for parameter in parameters {
+                            parameter.gradient = Tensor((0..<parameter.count).map { _ in factor * Float(random.normal()) / 100 }, shape: [parameter.count])
+                        }
+                        if let update = optimizer.updateGroup(learningRate: 0.01, maximumNorm: 5, gradientScale: 0.5) {
+                            norms.append(update.norm.value)
+                            continue
+                        }
+                        let norm = optimizer.gradientNorm() * 0.5
+                        norms.append(norm)
+                        optimizer.update(learningRate: 0.01, gradientScale: 0.5 * Optimizer.clipFactor(norm: norm, maximum: 5))
+                    }
+                    results.append(parameters.map { $0.value.floats() })
+                    try backend.throwIfFailed()
+                }
+                for (want, have) in zip(norms[..<3], norms[3...]) { #expect(abs(want - have) < 1e-6 * want) }
+                for (want, have) in zip(results[0], results[1]) { #expect(zip(want, have).allSatisfy { abs($0 - $1) < 1e-5 }) }
+            }
+        }
+    }
+}
