@@ -1,40 +1,8 @@
-// What one new token of a conversation needs beside products: attention over its cache, an adapter's update, the likeliest token.
+// What one new token of a conversation needs beside products and attention: an adapter's update, the likeliest token.
 #include "CKernels.h"
 #include "clones.h"
 #include "exponential.h"
 #include <math.h>
-
-// Keys that are scored at a time.
-enum { KEYS_AT_ONCE = 256 };
-
-long tb_attend_scratch(long group) { return group * (KEYS_AT_ONCE + 2); }
-
-void tb_attend_token(const tb_token_attention *a, const float *query, float *scratch, float *result) {
-    long group = a->group, dimension = a->dimension;
-    float *maxima = scratch + group * KEYS_AT_ONCE, *sums = maxima + group;
-    tb_fill(maxima, -INFINITY, group);
-    tb_fill(sums, 0, group);
-    tb_fill(result, 0, group * dimension);
-    for (long start = a->first; start < a->count; start += KEYS_AT_ONCE) {
-        long length = a->count - start < KEYS_AT_ONCE ? a->count - start : KEYS_AT_ONCE, at = start * dimension;
-        if (a->is_bf16)
-            tb_gemv_bf16(query, group, dimension, (const uint16_t *)a->keys + at, length, dimension, scratch, KEYS_AT_ONCE);
-        else
-            tb_gemv_f32(query, group, dimension, (const float *)a->keys + at, length, dimension, scratch, KEYS_AT_ONCE);
-        for (long member = 0; member < group; member++) {
-            float *line = scratch + member * KEYS_AT_ONCE, *to = result + member * dimension;
-            tb_scale(line, line, a->scale, length);
-            if (a->slopes) tb_add_ramp(line, (float)(start + 1 - a->count), a->slopes[member], length);
-            float shrink = tb_online_softmax(line, 0, length, length, a->soft_cap, maxima + member, sums + member);
-            if (shrink != 1.0f) tb_scale(to, to, shrink, dimension);
-        }
-        if (a->is_bf16)
-            tb_gevm_bf16(scratch, group, KEYS_AT_ONCE, (const uint16_t *)a->values + at, length, dimension, dimension, result, dimension);
-        else
-            tb_gevm_f32(scratch, group, KEYS_AT_ONCE, (const float *)a->values + at, length, dimension, dimension, result, dimension);
-    }
-    for (long member = 0; member < group; member++) tb_scale(result + member * dimension, result + member * dimension, 1 / sums[member], dimension);
-}
 
 CLONED void tb_add_low(const float *low, const float *up, long rank, long rows, float *y) {
     for (long row = 0; row < rows; row++, up += rank) {

@@ -154,10 +154,12 @@ import Testing
             counts.initialize(repeating: 0, count: 7 * 64)
             defer { counts.deallocate() }
             var finished: [Int] = []
-            runner.run(on: pool) { stage, chunk in
-                counts[stage * 64 + chunk] += 1
-                // What earlier stages wrote is there.
-                if stage > 0 { counts[stage * 64 + chunk] += counts[(stage - 1) * 64] - 1 }
+            runner.run(on: pool) { stage, chunks in
+                for chunk in chunks {
+                    counts[stage * 64 + chunk] += 1
+                    // What earlier stages wrote is there.
+                    if stage > 0 { counts[stage * 64 + chunk] += counts[(stage - 1) * 64] - 1 }
+                }
             } finish: { finished.append($0) }
             #expect(finished == Array(0..<7))
             for (stage, size) in sizes.enumerated() {

@@ -208,7 +208,7 @@ int tb_has_block_dot(int kind);
 // y[i, row - first_row] = w[row] . x[i]
 void tb_quantized_gemv(const tb_quantized *w, long first_row, long rows, const tb_activation *x, long m, float *y, long y_stride);
 
-// decoding.c: one new token of a conversation.
+// attend.c, decoding.c: one new token of a conversation.
 typedef struct {
     const void *keys, *values;  // [slots][dimension] of one head, f32 or bf16
     int is_bf16;

@@ -104,13 +104,24 @@ public final class GGUFFile: Sendable {
     public func numbers(_ key: String) throws(GGUFError) -> [Double]? {
         guard let value = value(key) else { return nil }
         guard let list = value.listValue, let width = list.elementType.byteCount else { throw wrong(key, "a list of numbers", value) }
-        let bytes = mapping.bytes
-        let numbers = (0..<list.count).map { GGUFHeader.scalar(list.elementType, bytes, at: list.range.lowerBound + $0 * width) }
-        return withExtendedLifetime(mapping) {
-            numbers.map { value in
-                if case .flag(let flag) = value { return flag ? 1 : 0 }
-                return value.doubleValue ?? 0
-            }
+        let bytes = mapping.bytes, start = list.range.lowerBound
+        func all<Number: FixedWidthInteger>(_: Number.Type, _ value: (Number) -> Double) -> [Double] {
+            (0..<list.count).map { value(Number(littleEndian: bytes.loadUnaligned(fromByteOffset: start + $0 * width, as: Number.self))) }
+        }
+        defer { withExtendedLifetime(mapping) {} }
+        switch list.elementType {
+        case .uint8: return all(UInt8.self) { Double($0) }
+        case .int8: return all(Int8.self) { Double($0) }
+        case .uint16: return all(UInt16.self) { Double($0) }
+        case .int16: return all(Int16.self) { Double($0) }
+        case .uint32: return all(UInt32.self) { Double($0) }
+        case .int32: return all(Int32.self) { Double($0) }
+        case .float32: return all(UInt32.self) { Double(Float(bitPattern: $0)) }
+        case .bool: return all(UInt8.self) { $0 == 0 ? 0 : 1 }
+        case .uint64: return all(UInt64.self) { Double($0) }
+        case .int64: return all(Int64.self) { Double($0) }
+        case .float64: return all(UInt64.self) { Double(bitPattern: $0) }
+        case .string, .array: throw wrong(key, "a list of numbers", value)
         }
     }
 

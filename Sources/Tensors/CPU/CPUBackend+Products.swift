@@ -5,6 +5,8 @@ import COpenBLAS
 extension CPUBackend {
     /// Rows of x up to which a product runs at the speed of reading the weight.
     private static let fewRows = 4
+    /// The same for blocks whose products are made of bytes: widening the weight costs more than meeting it so often.
+    private static let fewRowsOfBytes = 24
 
     public func linear(_ x: Tensor, weight: WeightStore, bias: Tensor?, low: MatrixView?, up: Tensor?, into result: Tensor) {
         product(x, weight: weight.stored, bias: bias.map(asFloats), low: low, up: up, isRounded: roundsProducts, into: result)
@@ -21,7 +23,12 @@ extension CPUBackend {
         let rows = x.rowCount, inputs = weight.columnCount, outputs = weight.rowCount
         let from = x.floatPointer, to = result.floatPointer
         let isThin = rows <= CPUBackend.fewRows
-        if isThin, case .quantized(let matrix) = weight { return thinProduct(x, matrix, bias: bias, low: low, up: up, into: result) }
+        if case .quantized(let matrix) = weight {
+            let hasBytes = tb_has_block_dot(matrix.kernel.kind) != 0 && tb_vector_level() >= 3
+            if isThin || hasBytes && rows <= CPUBackend.fewRowsOfBytes {
+                return thinProduct(x, matrix, bias: bias, low: low, up: up, into: result)
+            }
+        }
         if !isThin, usesOwnProducts {
             var parts = [
                 PackedProduct.Part(

@@ -10,8 +10,11 @@ final class DecodeMemory {
     let attentionScratchCount: Int
     let positions: UnsafeMutablePointer<Int32>
     let projectedWidth: Int
+    /// [rows, layers]
+    let caches: UnsafeMutablePointer<DecodeCache>
+    let layerCount: Int
 
-    init(hidden: Int, projected width: Int, attended: Int, inner: Int, vocabulary: Int, group: Int, keyHeads: Int) {
+    init(hidden: Int, projected width: Int, attended: Int, inner: Int, vocabulary: Int, group: Int, keyHeads: Int, layers: Int) {
         let rows = DecodeProgram.maximumRows
         var blocks: [UnsafeMutableRawPointer] = []
         func floats(_ count: Int) -> UnsafeMutablePointer<Float> {
@@ -34,12 +37,15 @@ final class DecodeMemory {
         statistics = floats(2)
         attentionScratch = floats(rows * keyHeads * attentionScratchCount)
         positions = UnsafeMutableRawPointer(floats(rows)).assumingMemoryBound(to: Int32.self)
+        layerCount = layers
+        caches = .allocate(capacity: max(1, rows * layers))
         self.blocks = blocks
     }
 
     deinit {
         for release in releases { release() }
         for block in blocks { block.deallocate() }
+        caches.deallocate()
     }
 
     /// Memory that lives as long as the program.
@@ -77,7 +83,7 @@ struct DecodeBuilder {
     let input: DecodeInput
     let hidden: Int
 
-    /// Bytes of weights in a chunk: a few microseconds of reading.
+    /// Bytes of weights in a chunk, the least that a thread takes: half a microsecond of reading.
     private static let chunkBytes = 16 << 10
 
     init(_ description: DecodeDescription) {
@@ -90,7 +96,7 @@ struct DecodeBuilder {
             hidden: hidden, projected: blocks.map { $0.projections.reduce(0) { $0 + $1.outputCount } }.max() ?? 0, attended: attended,
             inner: inner, vocabulary: description.head.outputCount,
             group: blocks.map { $0.shape.headCount / $0.shape.keyValueHeadCount }.max() ?? 1,
-            keyHeads: blocks.map(\.shape.keyValueHeadCount).max() ?? 1)
+            keyHeads: blocks.map(\.shape.keyValueHeadCount).max() ?? 1, layers: blocks.count)
         let widest = max(hidden, inner, attended), bytes = (tb_activation_bytes(widest) + 63) / 64 * 64
         let activations = memory.allocate(byteCount: rows * MemoryLayout<tb_activation>.stride).assumingMemoryBound(to: tb_activation.self)
         let parts = memory.allocate(byteCount: rows * bytes)
@@ -201,22 +207,23 @@ struct DecodeBuilder {
         }
     }
 
-    /// A multiple of 16, so that no two threads write to one cache line.
-    private static func columnsPerChunk(bytes: Int) -> Int { max(16, chunkBytes / max(1, bytes) / 16 * 16) }
+    /// A multiple of the rows that kernels take at a time.
+    private static func columnsPerChunk(bytes: Int) -> Int { max(4, chunkBytes / max(1, bytes) / 4 * 4) }
 
     private func copied<Element>(_ elements: [Element]) -> UnsafePointer<Element> { memory.copied(elements) }
 
     private func preparation(_ linears: [Linear], source: DecodePreparation.Source, width: Int) -> DecodePreparation {
-        var result = DecodePreparation(source: source, width: width)
+        var downs: [DecodePreparation.Down] = [], offset = 0
+        for case let adapter? in linears.map(\.activeAdapter) {
+            downs.append(DecodePreparation.Down(matrix: floats(adapter.a.value), rank: adapter.rank, offset: offset, scale: adapter.scale))
+            offset += adapter.rank
+        }
+        var result = DecodePreparation(source: source, width: width, downs: copied(downs), downCount: downs.count)
         for linear in linears {
             switch linear.weight {
             case .dense(let parameter): result.needsHalves = result.needsHalves || parameter.dtype != .float32
             case .quantized(let matrix): result.needsCodes = result.needsCodes || tb_has_block_dot(matrix.kernel.kind) != 0
             }
-            guard let adapter = linear.activeAdapter else { continue }
-            let offset = result.downs.reduce(0) { $0 + $1.rank }
-            result.downs.append(
-                DecodePreparation.Down(matrix: floats(adapter.a.value), rank: adapter.rank, offset: offset, scale: adapter.scale))
         }
         return result
     }
@@ -289,10 +296,43 @@ struct DecodeBuilder {
             slopes = UnsafePointer(copy)
         }
         return DecodeAttention(
-            layer: layer, shape: shape, isSliding: block.isSliding, queryNorm: block.queryNorm.map(norm), keyNorm: block.keyNorm.map(norm),
-            queryColumns: heads.map { column(block.parts[0], $0 * group * dimension) },
-            keyColumns: heads.map { column(block.parts[1], $0 * dimension) },
-            valueColumns: heads.map { column(block.parts[2], $0 * dimension) }, slopes: slopes)
+            layer: layer, keyHeadCount: shape.keyValueHeadCount, group: group, dimension: dimension, scale: shape.scale,
+            softCap: shape.softCap ?? 0, window: shape.slidingWindow, isSliding: block.isSliding, queryNorm: block.queryNorm.map(norm),
+            keyNorm: block.keyNorm.map(norm), queryColumns: copied(heads.map { column(block.parts[0], $0 * group * dimension) }),
+            keyColumns: copied(heads.map { column(block.parts[1], $0 * dimension) }),
+            valueColumns: copied(heads.map { column(block.parts[2], $0 * dimension) }), slopes: slopes)
+    }
+
+    /// What each thread reads first in each stage, [stages, threads].
+    func upcoming(_ stages: [DecodeStage], threadCount: Int) -> UnsafePointer<StageRunner.Upcoming> {
+        copied(stages.indices.flatMap { index in (0..<threadCount).map { Self.upcoming(stages[index...], thread: $0, of: threadCount) } })
+    }
+
+    /// Bytes that a thread asks for while it waits: a quarter of a second-level cache.
+    private static let upcomingBytes = 256 << 10
+
+    private static func upcoming(_ stages: ArraySlice<DecodeStage>, thread: Int, of threadCount: Int) -> StageRunner.Upcoming {
+        guard let stage = stages.first else { return StageRunner.Upcoming() }
+        let chunk = stage.chunkCount * thread / threadCount
+        /// To the end of the matrix at most.
+        func reach(_ product: DecodeProduct, _ bytes: Int) -> (UnsafeRawPointer, Int) {
+            let first = product.columns(chunk..<chunk + 1).lowerBound
+            return (product.address(first), min(bytes, (product.outputs - first) * product.rowBytes))
+        }
+        switch stage.work {
+        case .products(let products, let count):
+            let product = products[DecodeProduct.index(of: chunk, in: products, count)]
+            let (first, bytes) = reach(product, upcomingBytes)
+            return StageRunner.Upcoming(first: first, second: nil, byteCount: bytes)
+        case .gated(let pair, _, _):
+            let (first, bytes) = reach(pair[0], upcomingBytes / 2), (second, others) = reach(pair[1], upcomingBytes / 2)
+            return StageRunner.Upcoming(first: first, second: second, byteCount: min(bytes, others))
+        case .activated(let product, _, _), .capped(let product, _):
+            let (first, bytes) = reach(product.pointee, upcomingBytes)
+            return StageRunner.Upcoming(first: first, second: nil, byteCount: bytes)
+        // Reads no weights itself.
+        case .attention: return upcoming(stages.dropFirst(), thread: thread, of: threadCount)
+        }
     }
 
     static func stored(_ parameter: Parameter) -> StoredMatrix {

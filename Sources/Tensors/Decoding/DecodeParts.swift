@@ -55,22 +55,29 @@ struct DecodeProduct {
         }
     }
 
-    /// Its part in a chunk of the stage.
-    func columns(_ chunk: Int) -> Range<Int> {
-        let first = (chunk - firstChunk) * columnsPerChunk
-        return first..<min(outputs, first + columnsPerChunk)
+    /// Its part in chunks of the stage; empty where they are others'.
+    func columns(_ chunks: Range<Int>) -> Range<Int> {
+        let first = max(0, chunks.lowerBound - firstChunk) * columnsPerChunk
+        let end = min(outputs, max(0, chunks.upperBound - firstChunk) * columnsPerChunk)
+        return min(first, end)..<end
     }
 
-    /// Asks for the beginning of a chunk's weights.
-    func fetch(_ columns: Range<Int>) {
-        let start = (firstRow + columns.lowerBound) * rowBytes
+    /// Which of a stage's products a chunk belongs to.
+    static func index(of chunk: Int, in products: UnsafePointer<DecodeProduct>, _ count: Int) -> Int {
+        var index = count - 1
+        while products[index].firstChunk > chunk { index -= 1 }
+        return index
+    }
+
+    /// Where the weights of a column begin.
+    func address(_ column: Int) -> UnsafeRawPointer {
         let base: UnsafeRawPointer =
             switch weight {
             case .float32(let matrix): UnsafeRawPointer(matrix)
             case .half(_, let matrix): matrix
             case .quantized(let matrix): UnsafeRawPointer(matrix.pointee.codes)
             }
-        tb_fetch(base + start, min(4096, columns.count * rowBytes))
+        return base + (firstRow + column) * rowBytes
     }
 
     func run(_ columns: Range<Int>, input: DecodeInput) {
@@ -106,6 +113,7 @@ struct DecodeInput {
 }
 
 /// What is done between two stages, by one thread: the stream takes in what was added to it, a norm, and the forms of the next input.
+/// Only plain pointers inside, as in a stage.
 struct DecodePreparation {
     enum Source {
         /// The norm of the stream.
@@ -128,7 +136,8 @@ struct DecodePreparation {
     var width: Int
     var needsCodes = false
     var needsHalves = false
-    var downs: [Down] = []
+    var downs: UnsafePointer<Down>
+    var downCount: Int
 }
 
 /// A step of the program. Only plain pointers inside: threads read it all the time, and counting references would make them wait
@@ -156,11 +165,41 @@ struct DecodeStage {
 /// Attention of one layer: where its heads lie in the projections' result and how they are turned.
 struct DecodeAttention {
     let layer: Int
-    let shape: AttentionShape
+    let keyHeadCount: Int
+    /// Query heads that share a key head.
+    let group: Int
+    let dimension: Int
+    let scale: Float
+    /// 0 for none.
+    let softCap: Float
+    /// Tokens that are seen, the new one included; nil for all.
+    let window: Int?
     let isSliding: Bool
     let queryNorm: DecodeNorm?
     let keyNorm: DecodeNorm?
     /// First columns of each key head's queries, of its key and of its value.
-    let queryColumns, keyColumns, valueColumns: [Int]
+    let queryColumns, keyColumns, valueColumns: UnsafePointer<Int>
     let slopes: UnsafePointer<Float>?
+}
+
+/// Where the keys and values of a conversation lie in one layer: [keyHead][slot][dimension].
+struct DecodeCache {
+    var keys, values: UnsafeMutableRawPointer
+    var isHalf: Bool
+    /// Slots that are filled, and those that there are.
+    var length, capacity: Int
+}
+
+/// Angles of the rotations, [positions, half].
+struct DecodeRotation {
+    let cosines, sines: UnsafePointer<Float>
+    let half: Int
+    let isInterleaved: Int32
+
+    init(_ table: RotaryTable) {
+        cosines = UnsafePointer(table.cosines.floatPointer)
+        sines = UnsafePointer(table.sines.floatPointer)
+        half = table.rotaryDimension / 2
+        isInterleaved = table.isInterleaved ? 1 : 0
+    }
 }

@@ -7,16 +7,20 @@ struct GGUFTokenizer {
     let settings: TokenizerSettings
     let path: String
 
-    private struct Token {
-        var text: [UInt8]
-        var kind: GGUFTokenKind
+    /// The tokens where they lie in the file.
+    private struct Tokens {
+        var texts: [UnsafeRawBufferPointer] = []
+        var kinds: [GGUFTokenKind] = []
+        var count: Int { texts.count }
+
+        func text(_ id: Int) -> String { String(decoding: texts[id], as: UTF8.self) }
     }
 
     init(_ gguf: GGUFFile) throws(TokenizerError) {
         path = gguf.path
         do throws(GGUFError) {
             let reader = Reader(gguf: gguf)
-            (file, settings) = try reader.read()
+            (file, settings) = try withExtendedLifetime(gguf) { () throws(GGUFError) in try reader.read() }
         } catch {
             throw .notJSON(sentence: error.description)
         }
@@ -27,12 +31,12 @@ struct GGUFTokenizer {
         let gguf: GGUFFile
 
         func read() throws(GGUFError) -> (TokenizerFile, TokenizerSettings) {
-            let tokens = try readTokens()
+            var tokens = try readTokens()
             var settings = TokenizerSettings()
             func name(_ key: String) throws(GGUFError) -> String? {
                 guard let id = try gguf.integer("tokenizer.ggml.\(key)_token_id") else { return nil }
-                guard tokens.indices.contains(id) else { throw wrong("\(key)_token_id", "an id below \(tokens.count)", "\(id)") }
-                return String(decoding: tokens[id].text, as: UTF8.self)
+                guard id >= 0, id < tokens.count else { throw wrong("\(key)_token_id", "an id below \(tokens.count)", "\(id)") }
+                return tokens.text(id)
             }
             settings.bosToken = try name("bos")
             settings.eosToken = try name("eos")
@@ -46,57 +50,58 @@ struct GGUFTokenizer {
             for token in [settings.bosToken, settings.eosToken, settings.padToken, settings.unkToken] { settings.addSpecial(token) }
             var file: TokenizerFile
             switch kind {
-            case "gpt2": file = try byteLevel(tokens)
-            case "llama": file = try pieces(tokens)
+            case "gpt2": file = try byteLevel(&tokens)
+            case "llama": file = try pieces(&tokens)
             case let other: throw wrong("model", "gpt2 or llama", "\"\(other)\"")
             }
-            file.addedTokens = tokens.enumerated().compactMap { id, token in
-                guard token.kind == .control || token.kind == .userDefined || (token.kind == .unknown && kind == "llama") else { return nil }
-                return AddedToken(id: Int32(id), content: String(decoding: token.text, as: UTF8.self), isSpecial: token.kind != .userDefined)
+            for (id, found) in tokens.kinds.enumerated() where found == .control || found == .userDefined || (found == .unknown && kind == "llama") {
+                file.addedTokens.append(AddedToken(id: Int32(id), content: tokens.text(id), isSpecial: found != .userDefined))
             }
             if settings.addBeginToken ?? false, let name = settings.bosToken { file.prefixNames = [name] }
             if settings.addEndToken ?? false, let name = settings.eosToken { file.suffixNames = [name] }
             return (file, settings)
         }
 
-        private func readTokens() throws(GGUFError) -> [Token] {
-            var tokens: [Token] = []
-            var seen: Set<ByteKey> = []
-            let isThere = try gguf.forEachText("tokenizer.ggml.tokens") { _, text in tokens.append(Token(text: Array(text), kind: .normal)) }
+        private func readTokens() throws(GGUFError) -> Tokens {
+            var tokens = Tokens()
+            tokens.texts.reserveCapacity(gguf.value("tokenizer.ggml.tokens")?.listValue?.count ?? 0)
+            let isThere = try gguf.forEachText("tokenizer.ggml.tokens") { _, text in tokens.texts.append(text) }
             guard isThere else { throw .missingKey(path: gguf.path, key: "tokenizer.ggml.tokens") }
-            guard !tokens.isEmpty, tokens.count < TokenizerFile.largestID else {
+            guard tokens.count > 0, tokens.count < TokenizerFile.largestID else {
                 throw wrong("tokens", "from 1 to \(TokenizerFile.largestID - 1) tokens", "\(tokens.count)")
             }
+            tokens.kinds = Array(repeating: .normal, count: tokens.count)
             if let kinds = try gguf.numbers("tokenizer.ggml.token_type") {
                 guard kinds.count == tokens.count else { throw wrong("token_type", "\(tokens.count) numbers", "\(kinds.count)") }
                 for (id, number) in kinds.enumerated() {
                     guard let kind = Int32(exactly: number).flatMap({ GGUFTokenKind(rawValue: $0) }) else {
                         throw wrong("token_type", "kinds from 1 to 6", "\(number)")
                     }
-                    tokens[id].kind = kind
+                    tokens.kinds[id] = kind
                 }
-            }
-            // The same text twice: llama.cpp finds one of them; the other keeps a name of its own, so that ids stay.
-            for id in tokens.indices where tokens[id].text.isEmpty || !seen.insert(ByteKey(String(decoding: tokens[id].text, as: UTF8.self))).inserted {
-                tokens[id] = Token(text: Array("[PAD\(id)]".utf8), kind: .unused)
             }
             return tokens
         }
 
-        private func byteLevel(_ tokens: [Token]) throws(GGUFError) -> TokenizerFile {
+        /// The same text twice: llama.cpp finds one of them; the other becomes an unused token, so that ids stay. So do empty ones.
+        private func byteLevel(_ tokens: inout Tokens) throws(GGUFError) -> TokenizerFile {
             let name = try gguf.text("tokenizer.ggml.pre") ?? "default"
             guard let rules = PreTokenizerName.rules(name) else {
                 throw wrong("pre", "a pre-tokenizer that is known here (llama-bpe, qwen2, gpt-2, ...)", "\"\(name)\"")
             }
-            var vocabulary = Vocabulary(capacity: tokens.count), literals = Vocabulary(capacity: 16)
-            for (id, token) in tokens.enumerated() where token.kind == .normal || token.kind == .byte {
-                var bytes: [UInt8] = []
-                let isMapped = token.text.withUnsafeBytes { ByteAlphabet.appendBytes(ofText: $0, to: &bytes) }
-                let text = isMapped ? bytes : token.text
-                let insertion = text.withUnsafeBytes {
-                    isMapped ? vocabulary.insert($0, id: Int32(id)) : literals.insert($0, id: Int32(id))
+            var vocabulary = Vocabulary(capacity: tokens.count), literals = Vocabulary(capacity: 16), others = Vocabulary(capacity: 16)
+            var bytes = TokenText()
+            for id in 0..<tokens.count {
+                let text = tokens.texts[id], kind = tokens.kinds[id]
+                bytes.clear()
+                let isMapped = bytes.append(text, asBytes: true)
+                var isNew = !text.isEmpty && (others.count == 0 || others.id(of: text) == nil)
+                if isNew, kind == .normal || kind == .byte {
+                    isNew = (isMapped ? vocabulary.insert(bytes.bytes, id: Int32(id)) : literals.insert(text, id: Int32(id))) == .inserted
+                } else if isNew {
+                    isNew = (isMapped ? vocabulary.id(of: bytes.bytes) : literals.id(of: text)) == nil && others.insert(text, id: Int32(id)) == .inserted
                 }
-                if insertion != .inserted { throw wrong("tokens", "different tokens", "\(String(decoding: token.text, as: UTF8.self)) twice") }
+                if !isNew { tokens.kinds[id] = .unused }
             }
             var settings = BytePairModelReader.Settings()
             settings.ignoresMerges = rules.ignoresMerges
@@ -109,39 +114,41 @@ struct GGUFTokenizer {
         }
 
         private func merges(_ vocabulary: Vocabulary) throws(GGUFError) -> MergeTable {
-            var found: [(Int32, Int32, Int32)] = [], problem: String?
-            let isThere = try gguf.forEachText("tokenizer.ggml.merges") { _, text in
-                // A blank inside of a token is written by another character, so the first one after a token's start parts the two.
-                guard let blank = text.dropFirst().firstIndex(of: 0x20) else {
-                    problem = problem ?? String(decoding: text.prefix(80), as: UTF8.self)
-                    return
-                }
-                var left: [UInt8] = [], right: [UInt8] = []
-                let isMapped =
-                    ByteAlphabet.appendBytes(ofText: UnsafeRawBufferPointer(rebasing: text[..<blank]), to: &left)
-                    && ByteAlphabet.appendBytes(ofText: UnsafeRawBufferPointer(rebasing: text[(blank + 1)...]), to: &right)
-                guard isMapped, let first = vocabulary.id(of: left), let second = vocabulary.id(of: right), let result = vocabulary.id(of: left + right)
+            guard let list = gguf.value("tokenizer.ggml.merges") else { throw .missingKey(path: gguf.path, key: "tokenizer.ggml.merges") }
+            let table = MergeTable(capacity: list.listValue?.count ?? 0)
+            var joined = TokenText(), last: Int32 = -1, problem: String?
+            try gguf.forEachText("tokenizer.ggml.merges") { rank, text in
+                joined.clear()
+                // Most lists make the tokens in the order of their ids.
+                guard let boundary = joined.appendHalves(text, asBytes: true), let left = vocabulary.id(of: joined[0..<boundary]),
+                    let right = vocabulary.id(of: joined[boundary..<joined.count]), let result = vocabulary.id(of: joined.bytes, likely: last &+ 1)
                 else {
                     problem = problem ?? String(decoding: text.prefix(80), as: UTF8.self)
                     return
                 }
-                found.append((first, second, result))
+                table.insert(left: left, right: right, rank: UInt32(rank), result: result)
+                last = result
             }
-            guard isThere else { throw .missingKey(path: gguf.path, key: "tokenizer.ggml.merges") }
             if let problem { throw wrong("merges", "pairs of tokens that make a token", "\"\(problem)\"") }
-            let table = MergeTable(capacity: found.count)
-            for (rank, merge) in found.enumerated() { table.insert(left: merge.0, right: merge.1, rank: UInt32(rank), result: merge.2) }
             return table
         }
 
-        private func pieces(_ tokens: [Token]) throws(GGUFError) -> TokenizerFile {
+        private func pieces(_ tokens: inout Tokens) throws(GGUFError) -> TokenizerFile {
             guard let scores = try gguf.numbers("tokenizer.ggml.scores"), scores.count == tokens.count else {
                 throw wrong("scores", "\(tokens.count) numbers", "\(gguf.value("tokenizer.ggml.scores")?.kindName ?? "nothing")")
             }
-            var piece = SentencePieceFile(
-                pieces: zip(tokens, scores).map { token, score in
-                    SentencePieceFile.Piece(text: token.text, score: Float(score), type: Self.pieceType(token.kind))
-                }, path: gguf.path)
+            var seen = Vocabulary(capacity: tokens.count), pieces: [SentencePieceFile.Piece] = []
+            pieces.reserveCapacity(tokens.count)
+            for id in 0..<tokens.count {
+                // As in a byte-level vocabulary; a piece has to have a name.
+                let isNew = !tokens.texts[id].isEmpty && seen.insert(tokens.texts[id], id: Int32(id)) == .inserted
+                if !isNew { tokens.kinds[id] = .unused }
+                pieces.append(
+                    SentencePieceFile.Piece(
+                        text: isNew ? Array(tokens.texts[id]) : Array("[PAD\(id)]".utf8), score: Float(scores[id]),
+                        type: Self.pieceType(tokens.kinds[id])))
+            }
+            var piece = SentencePieceFile(pieces: pieces, path: gguf.path)
             piece.modelType = .bytePair
             piece.usesByteFallback = true
             piece.removesExtraBlanks = false

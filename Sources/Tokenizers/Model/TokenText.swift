@@ -35,7 +35,8 @@ struct TokenText: ~Copyable {
         return reader.unescapedText.withUnsafeBytes { appendHalves($0, asBytes: asBytes) }
     }
 
-    private mutating func appendHalves(_ text: UnsafeRawBufferPointer, asBytes: Bool) -> Int? {
+    /// The same of a text.
+    mutating func appendHalves(_ text: UnsafeRawBufferPointer, asBytes: Bool) -> Int? {
         var space = 0
         while space < text.count, text[space] != 0x20 { space += 1 }
         guard space > 0, space + 1 < text.count, append(UnsafeRawBufferPointer(rebasing: text[..<space]), asBytes: asBytes) else { return nil }
@@ -43,7 +44,8 @@ struct TokenText: ~Copyable {
         return append(UnsafeRawBufferPointer(rebasing: text[(space + 1)...]), asBytes: asBytes) ? boundary : nil
     }
 
-    private mutating func append(_ text: UnsafeRawBufferPointer, asBytes: Bool) -> Bool {
+    /// - Returns: false, with nothing appended, when a character is foreign to the alphabet.
+    mutating func append(_ text: UnsafeRawBufferPointer, asBytes: Bool) -> Bool {
         if count + text.count > capacity { grow(to: count + text.count) }
         if asBytes {
             let written = ByteAlphabet.decode(text, to: memory + count)
