@@ -5,27 +5,30 @@ import COpenBLAS
 extension CPUBackend {
     /// Rows of x up to which a product runs at the speed of reading the weight.
     private static let fewRows = 4
-    /// The same for blocks whose products are made of bytes: widening the weight costs more than meeting it so often.
+    /// The same for answers from blocks whose products are made of bytes: widening the weight costs more than meeting it so often.
     private static let fewRowsOfBytes = 24
 
     public func linear(_ x: Tensor, weight: WeightStore, bias: Tensor?, low: MatrixView?, up: Tensor?, into result: Tensor) {
-        product(x, weight: weight.stored, bias: bias.map(asFloats), low: low, up: up, isRounded: roundsProducts, into: result)
+        product(x, weight: weight.stored, bias: bias.map(asFloats), low: low, up: up, isRounded: roundsProducts, isAnswering: false, into: result)
     }
 
     /// What meets a bf16 or quantised weight is rounded to bf16 where this machine multiplies such pairs faster.
     public func inferenceLinear(_ x: Tensor, weight: WeightStore, bias: Tensor?, low: MatrixView?, up: Tensor?, into result: Tensor) {
-        product(x, weight: weight.stored, bias: bias.map(asFloats), low: low, up: up, isRounded: tb_gemm_has_bf16() != 0, into: result)
+        product(
+            x, weight: weight.stored, bias: bias.map(asFloats), low: low, up: up, isRounded: tb_gemm_has_bf16() != 0, isAnswering: true,
+            into: result)
     }
 
     private func product(
-        _ x: Tensor, weight: StoredMatrix, bias: Tensor?, low: MatrixView?, up: Tensor?, isRounded: Bool, into result: Tensor
+        _ x: Tensor, weight: StoredMatrix, bias: Tensor?, low: MatrixView?, up: Tensor?, isRounded: Bool, isAnswering: Bool,
+        into result: Tensor
     ) {
         let rows = x.rowCount, inputs = weight.columnCount, outputs = weight.rowCount
         let from = x.floatPointer, to = result.floatPointer
         let isThin = rows <= CPUBackend.fewRows
         if case .quantized(let matrix) = weight {
             let hasBytes = tb_has_block_dot(matrix.kernel.kind) != 0 && tb_vector_level() >= 3
-            if isThin || hasBytes && rows <= CPUBackend.fewRowsOfBytes {
+            if isThin || isAnswering && hasBytes && rows <= CPUBackend.fewRowsOfBytes {
                 return thinProduct(x, matrix, bias: bias, low: low, up: up, into: result)
             }
         }
