@@ -101,7 +101,9 @@ let package = Package(
         .testTarget(name: "TrainingTests", dependencies: ["Training", "Evaluation"]),
         .testTarget(name: "RunsTests", dependencies: ["Runs", "Configuration", "Events", "Formats", "Platform"]),
         .testTarget(name: "TerminalTests", dependencies: ["Terminal", "CNcurses"]),
-        .testTarget(name: "BoardTests", dependencies: ["Board", "Runs", "Terminal", "Configuration", "Events", "Platform"]),
+        .testTarget(
+            name: "BoardTests",
+            dependencies: ["Board", "Runs", "Training", "Datasets", "Models", "Tokenizers", "Terminal", "Configuration", "Events", "Platform"]),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

@@ -50,7 +50,7 @@ import Testing
         var state = loaded()
         ask(&state, "Who are you?", answer: "Tuneboard")
         state.press("ctrl+t")
-        #expect(state.status?.text.contains("Ctrl+R answers the same question again") == true)
+        #expect(state.status?.text.contains("Ctrl+R asks it") == true)
         let asked = requests(state.press("ctrl+r")).first?.messages.map(\.text)
         #expect(asked == ["Who are you?"], "the base does not see the adapter's answer")
         finish(&state, "a model")
@@ -83,6 +83,39 @@ import Testing
         state.type("drei")
         state.press("enter")
         #expect(requests(finish(&state, "adapter drei")).first?.messages.map(\.text) == ["two", "base 2", "drei"])
+    }
+
+    @Test func `each side is sent its own answers, also when a later question is answered again`() {
+        var state = loaded()
+        ask(&state, "one", answer: "adapter 1")
+        ask(&state, "two", answer: "adapter 2")
+        state.press("ctrl+t")
+        #expect(requests(state.press("ctrl+r")).first?.messages.map(\.text) == ["two"], "as side by side, without the adapter's answers")
+        finish(&state, "base 2")
+        state.type("three")
+        #expect(requests(state.press("enter")).first?.messages.map(\.text) == ["two", "base 2", "three"])
+        finish(&state, "base 3")
+        state.press("ctrl+t")
+        #expect(requests(state.press("ctrl+r")).first?.messages.map(\.text) == ["one", "adapter 1", "two", "adapter 2", "three"])
+        finish(&state, "adapter 3")
+        let beside = state.press("alt+b")
+        #expect(requests(beside).isEmpty, "the base has answered that one")
+        #expect(state.chat.otherTurns?.map(\.text) == ["two", "base 2", "three", "base 3"])
+        state.press("ctrl+r")
+        #expect(requests(finish(&state, "adapter 3b")).first?.messages.map(\.text) == ["two", "base 2", "three"])
+    }
+
+    @Test func `what nobody in particular answered belongs to both sides`() throws {
+        var state = loaded()
+        _ = state.adopt(try Conversation(json: "[{\"role\": \"user\", \"content\": \"a\"}, {\"role\": \"assistant\", \"content\": \"b\"}]", name: "c"), path: "c")
+        state.press("ctrl+t")
+        state.type("c")
+        #expect(requests(state.press("enter")).first?.messages.map(\.text) == ["a", "b", "c"])
+        // Without an adapter there are no sides.
+        var base = loaded(adapter: nil)
+        ask(&base, "one", answer: "1")
+        base.type("two")
+        #expect(requests(base.press("enter")).first?.messages.map(\.text) == ["one", "1", "two"])
     }
 
     @Test func `the footer names how to answer again and how to compare at 80 columns`() {

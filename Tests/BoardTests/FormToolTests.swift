@@ -159,12 +159,12 @@ import Testing
         let effects = state.press("f5")
         #expect(effects.contains { if case .checkExportTarget("saves/demo-model/merged") = $0 { true } else { false } })
         var empty = state
-        #expect(update(&empty, .exportTargetChecked(path: "saves/demo-model/merged", fileCount: 0)).contains { if case .startJob(.export, _, _) = $0 { true } else { false } })
+        #expect(update(&empty, .exportTargetChecked(path: "saves/demo-model/merged", fileCount: 0)).contains { if case .startJob(.export, _, _, _) = $0 { true } else { false } })
         _ = update(&state, .exportTargetChecked(path: "saves/demo-model/merged", fileCount: 3))
         guard case .dialog = state.overlays.last else {
             Issue.record("nothing was asked")
             return
         }
-        #expect(state.press("e").contains { if case .startJob(.export, _, _) = $0 { true } else { false } })
+        #expect(state.press("e").contains { if case .startJob(.export, _, _, _) = $0 { true } else { false } })
     }
 }

@@ -201,7 +201,7 @@ import Testing
         var state = state()
         let effects = state.press("f5")
         let started = effects.compactMap { effect -> Configuration? in
-            if case .startJob(.train, .train, let configuration) = effect { return configuration }
+            if case .startJob(.train, .train, let configuration, _) = effect { return configuration }
             return nil
         }
         #expect(started == [state.forms.train.configuration])

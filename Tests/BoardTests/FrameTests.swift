@@ -331,6 +331,13 @@ import Testing
             return "delete-dialog"
         }
         eachSize(wide: false) { state in
+            state.press("f5")
+            let earlier = EarlierRun(
+                folder: "saves/demo-model/lora/quickstart", state: .stopped, step: 20, totalSteps: 42, checkpointStep: 20, neighbours: ["quickstart"])
+            _ = update(&state, .jobWouldReplace(.train, state.forms.train.configuration, earlier))
+            return "replace-dialog"
+        }
+        eachSize(wide: false) { state in
             loadChat(&state)
             state.type("hello")
             state.press("enter")

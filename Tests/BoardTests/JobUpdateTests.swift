@@ -254,7 +254,7 @@ import Testing
         let effects = update(
             &state, .recipeLoaded(.train, path: "saves/demo-model/full/sft/training_args.yaml", BoardFixture.training, notices: []))
         let started = effects.compactMap { effect -> String? in
-            if case .startJob(.train, .train, let configuration) = effect { return configuration.text("resume_from_checkpoint") }
+            if case .startJob(.train, .train, let configuration, _) = effect { return configuration.text("resume_from_checkpoint") }
             return nil
         }
         #expect(started == ["true"], "the newest there is when it starts, which may be another by then")
@@ -266,7 +266,7 @@ import Testing
         let effects = update(
             &state, .recipeLoaded(.train, path: "saves/demo-model/full/sft/training_args.yaml", BoardFixture.training, notices: []))
         let folders = effects.compactMap { effect -> String? in
-            if case .startJob(.train, .train, let configuration) = effect { return configuration.text("output_dir") }
+            if case .startJob(.train, .train, let configuration, _) = effect { return configuration.text("output_dir") }
             return nil
         }
         #expect(folders == ["saves/demo-model/full/sft"])

@@ -5,6 +5,11 @@ import Terminal
 import Testing
 
 @testable import Board
+import Datasets
+import Models
+import Runs
+import Tokenizers
+import Training
 
 /// The board's words: every sentence in the sources has its translation in every language.
 @Suite struct LanguageTests {
@@ -168,6 +173,45 @@ import Testing
             #expect(say(engine: "3 answers: bleu-4 1.00, rouge-1 2.00, in saves/a.") == "Ответов: 3: bleu-4 1.00, rouge-1 2.00, в saves/a.")
             #expect(say(engine: "eval_loss 1.5000, eval_perplexity 4.4817, in saves/a.") == "eval_loss 1.5000, eval_perplexity 4.4817, в saves/a.")
             #expect(say(engine: "2 tensors have rows that are no whole number of blocks and take another type (a.weight: F16).").hasPrefix("У 2 тензоров"))
+        }
+    }
+
+    /// What keeps a job from starting, as the engine tells those who meet it most.
+    private static let refusals: [any Error] = [
+        RunError.busy(job: "train"), RunError.directoryInUse(path: "saves/a", processIdentifier: 7), RunError.cannotPrepare(path: "saves/a", reason: "x"),
+        RunError.missingStep(argument: "model_name_or_path", path: "saves/a", command: "x"),
+        TrainingError.outputDirectoryNotEmpty(path: "saves/a", found: "x"), TrainingError.outputDirectoryForeign(path: "saves/a", found: "x"),
+        TrainingError.outputDirectoryIsModel(path: "saves/a"), TrainingError.outputDirectoryNotWritable(path: "saves/a", reason: "x"),
+        TrainingError.noCheckpoint(directory: "saves/a"), TrainingError.brokenCheckpoint(path: "saves/a", file: "f", reason: "x"),
+        TrainingError.checkpointMismatch(path: "saves/a", what: "lora_rank", expected: "8", found: "4"),
+        TrainingError.noTrainingSamples(reason: "no sample is left of dataset saves/a."),
+        TrainingError.unsuitable(
+            argument: "auto_find_batch_size", value: "saves/a",
+            reason: "even one sample at a time needs 3.0 GiB, and 1.0 GiB are free. Lower cutoff_len, set gradient_checkpointing: true, or "
+                + "quantise the base with quantization_bit: 4."),
+        TrainingError.notFinite(step: 3, what: "the loss", origin: "saves/a"), TrainingError.notEnoughDisk(path: "saves/a", needed: 2, free: 1),
+        DatasetError.noDataset(argument: "saves/a"), DatasetError.unknownDataset(name: "d", infoPath: "saves/a", known: []),
+        DatasetError.unknownDataset(name: "d", infoPath: "saves/a", known: ["identity"]), DatasetError.missingFile(dataset: "d", path: "saves/a"),
+        DatasetError.nothingUsable(dataset: "saves/a", rows: 0, problems: []), DatasetError.badEntry(name: "d", infoPath: "saves/a", reason: "x"),
+        ModelError.notAModelFolder(path: "saves/a", reason: "there is no such folder"),
+        ModelError.notAModelFolder(path: "saves/a", reason: "there is no config.json in it"),
+        ModelError.unknownArchitecture(file: "saves/a", found: "mamba", known: ["llama"]),
+        ModelError.missingTensor(file: "saves/a", tensor: "t", expected: [2, 3], also: 0),
+        TokenizerError.missingFile(path: "saves/a"), TemplateError.unknownName("saves/a", nearest: nil), TemplateError.unknownName("saves/a", nearest: "chatml"),
+        TemplateError.noOwnTemplate(directory: "saves/a"),
+    ]
+
+    @Test(arguments: spoken) func `what keeps a job from starting is told in the board's language`(_ language: Language) throws {
+        let adapter = #expect(throws: ModelError.self) { try AdapterFile.configuration("saves/a") }
+        Wording.$current.withValue(Wording(language)) {
+            for error in Self.refusals + [adapter].compactMap({ $0 }) {
+                let english = String(describing: error)
+                let words = say(engine: english)
+                #expect(words.contains("saves/a") || !english.contains("saves/a"), "\(words)")
+                // Names of arguments and files stay; no English sentence does.
+                let hasSentence = ["there is", "Choose", "choose", "Give", " are ", " is ", "Name ", "Set "].contains { words.contains($0) }
+                #expect(words != english && !hasSentence, "\(words)")
+            }
         }
     }
 

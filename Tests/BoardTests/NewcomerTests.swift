@@ -129,7 +129,7 @@ import Testing
         #expect(state.overlays.isEmpty && state.forms.train.edit?.field.text == "saves/demo-model/lora/quickstart")
         starting.type("saves/new")
         let effects = starting.press("f5")
-        #expect(effects.contains { if case .startJob(.train, _, let configuration) = $0 { configuration.text("output_dir") == "saves/new" } else { false } })
+        #expect(effects.contains { if case .startJob(.train, _, let configuration, _) = $0 { configuration.text("output_dir") == "saves/new" } else { false } })
         state = self.state()
         state.press("T f5")
         #expect(state.status?.kind == .warning, "a theme starts nothing")

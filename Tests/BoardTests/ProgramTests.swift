@@ -26,7 +26,7 @@ private final class FakeEffects: EffectHandler {
         case .plan(let tab, _, let generation):
             queue.beginWork()
             _ = EngineThread(name: "plan") { queue.endWork([.planned(tab, generation: generation, .ready(BoardFixture.plan))]) }
-        case .startJob(let tab, let kind, _):
+        case .startJob(let tab, let kind, _, _):
             queue.post(.jobStarted(tab, kind, title: "quickstart", directory: "saves/demo-model/lora/quickstart"))
             waiting = BoardFixture.trainingEvents(steps: 42, of: 42)
         case .control(.stopAndSave): waiting.append(.state(.stopped))

@@ -185,7 +185,7 @@ import Testing
     }
 
     private func starts(_ effects: [Effect]) -> [String] {
-        effects.compactMap { if case .startJob(.train, .train, let next) = $0 { next.text("output_dir") } else { nil } }
+        effects.compactMap { if case .startJob(.train, .train, let next, _) = $0 { next.text("output_dir") } else { nil } }
     }
 
     private func changes(_ effects: [Effect]) -> [QueueChange] {

@@ -9,7 +9,7 @@ import Testing
 
 /// Between the key that starts a job and the engine's word that it has begun.
 @Suite struct StartTests {
-    private func starts(_ effects: [Effect]) -> [Tab] { effects.compactMap { if case .startJob(let tab, _, _) = $0 { tab } else { nil } } }
+    private func starts(_ effects: [Effect]) -> [Tab] { effects.compactMap { if case .startJob(let tab, _, _, _) = $0 { tab } else { nil } } }
 
     private func takes(_ effects: [Effect]) -> Bool { effects.contains { if case .changeQueue(.take) = $0 { true } else { false } } }
 
@@ -100,7 +100,7 @@ import Testing
             return run
         }
 
-        func start(_ name: String) { effects.perform(.startJob(.evaluate, .evaluate, configuration(name))) }
+        func start(_ name: String) { effects.perform(.startJob(.evaluate, .evaluate, configuration(name), replaces: false)) }
         var ran: [String] { done.withLock { $0 } }
     }
 

@@ -87,6 +87,13 @@ for size in '80 24' '60 16'; do
 
     press 1
     await '\[1 Train\]'
+    press F5
+    step 'a second start asks about the first' await 'quickstart is there already'
+    step 'and names a free folder' await 'quickstart-2'
+    press c
+    await_gone 'is there already'
+    step 'nothing is lost' test -s "$work/saves/demo-model/lora/quickstart/adapter_model.safetensors"
+
     go_to 'output dir' output_dir
     fill saves/demo-model/lora/second
     go_to 'lora rank' lora_rank

@@ -57,6 +57,11 @@ await 'recipe.yaml'
 type_text recipe.yaml
 tap Enter
 await 'ready: F5 starts'
+tap A
+expect "a job for the folder of a finished run is asked about when it is queued" await 'one is there already'
+tap c
+await_gone 'is there already'
+expect "and is not queued unless somebody says so" test ! -s "$work/saves/.queue.json"
 set_folder saves/two
 tap A
 await 'two'

@@ -166,7 +166,9 @@ enum FirstState {
 
     /// What is looked up once the first frame is drawn: the disk, and what the forms would need.
     static func lookups(_ state: inout BoardState) -> [Effect] {
-        var effects: [Effect] = [.scanCatalog(datasetDirectory: state.forms.train.configuration.text("dataset_dir"))]
+        var effects: [Effect] = [
+            .scanCatalog(datasetDirectory: state.forms.train.configuration.text("dataset_dir"), outputs: state.outputsElsewhere)
+        ]
         for tab in [Tab.train, .export] where state.forms[tab].firstError == nil {
             state.forms[tab].plan = .computing
             effects.append(.plan(tab, state.forms[tab].configuration, generation: state.forms[tab].generation))

@@ -8,6 +8,7 @@ import Runs
 final class CatalogScan: @unchecked Sendable {
     private struct Request: Sendable {
         var datasetDirectory: String
+        var outputs: [String]
         var ours: RunDirectory?
     }
 
@@ -22,10 +23,10 @@ final class CatalogScan: @unchecked Sendable {
     /// Set once, before the first request.
     var queue: ActionQueue?
 
-    func request(datasetDirectory: String, ours: RunDirectory?) {
+    func request(datasetDirectory: String, outputs: [String], ours: RunDirectory?) {
         guard let queue else { return }
         let mustStart = contents.withLock { contents in
-            contents.next = Request(datasetDirectory: datasetDirectory, ours: ours)
+            contents.next = Request(datasetDirectory: datasetDirectory, outputs: outputs, ours: ours)
             defer { contents.isWorking = true }
             return !contents.isWorking
         }
@@ -55,6 +56,11 @@ final class CatalogScan: @unchecked Sendable {
         var catalog = Catalog()
         let runs = RunCatalog.scan(cache: logs)
         catalog.runs = runs.map { Self.entry($0, ours: request.ours, relative) }
+        catalog.outputs = request.outputs
+        let elsewhere = request.outputs.map { RunDirectory($0) }.filter(\.isRun).map { RunRecord(directory: $0, cache: logs) }
+        for record in runs + elsewhere where record.isControllable && record.processIdentifier != ProcessRunner.ownIdentifier {
+            catalog.usedFolders[record.directory.path] = record.processIdentifier
+        }
         catalog.models = ModelCatalog.scan().map {
             ModelEntry(
                 path: $0.name, architecture: $0.architecture, parameterCount: $0.parameterCount, bytes: $0.bytes, problem: $0.problem,

@@ -69,10 +69,11 @@ struct QueueFile: Sendable {
             guard let object = entry.objectValue, let recipe = object["recipe"]?.stringValue,
                 let tab = [Tab.train, .evaluate, .export].first(where: { $0.command.rawValue == object["command"]?.stringValue })
             else { return nil }
-            let run = QueuedRun(
+            var run = QueuedRun(
                 tab: tab, title: object["title"]?.stringValue ?? tab.title, recipe: recipe,
                 identifier: object["id"]?.stringValue ?? "entry \(index)",
                 secretNames: object["secrets"]?.arrayValue?.compactMap(\.stringValue) ?? [], problem: object["problem"]?.stringValue)
+            run.replaces = object["replaces"]?.boolValue ?? false
             return Entry(run: run, holder: object["holder"]?.objectValue.map(Self.process))
         }
     }
@@ -88,6 +89,7 @@ struct QueueFile: Sendable {
                 ("recipe", .string(entry.run.recipe)),
             ]
             if !entry.run.secretNames.isEmpty { pairs.append(("secrets", .array(entry.run.secretNames.map { .string($0) }))) }
+            if entry.run.replaces { pairs.append(("replaces", .bool(true))) }
             if let problem = entry.run.problem { pairs.append(("problem", .string(problem))) }
             if let holder = entry.holder { pairs.append(("holder", Self.json(holder))) }
             return .object(JSONObject(pairs))
@@ -107,6 +109,14 @@ struct QueueFile: Sendable {
         ProcessIdentity(
             processIdentifier: Int32(truncatingIfNeeded: object["pid"]?.intValue ?? 0), startTicks: object["process_start"]?.intValue ?? 0,
             host: object["host"]?.stringValue ?? "", bootIdentifier: object["boot_id"]?.stringValue ?? "")
+    }
+}
+
+extension QueuedRun {
+    /// The run that lies in its folder; nil where there is none or somebody has agreed to its end.
+    var runInTheWay: EarlierRun? {
+        guard tab == .train, !replaces, let configuration = try? Configuration.parse(recipe, name: title) else { return nil }
+        return EarlierRun.inTheWay(of: JobSequence.train(configuration))
     }
 }
 
@@ -152,6 +162,9 @@ final class QueueKeeper: Sendable {
     }
 
     private func outcome(of change: QueueChange) -> [Action] {
+        if case .add(let run) = change, let earlier = run.runInTheWay {
+            return [.queueChanged(file.load()), .queueWouldReplace(run, earlier)]
+        }
         do {
             let (waiting, taken) = try file.change(change)
             if case .take(let identifier) = change { return [.queueTaken(identifier: identifier, taken, waiting: waiting)] }

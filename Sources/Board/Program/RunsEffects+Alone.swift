@@ -62,6 +62,8 @@ extension RunsEffects {
     /// - Returns: what kept it from beginning.
     private func begin(_ prepared: PreparedJob) -> String? {
         if let problem = prepared.problem { return problem.description }
+        // Nobody is there to be asked.
+        if let earlier = prepared.earlier { return Takeover.reason(earlier) }
         do {
             try start(prepared.sequence)
             return nil
@@ -111,6 +113,7 @@ extension RunsEffects {
             return "\(missing) is not kept on disk: enter it anew."
         }
         if let error = configuration.validate(for: run.tab.command).first(where: { $0.severity == .error }) { return error.message }
+        if let earlier = run.runInTheWay { return Takeover.reason(earlier) }
         switch run.tab {
         case .train:
             do {

@@ -75,7 +75,8 @@ public final class RunsEffects: EffectHandler {
     public func perform(_ effect: Effect) {
         guard let queue else { return }
         switch effect {
-        case .scanCatalog(let directory): catalogScan.request(datasetDirectory: directory, ours: job?.runDirectory)
+        case .scanCatalog(let directory, let outputs):
+            catalogScan.request(datasetDirectory: directory, outputs: outputs, ours: job?.runDirectory)
         case .plan(let tab, let configuration, let generation): plan(tab, configuration, generation, queue)
         case .loadRecipe(let tab, let path): DiskWork.loadRecipe(tab, path, queue)
         case .saveRecipe(let tab, let path, let configuration, let overwrites):
@@ -87,7 +88,7 @@ public final class RunsEffects: EffectHandler {
         case .changeQueue(let change): queueKeeper.request(change, queue)
         case .checkExportTarget(let path): DiskWork.checkExportTarget(path, queue)
         case .exportChart(let path, let series, let axis): DiskWork.exportChart(series, axis: axis, to: path, queue)
-        case .startJob(let tab, let kind, let configuration): start(tab, kind, configuration, queue)
+        case .startJob(let tab, let kind, let configuration, let replaces): start(tab, kind, configuration, replaces: replaces, queue)
         case .control(let request): job?.request(request)
         case .controlRun(let directory, let request): DiskWork.control(directory, request, queue)
         case .logOutput(let line): job?.log(.output, line)
@@ -144,7 +145,7 @@ public final class RunsEffects: EffectHandler {
 
     // MARK: Jobs
 
-    private func start(_ tab: Tab, _ kind: JobKind, _ configuration: Configuration, _ queue: ActionQueue) {
+    private func start(_ tab: Tab, _ kind: JobKind, _ configuration: Configuration, replaces: Bool, _ queue: ActionQueue) {
         let sequence =
             switch kind {
             case .train: JobSequence.train(configuration)
@@ -161,7 +162,11 @@ public final class RunsEffects: EffectHandler {
         queue.beginWork()
         _ = EngineThread(name: "prepare") { [prepared, findProblem] in
             var ready = asked
-            ready.problem = findProblem(asked.sequence)
+            ready.earlier = replaces ? nil : EarlierRun.inTheWay(of: asked.sequence)
+            // That the folder is taken will be asked about; anything else that is wrong comes first.
+            var checked = asked.sequence
+            if ready.earlier != nil { try? checked[0].configuration.set("overwrite_output_dir", text: "true") }
+            ready.problem = findProblem(checked)
             if asked.isResumed, ready.problem == nil { ready.history = Self.history(of: asked.sequence[0]) }
             prepared.withLock { $0 = ready }
             queue.endWork()
@@ -193,6 +198,10 @@ public final class RunsEffects: EffectHandler {
             queue.post(.jobRefused(prepared.tab, reason: problem.description, argument: problem.argument))
             return
         }
+        if let earlier = prepared.earlier {
+            queue.post(.jobWouldReplace(prepared.tab, first.configuration, earlier))
+            return
+        }
         do {
             let handle = try runner.start(first.kind, first.configuration, wake: { queue.wakeUp() })
             job = handle
@@ -202,7 +211,9 @@ public final class RunsEffects: EffectHandler {
             queue.post(.jobStarted(prepared.tab, first.kind, title: title(first.kind, target), directory: target))
             if !prepared.history.isEmpty { queue.post(.jobHistory(prepared.tab, prepared.history)) }
         } catch {
-            queue.post(.jobRefused(prepared.tab, reason: error.description, argument: nil))
+            var argument: String?
+            if case .directoryInUse = error { argument = "output_dir" }
+            queue.post(.jobRefused(prepared.tab, reason: error.description, argument: argument))
         }
     }
 
@@ -376,6 +387,8 @@ struct PreparedJob: Sendable {
     var history: [JobEvent]
     /// Why it is not to be started.
     var problem: StartProblem?
+    /// The run that it would replace; nil where that was agreed to.
+    var earlier: EarlierRun?
 
     var isResumed: Bool { sequence[0].kind == .train && !sequence[0].configuration.text("resume_from_checkpoint").isEmpty }
 }

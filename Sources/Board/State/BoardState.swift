@@ -105,6 +105,8 @@ public struct BoardState: Sendable {
     var starting: StartingJob?
     /// The job of the queue that is being started.
     var queueStart: QueueStart?
+    /// Whether the queue stands still because a job was being started by hand: if nothing comes of that, it goes on.
+    var queueGaveWay = false
     /// Secrets of jobs that wait, by job: they are kept here alone.
     var queueSecrets: [String: [(name: String, value: String)]] = [:]
     /// What sets this board's jobs apart from those of another board.

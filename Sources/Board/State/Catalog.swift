@@ -145,6 +145,10 @@ public struct Catalog: Sendable, Equatable {
     public var adapters: [AdapterEntry] = []
     public var recipes: [RecipeEntry] = []
     public var runs: [RunEntry] = []
+    /// Folders that other processes of this machine write to, as absolute paths, and which processes.
+    public var usedFolders: [String: Int32] = [:]
+    /// The forms' folders outside of `saves/` that were looked at as well.
+    public var outputs: [String] = []
     public var results: [ResultEntry] = []
     /// The names of the prompt templates.
     public var templates: [String] = []

@@ -140,16 +140,17 @@ public struct ChatState: Sendable {
         return versions.filter { !$0.text.isEmpty }
     }
 
-    /// The conversation as the base model had it: its own answers with their questions, and the last question, which it is still to
-    /// answer. What the adapter answered would tell it what to say.
-    var baseSide: [ChatTurn] {
+    /// The conversation as one side had it, with the adapter or without: its own answers with their questions, and the last question,
+    /// which it is still to answer. What the other side answered would tell it what to say. Answers of nobody in particular, from a
+    /// file or from before an adapter was loaded, belong to both.
+    func side(withAdapter isAdapter: Bool) -> [ChatTurn] {
         var side: [ChatTurn] = []
-        for (index, question) in turns.enumerated() where question.speaker == .user && index + 1 < turns.count {
-            let answer = turns[index + 1]
-            guard answer.speaker == .assistant else { continue }
-            if let own = answer.versions.last(where: { $0.usedAdapter == false }) {
+        let last = turns.lastIndex { $0.speaker == .user }
+        for (index, question) in turns.enumerated() where question.speaker == .user {
+            let answer = index + 1 < turns.count && turns[index + 1].speaker == .assistant ? turns[index + 1] : nil
+            if let own = answer?.versions.last(where: { $0.usedAdapter == nil || $0.usedAdapter == isAdapter }) {
                 side += [question, own]
-            } else if index + 2 == turns.count {
+            } else if index == last {
                 side.append(question)
             }
         }

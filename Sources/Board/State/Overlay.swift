@@ -131,6 +131,8 @@ public enum Intent: Sendable, Equatable {
     case editAgain(EditorPurpose, text: String)
     case dequeue(String)
     case loadConversation(path: String)
+    /// Starts a run, or queues it, in a folder that holds another.
+    case takeOver(Tab, Configuration, Takeover, isQueued: Bool)
 }
 
 /// The preview of a form in one of the styles in which its run can be started.

@@ -12,6 +12,8 @@ public struct QueuedRun: Sendable, Equatable {
     public var recipe: String
     /// Arguments whose values are kept by the board that added the job, and never on disk.
     public var secretNames: [String]
+    /// Whether the run that lies in its folder may go: somebody has agreed to it.
+    public var replaces = false
     /// Why it does not start by itself: it needs somebody. Nil for one that may start.
     public var problem: String?
 

@@ -57,6 +57,10 @@ public enum Action: Sendable {
     case queueTaken(identifier: String, QueuedRun?, waiting: [QueuedRun])
     /// The engine could not begin with a job.
     case jobRefused(Tab, reason: String, argument: String?)
+    /// A run lies where the one to be started would go.
+    case jobWouldReplace(Tab, Configuration, EarlierRun)
+    /// The same of one that was to be queued: it is not in the queue.
+    case queueWouldReplace(QueuedRun, EarlierRun)
     /// The outcome of an effect in words.
     case notify(StatusMessage)
     /// The terminal hung up or a termination signal came.

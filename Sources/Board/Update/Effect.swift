@@ -4,7 +4,8 @@ import Terminal
 
 /// What `update` wants done outside of the board: files, jobs, the terminal. Results come back as actions.
 public enum Effect: Sendable {
-    case scanCatalog(datasetDirectory: String)
+    /// - `outputs`: folders that the forms write to and that lie where no runs are looked for.
+    case scanCatalog(datasetDirectory: String, outputs: [String] = [])
     /// Estimates memory and steps of a configuration. Only the latest request of a page matters.
     case plan(Tab, Configuration, generation: Int)
     case loadRecipe(Tab, path: String)
@@ -27,7 +28,9 @@ public enum Effect: Sendable {
     case changeQueue(QueueChange)
     case copy(String, what: String)
 
-    case startJob(Tab, JobKind, Configuration)
+    /// Starts a job, or comes back with what keeps it. A run that lies in its folder is replaced only where that was agreed to, otherwise
+    /// it comes back as `jobWouldReplace`.
+    case startJob(Tab, JobKind, Configuration, replaces: Bool)
     /// Asks something of the job of this process.
     case control(ControlRequest)
     /// Asks something of a run of another process.

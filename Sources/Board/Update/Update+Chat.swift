@@ -72,7 +72,8 @@ extension BoardState {
 
     /// Asks for an answer to the conversation as it stands.
     private mutating func answer(earlier: [ChatTurn] = [], earlierOfOther: [ChatTurn] = []) -> [Effect] {
-        let request = request(chat.turns)
+        // Whoever answers is sent its own answers alone.
+        let request = request(chat.modelInfo?.adapterName == nil ? chat.turns : chat.side(withAdapter: chat.isAdapterEnabled))
         chat.earlierOfOther = earlierOfOther
         var turn = ChatTurn(speaker: .assistant, text: "")
         turn.earlier = earlier
@@ -162,8 +163,8 @@ extension BoardState {
         let canRepeat = chat.turns.contains { $0.speaker == .user }
         let words =
             chat.isAdapterEnabled
-            ? canRepeat ? say("Adapter on. Ctrl+R answers the same question again.") : say("Adapter on")
-            : canRepeat ? say("Adapter off. Ctrl+R answers the same question again.") : say("Adapter off: the base model answers")
+            ? canRepeat ? say("Adapter on: it sees its own answers only. Ctrl+R asks it again.") : say("Adapter on")
+            : canRepeat ? say("Adapter off: the base sees its own answers only. Ctrl+R asks it.") : say("Adapter off: the base model answers")
         status = StatusMessage(.note, words)
         return [.setAdapter(enabled: chat.isAdapterEnabled)]
     }
@@ -267,7 +268,8 @@ extension BoardState {
             }
             if chat.owesOtherAnswer { return answerOfTheOther() }
             if wasOther { return [.setAdapter(enabled: chat.isAdapterEnabled)] }
-        case .failed(let reason):
+        case .failed(let sentence):
+            let reason = say(engine: sentence)
             status = StatusMessage(.failure, reason)
             guard chat.isStreaming else {
                 chat.engine = .failed(reason)

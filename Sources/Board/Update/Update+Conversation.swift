@@ -94,7 +94,7 @@ extension BoardState {
             return []
         }
         chat.preferAdapterAnswers()
-        chat.otherTurns = chat.baseSide
+        chat.otherTurns = chat.side(withAdapter: false)
         chat.linesFromEnd = 0
         let switching = chat.isAdapterEnabled ? [] : toggleAdapter()
         status = StatusMessage(.note, say("Adapter and base side by side: both answer"))

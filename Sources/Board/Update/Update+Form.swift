@@ -185,7 +185,7 @@ extension BoardState {
 
     /// Validates anew and asks for an estimate.
     mutating func formChanged(_ tab: Tab) -> [Effect] {
-        forms[tab].problems = forms[tab].configuration.validate(for: tab.command)
+        forms[tab].problems = problems(of: tab)
         forms[tab].refusal = nil
         forms[tab].generation += 1
         var effects: [Effect] = []
@@ -194,8 +194,9 @@ extension BoardState {
             forms[tab].plan = hasErrors ? .none : .computing
             if !hasErrors { effects.append(.plan(tab, forms[tab].configuration, generation: forms[tab].generation)) }
         }
-        if forms[tab].configuration.text("dataset_dir") != catalog.datasetDirectory, tab == .train || tab == .evaluate {
-            effects.append(.scanCatalog(datasetDirectory: forms[tab].configuration.text("dataset_dir")))
+        let hasNewOutput = catalog.isScanned && !outputsElsewhere.allSatisfy(catalog.outputs.contains)
+        if tab == .train || tab == .evaluate, hasNewOutput || forms[tab].configuration.text("dataset_dir") != catalog.datasetDirectory {
+            effects.append(.scanCatalog(datasetDirectory: forms[tab].configuration.text("dataset_dir"), outputs: outputsElsewhere))
         }
         return effects
     }

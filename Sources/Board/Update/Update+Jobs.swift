@@ -14,12 +14,13 @@ extension BoardState {
 
     /// Starts what the page's form describes, unless it has errors: then the cursor goes to the first of them.
     mutating func requestStart(_ tab: Tab) -> [Effect] {
-        forms[tab].problems = forms[tab].configuration.validate(for: tab.command)
+        forms[tab].problems = problems(of: tab)
         if let problem = forms[tab].firstError {
             focus = .form
             if let name = problem.argument { forms[tab].reveal(name) }
             status = StatusMessage(.failure, problem.words)
-            return [.bell]
+            // A folder in use may be free by now.
+            return [.bell] + (folderProblem(tab) == nil ? [] : rescan())
         }
         if case .ready(let plan) = forms[tab].plan, tab == .train, let reason = memoryShortage(plan) {
             return ask(
@@ -48,11 +49,13 @@ extension BoardState {
     }
 
     /// Gives a job to the engine, which answers with its start or with what keeps it from starting.
-    /// - Parameter queued: the job of the queue that it is.
-    mutating func handOver(_ tab: Tab, _ configuration: Configuration, queued: String? = nil) -> [Effect] {
+    /// - Parameters:
+    ///   - queued: the job of the queue that it is.
+    ///   - replaces: whether a run that lies in its folder may go.
+    mutating func handOver(_ tab: Tab, _ configuration: Configuration, queued: String? = nil, replaces: Bool = false) -> [Effect] {
         starting = StartingJob(tab: tab, queued: queued, folder: configuration.text(tab == .export ? "export_dir" : "output_dir"))
         status = StatusMessage(.note, say("Starting…"))
-        return [.startJob(tab, kind(tab, configuration), configuration)]
+        return [.startJob(tab, kind(tab, configuration), configuration, replaces: replaces)]
     }
 
     /// What a page's form starts.
@@ -68,6 +71,7 @@ extension BoardState {
     mutating func jobStarted(_ tab: Tab, _ kind: JobKind, title: String, directory: String) -> [Effect] {
         if let queued = starting?.queued, queued == queueStart?.identifier { queueStart?.stage = .begun }
         starting = nil
+        queueGaveWay = false
         var run = RunDigest(kind: kind, title: title, directory: directory, origin: .here)
         forms[tab].refusal = nil
         if tab == .train, case .ready(let plan) = forms[.train].plan { run.plan = plan }
@@ -128,8 +132,8 @@ extension BoardState {
             status = StatusMessage(.success, run.summary.map { $0.text.isEmpty ? what : say(engine: $0.text) } ?? "\(what): \(run.title)")
             effects = adoptResult(of: tab, run)
         case .failed:
-            forms[tab].refusal = run.failure?.description
-            status = StatusMessage(.failure, run.failure?.description ?? say("The job failed; the log says why."))
+            forms[tab].refusal = run.failure?.words
+            status = StatusMessage(.failure, run.failure?.words ?? say("The job failed; the log says why."))
         case .aborted: status = StatusMessage(.warning, say("Aborted: \(run.title)"))
         case .waiting, .loading, .running, .paused, .stopping: break
         }
@@ -291,7 +295,7 @@ extension DialogState {
             switch choice.intent {
             case .stopAndQuit, .detachAndQuit, .abortAndQuit, .abort, .suspend: true
             case .dismiss, .quit, .deleteRun, .clearChat, .start, .discardChangesAndLoad, .saveRecipe, .replaceFile, .adoptEditedForm,
-                .editAgain, .dequeue, .loadConversation: false
+                .editAgain, .dequeue, .loadConversation, .takeOver: false
             }
         }
     }

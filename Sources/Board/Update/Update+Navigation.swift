@@ -56,7 +56,7 @@ extension BoardState {
 
     mutating func rescan() -> [Effect] {
         lastScan = now
-        return [.scanCatalog(datasetDirectory: forms[pageForm].configuration.text("dataset_dir"))]
+        return [.scanCatalog(datasetDirectory: forms[pageForm].configuration.text("dataset_dir"), outputs: outputsElsewhere)]
     }
 
     /// Lists of what is on disk refresh themselves while they are looked at.

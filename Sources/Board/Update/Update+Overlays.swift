@@ -251,6 +251,7 @@ extension BoardState {
         case .editAgain(let purpose, let text): return [.editText(purpose, text: text)]
         case .dequeue(let identifier): return dequeue(identifier)
         case .loadConversation(let path): return [.loadConversation(path: path)]
+        case .takeOver(let tab, let configuration, let way, let isQueued): return takeOver(tab, configuration, way, isQueued: isQueued)
         }
     }
 

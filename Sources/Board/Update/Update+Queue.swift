@@ -9,13 +9,18 @@ extension BoardState {
     /// Puts what the page's form describes at the end of the queue; without a job at work it starts at once.
     mutating func enqueue() -> [Effect] {
         let tab = pageForm
-        forms[tab].problems = forms[tab].configuration.validate(for: tab.command)
+        forms[tab].problems = problems(of: tab)
         if let problem = forms[tab].firstError {
             if let name = problem.argument { forms[tab].reveal(name) }
             status = StatusMessage(.failure, problem.words)
             return [.bell]
         }
-        let configuration = forms[tab].configuration
+        return enqueue(tab, forms[tab].configuration)
+    }
+
+    /// - Parameter replaces: whether a run that lies in its folder may go. Where that was not agreed to, the job comes back with a question
+    ///   instead of waiting with one.
+    mutating func enqueue(_ tab: Tab, _ configuration: Configuration, replaces: Bool = false) -> [Effect] {
         let folder = configuration.text(tab == .export ? "export_dir" : "output_dir")
         if isTaken(folder) {
             status = StatusMessage(.failure, say("\(folder) is taken by a job at work or in the queue: choose another folder."))
@@ -25,12 +30,14 @@ extension BoardState {
         var run = QueuedRun(
             tab: tab, title: "\(say(key: tab.title)) \(RunName.short(folder))", recipe: configuration.yaml(),
             identifier: "\(queueOwner)-\(Int(now * 1_000))-\(queueCounter)")
+        run.replaces = replaces
         let secrets = ArgumentTable.all.filter { $0.isSecret && !configuration.text($0.name).isEmpty }.map(\.name)
         run.secretNames = secrets
         if !secrets.isEmpty { queueSecrets[run.identifier] = secrets.map { ($0, configuration.text($0)) } }
         queue.append(run)
         let added = Effect.changeQueue(.add(run))
         if runningJob == nil, starting == nil, queueStart == nil, queue.count == 1 { return [added] + startNextInQueue() }
+        if runningJob == nil, starting != nil { queueGaveWay = true }
         status =
             secrets.isEmpty
             ? StatusMessage(.success, say("\(queue.count) in the queue; B shows it"))
@@ -41,7 +48,7 @@ extension BoardState {
     func enqueueRefusal() -> String? { pageForm == .chat ? say("A chat cannot be queued.") : nil }
 
     /// Whether a job at work, one that is being started, or one that waits writes to a folder, however its path is written.
-    private func isTaken(_ folder: String) -> Bool {
+    func isTaken(_ folder: String) -> Bool {
         guard !folder.isEmpty else { return false }
         let others = [queueStart?.run?.folder, starting?.folder, runningJob?.directory].compactMap { $0 }
         return (queue.map(\.folder) + others).contains { !$0.isEmpty && RunName.isSame($0, folder) }
@@ -104,7 +111,7 @@ extension BoardState {
         case .ready(let plan):
             guard let reason = memoryShortage(plan) else { return startQueued() }
             return holdQueued(reason)
-        case .failed(let reason): return holdQueued(reason)
+        case .failed(let reason): return holdQueued(say(engine: reason))
         case .none, .computing: return []
         }
     }
@@ -121,7 +128,7 @@ extension BoardState {
         // Another was started by hand while this one's needs were looked up.
         guard startRefusal() == nil else { return holdQueued(nil) }
         queueStart?.stage = .starting
-        return handOver(run.tab, start.configuration, queued: start.identifier)
+        return handOver(run.tab, start.configuration, queued: start.identifier, replaces: run.replaces)
     }
 
     /// Gives the claimed job back, with what keeps it, and goes on with the next.
@@ -131,13 +138,17 @@ extension BoardState {
         run.problem = problem
         queue.insert(run, at: 0)
         let released = Effect.changeQueue(.release(run, problem: problem))
-        guard let problem else { return [released] }
+        guard let problem else {
+            queueGaveWay = true
+            return [released]
+        }
         status = StatusMessage(.failure, say("\(run.title) waits for you: \(problem)"))
         return [released, .bell] + (runningJob == nil ? startNextInQueue() : [])
     }
 
     /// The engine could not begin with a job.
     mutating func jobRefused(_ page: Tab, _ reason: String, _ argument: String?) -> [Effect] {
+        let reason = say(engine: reason)
         status = StatusMessage(.failure, reason)
         // Of a page whose job is not the one being started: that one is not concerned.
         guard starting == nil || starting?.tab == page else { return [.bell] }
@@ -150,7 +161,14 @@ extension BoardState {
             focus = .form
             forms[page].reveal(argument)
         }
-        return [.bell]
+        return [.bell] + resumeQueue()
+    }
+
+    /// The queue goes on where it had stood back for a start by hand that came to nothing. One that the user has stopped stays where it is.
+    mutating func resumeQueue() -> [Effect] {
+        guard queueGaveWay, runningJob == nil else { return [] }
+        queueGaveWay = false
+        return startNextInQueue()
     }
 
     /// A job of the queue has begun, or has failed before it did: then it stays in the queue.
@@ -160,7 +178,7 @@ extension BoardState {
         case .waiting, .loading: return []
         case .failed:
             queueStart = nil
-            return putBack(queued, problem: run.failure?.description ?? say("The job failed; the log says why."))
+            return putBack(queued, problem: run.failure?.words ?? say("The job failed; the log says why."))
         case .aborted:
             queueStart = nil
             return putBack(queued, problem: nil)

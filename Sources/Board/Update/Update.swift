@@ -37,7 +37,7 @@ extension BoardState {
             self.catalog = catalog
             keepRunSelected(selected)
             clampSelections()
-            return isFirst ? showLiveRun() : []
+            return reviewFolders() + (isFirst ? showLiveRun() : [])
         case .planned(let tab, let generation, let plan):
             if forms[tab].generation == generation { forms[tab].plan = plan }
             return queuedPlanned(tab, plan)
@@ -68,6 +68,8 @@ extension BoardState {
         case .queueChanged(let waiting): return queueChanged(waiting)
         case .queueTaken(let identifier, let run, let waiting): return queueTaken(identifier, run, waiting: waiting)
         case .jobRefused(let tab, let reason, let argument): return jobRefused(tab, reason, argument)
+        case .jobWouldReplace(let tab, let configuration, let earlier): return jobWouldReplace(tab, configuration, earlier)
+        case .queueWouldReplace(let run, let earlier): return queueWouldReplace(run, earlier)
         case .fileWritten(let path, let text):
             if text == conversation.json { chat.kept = chat.turns }
             status = StatusMessage(.success, say("Wrote \(path)"))

@@ -18,7 +18,7 @@ extension Painter {
         switch state.forms[.export].plan {
         case .none: paragraph(withoutPlan(state.forms[.export]), in: inside, "ui.text.dim")
         case .computing: text(say("looking at the model…"), in: inside.row(0), "ui.text.dim")
-        case .failed(let reason): paragraph(reason, in: inside, "ui.warning")
+        case .failed(let reason): paragraph(say(engine: reason), in: inside, "ui.warning")
         case .ready(let plan): drawExportPlan(plan, in: inside)
         }
     }

@@ -152,14 +152,13 @@ extension Painter {
             drawTextField(edit.field, in: Rect(x: valueX, y: line.y, width: valueRoom, height: 1), hasCursor: true)
             return
         }
-        let note = fieldNote(row, isSelected: isSelected)
-        let noteWidth = TextWidth.width(of: note.text)
         var value = FieldValue.shown(row)
         if FieldValue.isPath(row.argument) { value = TextWidth.truncateStart(value, to: valueRoom) }
         let used = text(value, x: valueX, y: line.y, width: valueRoom, valueScope(row, isOff: isOff))
         let left = valueRoom - used - 1
+        let note = fieldNote(row, form, room: left)
         // What is wrong may be cut; a mere hint is shown whole or not at all.
-        guard left > 3, !note.text.isEmpty, row.problem != nil || noteWidth <= left else { return }
+        guard left > 3, !note.text.isEmpty, row.problem != nil || TextWidth.width(of: note.text) <= left else { return }
         let shown = TextWidth.truncate(note.text, to: left)
         text(shown, x: line.endX - TextWidth.width(of: shown), y: line.y, width: left, note.scope)
     }
@@ -172,7 +171,7 @@ extension Painter {
     }
 
     /// What stands at the right of a field: what is wrong with it, why it is off, what it was, or that it has a picker.
-    private func fieldNote(_ row: FieldRow, isSelected: Bool) -> (text: String, scope: String) {
+    private func fieldNote(_ row: FieldRow, _ form: FormState, room: Int) -> (text: String, scope: String) {
         if let problem = row.problem {
             switch problem.severity {
             case .error: return ("✗ " + problem.words, "ui.error")
@@ -182,12 +181,23 @@ extension Painter {
         }
         if row.elsewhereReason != nil { return (say("not here"), "ui.field.disabled") }
         if row.inapplicableReason != nil { return (say("does not apply"), "ui.field.disabled") }
+        if let remark = fieldRemark(row, form.tab) {
+            return (TextWidth.width(of: remark.long) <= room ? remark.long : remark.short, "ui.text.dim")
+        }
         if let was = row.was {
             if row.argument.isFlag || row.argument.isSecret { return (say("● changed"), "ui.field.changed") }
             return (say("● was \(was.isEmpty ? say("not set") : was)"), "ui.field.changed")
         }
         if case .choices = PickerState.Kind(argument: row.argument) { return ("", "ui.text.dim") }
         return PickerState.Kind(argument: row.argument) == nil ? ("", "ui.text.dim") : (say("[pick]"), "ui.text.dim")
+    }
+}
+
+extension Painter {
+    /// What is worth knowing about a value that is not wrong.
+    func fieldRemark(_ row: FieldRow, _ tab: Tab) -> (long: String, short: String)? {
+        guard tab == .evaluate, row.name == "eval_dataset", state.evaluatesTrainingData else { return nil }
+        return (say("the training set: shows memory, not skill"), say("training set"))
     }
 }
 

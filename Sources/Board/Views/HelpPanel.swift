@@ -22,7 +22,7 @@ extension Painter {
         if area.height <= 2 {
             // Compact: the sentence, then what may be written.
             paragraph(help, in: area.row(0), "ui.text")
-            text(problemOrFacts(row), in: area.row(1), row.problem == nil ? "ui.text.dim" : "ui.error")
+            text(problemOrFacts(row, form), in: area.row(1), row.problem == nil ? "ui.text.dim" : "ui.error")
             return
         }
         var y = area.y + paragraph(help, in: Rect(x: area.x, y: area.y, width: area.width, height: max(1, area.height / 2)), "ui.text") + 1
@@ -49,10 +49,11 @@ extension Painter {
         drawHistory(row.name, form, in: Rect(x: area.x, y: y + 1, width: area.width, height: area.endY - y - 1))
     }
 
-    private func problemOrFacts(_ row: FieldRow) -> String {
+    private func problemOrFacts(_ row: FieldRow, _ form: FormState) -> String {
         if let problem = row.problem { return "✗ " + problem.words }
         if let reason = row.elsewhereReason { return say("not here: \(reason)") }
         if let reason = row.inapplicableReason { return say("does not apply: \(reason)") }
+        if let remark = fieldRemark(row, form.tab) { return remark.long }
         return say("default \(row.argument.defaultText.isEmpty ? say("none") : row.argument.defaultText) · \(row.argument.allowedWords)")
     }
 
@@ -75,6 +76,8 @@ extension Painter {
             facts.append(Fact(name: say("off"), value: reason, scope: "ui.warning"))
         } else if case .notice(let reason) = argument.support, row.isSet {
             facts.append(Fact(name: say("note"), value: reason, scope: "ui.warning"))
+        } else if let remark = fieldRemark(row, form.tab) {
+            facts.append(Fact(name: say("note"), value: remark.long, scope: "ui.text.dim"))
         }
         facts.append(Fact(name: say("default"), value: argument.defaultText.isEmpty ? say("none") : argument.defaultText, scope: "ui.text"))
         facts.append(Fact(name: say("takes"), value: argument.allowedWords, scope: "ui.text"))

@@ -109,23 +109,40 @@ extension Painter {
             // In other scripts the letter that picks a choice stands beside it.
             choice.label.lowercased().contains(choice.key) ? "[ \(choice.label) ]" : "[ \(choice.label) (\(choice.key)) ]"
         }
-        let buttonWidth = labels.map(TextWidth.width(of:)).reduce(0, +) + 2 * (labels.count - 1)
-        let width = min(max(buttonWidth, 46) + 6, state.size.columns - 4)
+        let widest = state.size.columns - 4
+        let rows = Self.buttonRows(labels, width: widest - 4)
+        let buttonWidth = rows.map { Self.width(of: $0, labels) }.max() ?? 0
+        let width = min(max(buttonWidth, 46) + 6, widest)
         let lines = TextWidth.wrap(dialog.text, to: width - 4)
-        let inside = popup(layout.popup(columns: width, rows: min(lines.count + 4, state.size.rows - 2)), title: dialog.title,
+        let inside = popup(layout.popup(columns: width, rows: min(lines.count + 3 + rows.count, state.size.rows - 2)), title: dialog.title,
             // Colours alone do not tell which answer Enter takes.
             note: dialog.choices.indices.contains(dialog.selection) ? "⏎ " + dialog.choices[dialog.selection].label : "")
-        paragraph(dialog.text, in: inside.droppingLastRows(2), "ui.text")
-        var x = inside.x + max(0, (inside.width - buttonWidth) / 2)
-        let y = inside.endY - 1
-        for (index, label) in labels.enumerated() {
-            let used = text(label, x: x, y: y, width: inside.endX - x, index == dialog.selection ? "ui.text.strong" : "ui.text")
-            let rect = Rect(x: x, y: y, width: used, height: 1)
-            underlineKey(dialog.choices[index], label: label, at: rect)
-            if index == dialog.selection { grid.overlay(rect, style: theme.style("ui.selection")) }
-            hits.append(HitRegion(rect, .choice(index)))
-            x += used + 2
+        paragraph(dialog.text, in: inside.droppingLastRows(1 + rows.count), "ui.text")
+        for (number, row) in rows.enumerated() {
+            var x = inside.x + max(0, (inside.width - Self.width(of: row, labels)) / 2)
+            let y = inside.endY - rows.count + number
+            for index in row {
+                let used = text(labels[index], x: x, y: y, width: inside.endX - x, index == dialog.selection ? "ui.text.strong" : "ui.text")
+                let rect = Rect(x: x, y: y, width: used, height: 1)
+                underlineKey(dialog.choices[index], label: labels[index], at: rect)
+                if index == dialog.selection { grid.overlay(rect, style: theme.style("ui.selection")) }
+                hits.append(HitRegion(rect, .choice(index)))
+                x += used + 2
+            }
         }
+    }
+
+    /// The answers beside each other, in as many rows as they need.
+    private static func buttonRows(_ labels: [String], width: Int) -> [[Int]] {
+        var rows: [[Int]] = []
+        for index in labels.indices {
+            if let last = rows.last, Self.width(of: last + [index], labels) <= width { rows[rows.count - 1].append(index) } else { rows.append([index]) }
+        }
+        return rows
+    }
+
+    private static func width(of row: [Int], _ labels: [String]) -> Int {
+        row.reduce(0) { $0 + TextWidth.width(of: labels[$1]) } + 2 * max(0, row.count - 1)
     }
 
     /// The letter that picks a choice, as it stands in its label.

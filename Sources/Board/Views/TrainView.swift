@@ -35,7 +35,7 @@ extension Painter {
         } else if let refusal = form.refusal {
             text("✗ " + refusal, in: row, "ui.error")
         } else if case .failed(let reason) = form.plan {
-            text("✗ " + reason, in: row, "ui.error")
+            text("✗ " + say(engine: reason), in: row, "ui.error")
         } else if form.plan == .computing {
             text(say("estimating…"), in: row, "ui.text.dim")
         } else if let first = warnings.first {

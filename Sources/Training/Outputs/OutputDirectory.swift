@@ -48,13 +48,16 @@ public struct OutputDirectory: Sendable {
             resumed = nil
             resumesByItself = false
         }
-        if resumed == nil, !settings.overwritesOutput,
-            let found = Self.modelFiles.first(where: { FileSystem.exists(Path.join(settings.outputDirectory, $0)) })
-        {
+        if resumed == nil, !settings.overwritesOutput, let found = Self.model(in: path) {
             throw .outputDirectoryNotEmpty(path: path, found: found)
         }
         if resumed == nil { try Self.spareOthers(path, model: settings.modelDirectory) }
     }
+
+    /// Whether a folder holds the model or the adapter that a run ended with.
+    public static func holdsModel(_ path: String) -> Bool { model(in: path) != nil }
+
+    private static func model(in path: String) -> String? { modelFiles.first { FileSystem.exists(Path.join(path, $0)) } }
 
     private static func spareOthers(_ path: String, model: String) throws(TrainingError) {
         guard FileSystem.exists(path) else { return }

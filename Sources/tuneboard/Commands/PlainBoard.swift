@@ -124,7 +124,7 @@ final class PlainBoard {
     // MARK: Starting
 
     private func start(_ tab: Tab) {
-        let configuration = forms[tab].configuration
+        guard let configuration = allowed(tab) else { return }
         if tab == .chat {
             chat(configuration)
             return
@@ -148,6 +148,19 @@ final class PlainBoard {
             }
         }
         if tab == .train { adoptResult(configuration) }
+    }
+
+    /// What the page starts, once it is known what becomes of a run that lies in its folder; nil when it is not to be started.
+    private func allowed(_ tab: Tab) -> Configuration? {
+        let configuration = forms[tab].configuration
+        guard tab == .train, let earlier = EarlierRun.inTheWay(of: JobSequence.train(configuration)) else { return configuration }
+        let ways = Takeover.ways(with: earlier)
+        guard let choice = terminal.choose(Takeover.question(earlier, ways), from: ways.map(\.label) + [board("Cancel")]), ways.indices.contains(choice)
+        else { return nil }
+        let chosen = ways[choice].applied(to: configuration)
+        // The form follows to a new folder; what is decided about the old one is decided for this once.
+        if case .elsewhere = ways[choice] { replace(tab, chosen) }
+        return chosen
     }
 
     /// What was just trained is what one wants to talk to, measure and export next.
