@@ -145,6 +145,16 @@ import Testing
         #expect(effects.isStale(.runOpened(run)), "an answer that nobody waits for any more")
     }
 
+    @Test func `a training is offered another training to compare with, past evaluations`() {
+        var state = BoardFixture.state(columns: 80, rows: 24)
+        state.catalog.runs.insert(RunEntry(directory: "saves/demo-model/eval/base", kind: .evaluate, state: .finished), at: 1)
+        state.press("5 =")
+        #expect(state.selectedRun?.directory == "saves/demo-model/full/sft")
+        state.runList.marked = []
+        state.press("=")
+        #expect(state.selectedRun?.directory == "saves/demo-model/lora/quickstart", "from the last one back")
+    }
+
     // MARK: Queue
 
     @Test func `jobs wait for each other and start in their order`() throws {

@@ -145,4 +145,9 @@ expect "a run survives its closed board" until_true 10 has_step saves/board $((b
 "$program" runs stop saves/board >/dev/null
 expect "and stops" until_true 10 has_status saves/board stopped
 
+# The same question by lines: Train, Start, and the last answer, which is to leave everything as it is
+printf '1\n1\n4\n' | "$program" --plain --recipe recipe.yaml >plain.txt 2>&1
+expect "plain mode asks as well" grep -q 'board holds a run: stopped' plain.txt
+expect "and leaves everything as it is when told to" test -s saves/board/adapter_model.safetensors -a ! -e saves/board-2
+
 finish_story && echo "runs.sh: all well"

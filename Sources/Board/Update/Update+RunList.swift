@@ -79,11 +79,18 @@ extension BoardState {
         let runs = comparedRuns
         guard runs.count < 2, let run = runs.first else { return [.compareRuns(runs.map(\.directory))] }
         runList.marked = [run.directory]
-        // To the next run, or from the last one to the one before it.
-        let count = visibleRuns.count
-        runList.selection = runList.selection + 1 < count ? runList.selection + 1 : max(0, count - 2)
+        runList.selection = partner(of: run)
         status = StatusMessage(.note, say("\(RunName.short(run.directory)) is marked. Go to another run and press = again."))
         return []
+    }
+
+    /// Where the cursor goes from a run to the one that it is probably compared with: the next of its kind or the last one before it,
+    /// and where there is none the next at all.
+    private func partner(of run: RunEntry) -> Int {
+        let runs = visibleRuns
+        let place = runList.selection
+        let alike = runs.indices.filter { $0 != place && runs[$0].kind == run.kind }
+        return alike.first { $0 > place } ?? alike.last ?? (place + 1 < runs.count ? place + 1 : max(0, runs.count - 2))
     }
 
     mutating func show(_ comparison: RunComparison) -> [Effect] {

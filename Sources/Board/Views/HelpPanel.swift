@@ -18,7 +18,10 @@ extension Painter {
             drawShortPlan(form, in: Rect(x: area.x, y: area.endY - planRows, width: area.width, height: planRows))
             area = area.droppingLastRows(planRows + 1)
         }
-        let help = row.argument.help.isEmpty ? say("No description.") : FieldLabel.help(row.argument)
+        let remark = fieldRemark(row, tab)?.long
+        var help = row.argument.help.isEmpty ? say("No description.") : FieldLabel.help(row.argument)
+        // Where there is no room for all, what is special about the value goes before what the field is.
+        if let remark, area.height > 2, area.height < 9 { help = remark }
         if area.height <= 2 {
             // Compact: the sentence, then what may be written.
             paragraph(help, in: area.row(0), "ui.text")
@@ -26,7 +29,7 @@ extension Painter {
             return
         }
         var y = area.y + paragraph(help, in: Rect(x: area.x, y: area.y, width: area.width, height: max(1, area.height / 2)), "ui.text") + 1
-        for fact in facts(row, form) {
+        for fact in facts(row, form, remark: area.height < 9 ? nil : remark) {
             guard y < area.endY else { return }
             if !fact.mayWrap {
                 // A flag is copied by hand: never broken, and without its name where there is no room for both.
@@ -64,7 +67,7 @@ extension Painter {
         var mayWrap = true
     }
 
-    private func facts(_ row: FieldRow, _ form: FormState) -> [Fact] {
+    private func facts(_ row: FieldRow, _ form: FormState, remark: String?) -> [Fact] {
         let argument = row.argument
         var facts: [Fact] = []
         if let problem = row.problem {
@@ -76,8 +79,8 @@ extension Painter {
             facts.append(Fact(name: say("off"), value: reason, scope: "ui.warning"))
         } else if case .notice(let reason) = argument.support, row.isSet {
             facts.append(Fact(name: say("note"), value: reason, scope: "ui.warning"))
-        } else if let remark = fieldRemark(row, form.tab) {
-            facts.append(Fact(name: say("note"), value: remark.long, scope: "ui.text.dim"))
+        } else if let remark {
+            facts.append(Fact(name: say("note"), value: remark, scope: "ui.text.dim"))
         }
         facts.append(Fact(name: say("default"), value: argument.defaultText.isEmpty ? say("none") : argument.defaultText, scope: "ui.text"))
         facts.append(Fact(name: say("takes"), value: argument.allowedWords, scope: "ui.text"))

@@ -147,41 +147,42 @@ extension Painter {
             x += text(shown, x: x, y: 0, width: max(0, layout.size.columns - x), isActive ? "ui.tab.active" : "ui.tab")
             hits.append(HitRegion(Rect(x: start, y: 0, width: x - start, height: 1), .tab(tab)))
         }
-        let (words, scope) = headerStatus
+        let (words, share, scope) = headerStatus
         let room = layout.size.columns - x - 2
-        let shown = TextWidth.truncate(words, to: room)
+        // How far it is tells more than the rest of a name.
+        let shown = TextWidth.truncate(words, to: room - TextWidth.width(of: share)) + share
         let width = TextWidth.width(of: shown)
         text(shown, x: layout.size.columns - 1 - width, y: 0, width: width, scope)
     }
 
-    /// What runs, at the right of the tab bar.
-    private var headerStatus: (String, String) {
+    /// What runs, at the right of the tab bar, and how far it is.
+    private var headerStatus: (words: String, share: String, scope: String) {
         if let run = state.runningJob {
             var words = "● " + run.title
+            var share = ""
             switch run.state {
             case .running, .loading: break
             case .waiting, .paused, .stopping, .finished, .stopped, .failed, .aborted: words += " " + say(key: run.state.word)
             }
             if let fraction = run.fraction {
-                let share = " \(Int(fraction * 100))%"
-                // Where there is no room for the name, how far it is tells more.
-                words = layout.size.columns < 72 ? "●" + share : words + share
+                share = " \(Int(fraction * 100))%"
+                if layout.size.columns < 72 { words = "●" }
             }
             if layout.isWide, let latest = run.latest {
-                words += "  " + say("step \(latest.step)/\(latest.totalSteps)  ETA \(Words.duration(latest.remainingSeconds))")
+                share += "  " + say("step \(latest.step)/\(latest.totalSteps)  ETA \(Words.duration(latest.remainingSeconds))")
             }
-            return (words, run.state == .paused || run.state == .stopping ? "ui.status.paused" : "ui.status.running")
+            return (words, share, run.state == .paused || run.state == .stopping ? "ui.status.paused" : "ui.status.running")
         }
-        if case .loading = state.chat.engine { return (say("● loading the chat model"), "ui.status.running") }
-        if state.chat.isStreaming { return (say("● answering"), "ui.status.running") }
+        if case .loading = state.chat.engine { return (say("● loading the chat model"), "", "ui.status.running") }
+        if state.chat.isStreaming { return (say("● answering"), "", "ui.status.running") }
         if state.tab == .chat, let info = state.chat.modelInfo {
             let adapter = info.adapterName.map { state.chat.isAdapterEnabled ? $0 : say("\($0) off") }
-            return ("● " + (adapter ?? info.modelName), "ui.status")
+            return ("● " + (adapter ?? info.modelName), "", "ui.status")
         }
         if let run = state.catalog.runs.first(where: { $0.isAlive && !$0.isOurs }) {
-            return (say("● \(Path.name(run.directory)) elsewhere: R shows it"), "ui.info")
+            return (say("● \(Path.name(run.directory)) elsewhere: R shows it"), "", "ui.info")
         }
-        return (say("idle"), "ui.status")
+        return (say("idle"), "", "ui.status")
     }
 
     /// The outcome of the last action, in the rows above the footer.
