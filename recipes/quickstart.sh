@@ -8,7 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 require_swift
 install_packages "${build_packages[@]}"
 
-say "Building: six to eight minutes on two cores the first time, seconds when nothing has changed"
+say "Building: about three minutes on two cores the first time, seconds when nothing has changed"
 swift build -c release --product tuneboard
 program=.build/release/tuneboard
 

@@ -19,6 +19,9 @@ public enum Language: String, CaseIterable, Sendable, Hashable {
         }
     }
 
+    /// What stands between two sentences.
+    var sentenceSpace: String { self == .chinese || self == .japanese ? "" : " " }
+
     /// The language of a locale's name such as `zh_CN.UTF-8` or `ja`; nil for one that the board does not speak.
     public init?(locale: String) {
         let code = locale.prefix { $0.isLetter }.lowercased()

@@ -45,5 +45,5 @@ extension BoardState {
 
 extension JobFailure {
     /// The sentences in the board's language.
-    var words: String { whatToDo.isEmpty ? say(engine: what) : say(engine: what) + " " + say(engine: whatToDo) }
+    var words: String { whatToDo.isEmpty ? say(engine: what) : say(engine: what) + Wording.current.language.sentenceSpace + say(engine: whatToDo) }
 }

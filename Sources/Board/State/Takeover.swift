@@ -56,9 +56,9 @@ public enum Takeover: Sendable, Equatable {
         let found =
             earlier.totalSteps > 0
             ? say("\(earlier.folder) holds a run: \(state), step \(earlier.step) of \(earlier.totalSteps).") : say("\(earlier.folder) holds a run: \(state).")
-        var text = found + " " + say("Replacing it removes its model, its log and its checkpoints.")
-        for case .elsewhere(let folder) in ways { text += " " + say("The new folder would be \(Path.name(folder)).") }
-        return text
+        var sentences = [found, say("Replacing it removes its model, its log and its checkpoints.")]
+        for case .elsewhere(let folder) in ways { sentences.append(say("The new folder would be \(Path.name(folder)).")) }
+        return sentences.joined(separator: Wording.current.language.sentenceSpace)
     }
 
     /// Why a start that nobody can be asked about waits.

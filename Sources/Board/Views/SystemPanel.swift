@@ -38,12 +38,15 @@ extension Painter {
         ]
     }
 
-    /// `4.0 GiB / 16.0 GiB`; on narrow panels `4.0/16.0 GiB`, where the unit is the same.
-    private func memoryWords(_ used: Int64, of total: Int64, width: Int) -> String {
-        let (used, total) = (NumberText.bytes(used), NumberText.bytes(total))
+    /// `4.0 GiB / 16.0 GiB`; on narrow panels `4.0/16.0 GiB`.
+    private func memoryWords(_ usedBytes: Int64, of totalBytes: Int64, width: Int) -> String {
+        let (used, total) = (NumberText.bytes(usedBytes), NumberText.bytes(totalBytes))
         let long = "\(used) / \(total)"
-        guard TextWidth.width(of: long) > Self.wordsRoom(width), let unit = total.split(separator: " ").last, used.hasSuffix(" " + unit) else { return long }
-        return used.dropLast(unit.count + 1) + "/" + total
+        let parts = total.split(separator: " ")
+        guard TextWidth.width(of: long) > Self.wordsRoom(width), parts.count == 2, let number = Double(parts[0]), number > 0 else { return long }
+        if used.hasSuffix(" " + parts[1]) { return used.dropLast(parts[1].count + 1) + "/" + total }
+        // In the unit of the whole.
+        return NumberText.fixed(Double(usedBytes) / (Double(totalBytes) / number), digits: 1) + "/" + total
     }
 
     /// The cells that words beside a bar may take.
