@@ -1,5 +1,6 @@
 import Configuration
 import Events
+import Runs
 import Terminal
 import Testing
 
@@ -32,6 +33,29 @@ import Testing
     private func open(_ state: inout BoardState) {
         state.press("5")
         _ = update(&state, .runOpened(Self.run("saves/demo-model/lora/quickstart")))
+    }
+
+    @Test func `what a log says of a card's memory is a chart with a name, and a log without it says nothing`() {
+        var state = BoardFixture.state(columns: 160, rows: 45)
+        var run = RunDigest(kind: .train, title: "vram", directory: "saves/vram", origin: .finished)
+        for line in 1...3 {
+            let text = "{\"current_steps\": \(line), \"total_steps\": 3, \"loss\": 1.5, \"vram_allocated\": 3.25, \"vram_reserved\": 4.5}"
+            if let event = TrainerLog.event(line: text) { run.apply([event]) }
+        }
+        state.press("5")
+        _ = update(&state, .runOpened(run))
+        #expect(run.metrics.charts == [.loss, .cardMemory, .reservedCardMemory])
+        state.press("m")
+        #expect(GoldenFrames.lines(state).joined().contains("GPU memory, GiB"))
+        #expect(!Self.run("saves/a").metrics.charts.contains(.cardMemory))
+    }
+
+    @Test(arguments: [80, 100, 160]) func `the memory of the machine is in view with its unit`(_ columns: Int) {
+        var state = BoardFixture.state(columns: columns, rows: 45)
+        open(&state)
+        state.system.availableBytes = state.system.memoryBytes - 902 << 20
+        let text = GoldenFrames.lines(state).joined(separator: "\n")
+        #expect(text.contains("902 MiB / 16.0 GiB") || text.contains("0.9/16.0 GiB"))
     }
 
     @Test func `a grid of every metric`() {
