@@ -352,6 +352,7 @@ extension LanguageFiles {
         "Start the queue" = "启动队列"
         "Start what the form describes" = "按表单内容开始"
         "Started {1}" = "已开始 {1}"
+        "Started {1} on the training set: it shows memory, not skill" = "已开始 {1}，用的是训练集：体现的是记忆，而非能力"
         "Finish or leave the text first." = "请先完成或放弃正在输入的文字。"
         "The new folder would be {1}." = "新目录将是 {1}。"
         "There is nothing to do." = "没有要做的事。"

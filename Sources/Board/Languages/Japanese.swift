@@ -352,6 +352,7 @@ extension LanguageFiles {
         "Start the queue" = "キューを開始"
         "Start what the form describes" = "フォームの内容を開始"
         "Started {1}" = "{1} を開始しました"
+        "Started {1} on the training set: it shows memory, not skill" = "{1} を開始しました。学習データなので、能力ではなく記憶を測ります"
         "Finish or leave the text first." = "入力中のテキストを先に確定するか取り消してください。"
         "The new folder would be {1}." = "新しいフォルダーは {1} になります。"
         "There is nothing to do." = "することがありません。"

@@ -352,6 +352,7 @@ extension LanguageFiles {
         "Start the queue" = "대기열 시작"
         "Start what the form describes" = "양식대로 시작"
         "Started {1}" = "{1} 시작함"
+        "Started {1} on the training set: it shows memory, not skill" = "{1} 시작함. 학습 데이터라서 실력이 아니라 기억을 봅니다"
         "Finish or leave the text first." = "입력 중인 글을 먼저 마치거나 그만두세요."
         "The new folder would be {1}." = "새 폴더는 {1}이(가) 됩니다."
         "There is nothing to do." = "할 일이 없습니다."

@@ -352,6 +352,7 @@ extension LanguageFiles {
         "Start the queue" = "Запустить очередь"
         "Start what the form describes" = "Запустить то, что описано в форме"
         "Started {1}" = "Запущено: {1}"
+        "Started {1} on the training set: it shows memory, not skill" = "Запущено: {1}, на обучающих данных: видна память, а не умение"
         "Finish or leave the text first." = "Сначала закончите или оставьте текст."
         "The new folder would be {1}." = "Новая папка будет называться {1}."
         "There is nothing to do." = "Делать нечего."

@@ -80,7 +80,10 @@ extension BoardState {
         activeJob = tab
         // What was drawn of this folder is no longer what it holds.
         if kind == .train { overlayRuns.removeAll { RunName.isSame($0.directory, directory) } }
-        status = StatusMessage(.success, say("Started \(title)"))
+        status =
+            tab == .evaluate && evaluatesTrainingData
+            ? StatusMessage(.success, say("Started \(title) on the training set: it shows memory, not skill"))
+            : StatusMessage(.success, say("Started \(title)"))
         if tab == .train {
             openedRun = nil
             resetViews()
