@@ -31,7 +31,9 @@ public struct Sampler: Sendable {
     public mutating func next(_ logits: inout [Float], history: [Int32]) -> Int32 {
         Self.penalise(&logits, history: history, penalty: Float(options.repetitionPenalty))
         guard options.doSample else { return Self.largest(logits) }
-        let candidates = distribution(logits)
+        var candidates = distribution(logits)
+        // In the order of the vocabulary, as a card draws: one seed gives the same tokens wherever it is sampled.
+        if options.topP < 1 { candidates.sort { $0.token < $1.token } }
         var remaining = Float(random.uniform())
         for candidate in candidates {
             remaining -= candidate.score

@@ -1,4 +1,5 @@
 import Configuration
+import Tensors
 
 /// How the next token is chosen and when to stop, with the names and meaning of transformers' `GenerationConfig`.
 public struct SamplingOptions: Sendable, Equatable {
@@ -67,6 +68,13 @@ public struct SamplingOptions: Sendable, Equatable {
             maxNewTokens: configuration[.maxNewTokens] > 0 ? configuration[.maxNewTokens] : nil, maxLength: configuration[.maxLength],
             beams: configuration[.numBeams], lengthPenalty: configuration[.lengthPenalty],
             skipsSpecialTokens: configuration[.skipSpecialTokens])
+    }
+
+    /// As a card samples.
+    var rules: TokenRules {
+        TokenRules(
+            temperature: doSample ? Float(temperature) : 0, topK: doSample ? topK : 0, topP: doSample ? Float(topP) : 1,
+            minP: doSample ? Float(minP) : 0, repetitionPenalty: Float(repetitionPenalty))
     }
 
     /// What is wrong with the numbers, if anything.

@@ -2,7 +2,8 @@ import Models
 import Platform
 import Tensors
 
-/// Several prompts answered side by side: each step reads the weights once for up to `Decoder.maximumConversations` of them.
+/// Several prompts answered side by side: each step reads the weights once for up to `Decoder.maximumConversations` of them, on a card
+/// for up to `Decoder.conversationsOfLoop`.
 extension TextGenerator {
     private struct Conversation {
         let index: Int
@@ -14,6 +15,9 @@ extension TextGenerator {
         var result: GenerationResult
         var logits: [Float]
         let start: Double
+        /// Its place in a card's loop, and the token that was chosen there.
+        var slot: Int?
+        var chosen: Int32?
     }
 
     /// Continues each prompt as `generate(prompt:options:)` would alone; with beams, one after the other.
@@ -34,11 +38,13 @@ extension TextGenerator {
         for prompt in prompts { try check(prompt, options) }
         forget()
         let decoder = Decoder(model), stops = stopTokens(options)
+        let reach = prompts.reduce(0) { max($0, $1.count + newTokenLimit($1, options)) }
+        let loop = decoder.tokenLoop(slotCount: min(prompts.count, Decoder.conversationsOfLoop), mostTokens: reach)
         var finished: [Int: GenerationResult] = [:]
         var waiting = Array(prompts.indices.reversed()), live: [Conversation] = []
         var isCancelled = false
         while !isCancelled, !(waiting.isEmpty && live.isEmpty) {
-            while live.count < Decoder.maximumConversations, !isCancelled, let index = waiting.popLast() {
+            while live.count < loop?.slotCount ?? Decoder.maximumConversations, !isCancelled, let index = waiting.popLast() {
                 var begun = begin(index, prompts[index], seeded(options, seeds, index), onPiece, &isCancelled)
                 if isCancelled { begun.result.finishReason = .cancelled }
                 live.append(begun)
@@ -46,11 +52,14 @@ extension TextGenerator {
             if isCancelled { break }
             for index in live.indices {
                 let isDone = try advance(&live[index], stops: stops, onPiece: onPiece)
-                if isDone { finished[live[index].index] = live[index].result }
+                if isDone {
+                    finished[live[index].index] = live[index].result
+                    if let slot = live[index].slot { loop?.leave(slot) }
+                }
                 isCancelled = isCancelled || live[index].result.finishReason == .cancelled
             }
             live.removeAll { finished[$0.index] != nil }
-            if !isCancelled { step(&live, decoder) }
+            if !isCancelled { if let loop { step(&live, loop) } else { step(&live, decoder) } }
         }
         for var conversation in live {
             conversation.result.finishReason = .cancelled
@@ -102,8 +111,12 @@ extension TextGenerator {
         _ conversation: inout Conversation, stops: Set<Int32>, onPiece: (Int, GeneratedPiece) -> Bool
     ) throws(GenerationError) -> Bool {
         try checkDevice()
-        guard conversation.logits.first.map({ !$0.isNaN }) ?? false else { throw .notANumber(position: conversation.history.count) }
-        let token = conversation.sampler.next(&conversation.logits, history: conversation.history)
+        let token: Int32
+        if let chosen = conversation.chosen { token = chosen } else {
+            guard conversation.logits.first.map({ !$0.isNaN }) ?? false else { throw .notANumber(position: conversation.history.count) }
+            token = conversation.sampler.next(&conversation.logits, history: conversation.history)
+        }
+        guard token >= 0 else { throw .notANumber(position: conversation.history.count) }
         conversation.result.tokenIDs.append(token)
         conversation.history.append(token)
         var isDone = conversation.result.tokenIDs.count >= conversation.limit
@@ -131,6 +144,19 @@ extension TextGenerator {
         result.text = conversation.output.text
         result.answerSeconds = Clock.monotonicSeconds() - conversation.start
         return result
+    }
+
+    /// The same on a card, which also samples.
+    private func step(_ live: inout [Conversation], _ loop: any TokenLoop) {
+        for index in live.indices where live[index].slot == nil {
+            let one = live[index]
+            live[index].slot = loop.join(
+                LoopedConversation(
+                    cache: one.cache, nextToken: one.history.last ?? 0, history: one.history, rules: one.sampler.options.rules,
+                    random: one.sampler.random))
+        }
+        let tokens = loop.step()
+        for index in live.indices { live[index].chosen = live[index].slot.map { tokens[$0] } ?? -1 }
     }
 
     /// The last token of every conversation in one pass, but for those whose rotations change with their length.

@@ -62,10 +62,11 @@ public final class TextGenerator {
 
         var sampler = Sampler(options)
         var history = prompt
+        try checkDevice()
+        guard logits.first.map({ !$0.isNaN }) ?? false else { throw .notANumber(position: history.count) }
+        var token = sampler.next(&logits, history: history)
+        let loop = join(history, token, sampler, reach: prompt.count + limit)
         while true {
-            try checkDevice()
-            guard logits.first.map({ !$0.isNaN }) ?? false else { throw .notANumber(position: history.count) }
-            let token = sampler.next(&logits, history: history)
             result.tokenIDs.append(token)
             history.append(token)
             if stops.contains(token) {
@@ -82,16 +83,32 @@ public final class TextGenerator {
                 break
             }
             if result.tokenIDs.count >= limit { break }
-            guard feed([token], onPiece: onPiece) else {
-                result.finishReason = .cancelled
-                break
+            if let loop {
+                cachedTokens.append(token)
+                token = loop.step().first ?? -1
+            } else {
+                guard feed([token], onPiece: onPiece) else {
+                    result.finishReason = .cancelled
+                    break
+                }
+                token = logits.first.map(\.isNaN) ?? true ? -1 : sampler.next(&logits, history: history)
             }
+            try checkDevice()
+            guard token >= 0 else { throw .notANumber(position: history.count) }
         }
         let rest = output.finish()
         if !rest.isEmpty { _ = onPiece(GeneratedPiece(text: rest, tokenID: nil)) }
         result.text = output.text
         result.answerSeconds = Clock.monotonicSeconds() - afterPrompt
         return result
+    }
+
+    /// Where a card samples, it has the conversation from here on: the token that was just chosen is the first that it is fed.
+    private func join(_ history: [Int32], _ token: Int32, _ sampler: Sampler, reach: Int) -> (any TokenLoop)? {
+        guard let cache, let loop = decoder?.tokenLoop(slotCount: 1, mostTokens: reach) else { return nil }
+        let conversation = LoopedConversation(
+            cache: cache, nextToken: token, history: history, rules: sampler.options.rules, random: sampler.random)
+        return loop.join(conversation) == nil ? nil : loop
     }
 
     // MARK: The cache

@@ -5,6 +5,8 @@ import Tensors
 /// Takes the model as it is when it is made: make another one after weights, adapters or their switch have changed.
 public final class Decoder {
     public static let maximumConversations = DecodeProgram.maximumRows
+    /// The same of a card, which reads the weights once for all of them.
+    public static let conversationsOfLoop = 32
 
     private let model: Transformer
     /// Nil where the model has parts that only the tape knows: mixtures, turned inputs, magnitudes.
@@ -42,6 +44,20 @@ public final class Decoder {
             }
         }
         return try logits.withUnsafeMutableBufferPointer { try body($0) }
+    }
+
+    /// Steps whose tokens stay on the card that samples them.
+    /// - Parameter mostTokens: of the longest conversation, prompt and answer
+    /// - Returns: nil where the backend has no such thing, and where rotations go by the length that a conversation has come to.
+    public func tokenLoop(slotCount: Int, mostTokens: Int) -> (any TokenLoop)? {
+        guard !model.stretchesRotations(at: mostTokens) else { return nil }
+        return model.backend.makeTokenLoop(
+            slotCount: slotCount, vocabularySize: model.head.outputCount, mostTokens: mostTokens
+        ) { [model] tape, layout in
+            // Positions stand for tokens: both are the card's.
+            let hidden = model.hidden(tape, tokens: layout.positions, layout: layout, reach: mostTokens)
+            return tape.tensor(model.logits(tape, hidden))
+        }
     }
 
     private func compiled(_ tokens: [Int32], _ caches: [KeyValueCache], _ reach: Int) -> UnsafeMutableBufferPointer<Float> {

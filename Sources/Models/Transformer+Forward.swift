@@ -15,18 +15,22 @@ extension Transformer {
         observe: ((Int, Value) -> Void)? = nil
     ) -> Value {
         let tables = rotaryTables(length: max(reach, Int(layout.positions.max() ?? 0) + 1))
-        var stream = tape.embedding(embedding, tokens: tokens, scale: spec.embeddingScale, adapter: embeddingAdapter(on: embedding))
+        var stream = tape.embedding(
+            embedding, tokens: tokens, scale: spec.embeddingScale, adapter: embeddingAdapter(on: embedding), standing: layout.standingTokens)
         if let noiseAlpha, tape.isTraining { stream = tape.noisyEmbedding(stream, alpha: noiseAlpha, layout: layout) }
         if let positionEmbedding {
             stream = tape.add(
-                stream, tape.embedding(positionEmbedding, tokens: layout.positions, adapter: embeddingAdapter(on: positionEmbedding)))
+                stream,
+                tape.embedding(
+                    positionEmbedding, tokens: layout.positions, adapter: embeddingAdapter(on: positionEmbedding),
+                    standing: layout.standingPositions))
         }
         if let embeddingNorm { stream = norm(tape, stream, embeddingNorm) }
         observe?(0, stream)
         defer { tape.layer = nil }
         for layer in layers {
             tape.layer = layer.index
-            if recomputesBlocks && layout.caches.isEmpty {
+            if recomputesBlocks && !layout.hasCaches {
                 let results = tape.checkpoint([stream]) { [unowned self] tape, inputs in
                     let own = RouterRecord()
                     return [block(tape, layer, inputs[0], tables: tables, layout: layout, routers: own)] + own.logits
@@ -76,7 +80,8 @@ extension Transformer {
                 heads = tape.rmsNorm(heads, weight: headNorm, epsilon: spec.norm.epsilon, weightOffset: spec.norm.weightOffset)
             }
             guard let table else { return heads }
-            return tape.rotary(heads, headDimension: spec.headDimension, table: table, positions: layout.positions)
+            return tape.rotary(
+                heads, headDimension: spec.headDimension, table: table, positions: layout.positions, standing: layout.standingPositions)
         }
         let query = placed(projected[0], layer.queryNorm), key = placed(projected[1], layer.keyNorm)
         let attended =

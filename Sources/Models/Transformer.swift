@@ -129,7 +129,7 @@ public final class Transformer: @unchecked Sendable {
     /// - Parameter dtype: nil keeps as many digits as the weights have: f32 for a model in f32, else bf16 at half the memory.
     public func makeCache(capacity: Int, dtype: DType? = nil) -> KeyValueCache {
         let dtype = dtype ?? (isQuantized || parameters.contains { $0.dtype != .float32 && $0.shape.count == 2 } ? .bfloat16 : .float32)
-        return KeyValueCache(
+        return backend.makeCache(
             layerCount: spec.layerCount, keyValueHeadCount: spec.keyValueHeadCount, headDimension: spec.headDimension, capacity: capacity,
             dtype: dtype)
     }

@@ -100,7 +100,16 @@ public struct TrainingJob {
                 configuration: configuration, settings: settings, data: data, steps: steps, resumed: resumed,
                 availableBytes: availableBytes ?? backend?.availableBytes.map(Int64.init) ?? SystemInfo.availableMemoryBytes, backend: backend)
             let plan = try planner.plan()
-            guard settings.findsBatchSize, resumed == nil, plan.peakBytes > plan.availableBytes else { return (steps, plan) }
+            guard plan.peakBytes > plan.availableBytes else { return (steps, plan) }
+            let canShrink = settings.findsBatchSize && resumed == nil
+            if !canShrink || settings.batchSize == 1, let (offload, smaller) = try planner.offloaded(plan) {
+                settings.offload = offload
+                note(
+                    "\(NumberText.bytes(plan.peakBytes)) of the card's memory would be needed and \(NumberText.bytes(plan.availableBytes)) are free: "
+                        + "\(offload.text) in the host's memory, which leaves \(NumberText.bytes(smaller.peakBytes)).")
+                return (steps, smaller)
+            }
+            guard canShrink else { return (steps, plan) }
             guard settings.batchSize > 1 else {
                 throw TrainingError.unsuitable(
                     argument: "auto_find_batch_size", value: "true",

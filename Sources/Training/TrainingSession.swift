@@ -41,7 +41,9 @@ final class TrainingSession {
         self.control = control
         let work = try work ?? StageMaker.work(
             configuration, settings, model: model, tokenizer: tokenizer, stopTokens: [], checkpoint: output.resumed)
-        optimizer = try settings.optimizer.optimizer(for: model.trainableParameters + work.parameters, of: model, directory: output.path)
+        model.backend.offloadsCheckpoints = settings.offload.checkpoints
+        optimizer = try settings.optimizer.optimizer(
+            for: model.trainableParameters + work.parameters, of: model, directory: output.path, isOffloaded: settings.offload.optimizer)
         var state = try output.resumed.map { try TrainerState.read(from: $0.path) } ?? TrainerState()
         let kept = state.logHistory.count
         if let resumed = output.resumed { try Self.restore(optimizer, from: resumed, reporter) }

@@ -14,8 +14,10 @@ struct DecodeBenchmark {
     private let format: String
     private let streams: Int
     private let device: String
+    /// On a card: whether steps that repeat are one launch.
+    private let usesGraphs: Bool
 
-    static let argumentNames = BenchModel.argumentNames + ["prompt", "tokens", "threads", "format", "streams", "device"]
+    static let argumentNames = BenchModel.argumentNames + ["prompt", "tokens", "threads", "format", "streams", "device", "graphs"]
 
     init(_ arguments: BenchArguments) {
         shape = BenchModel(arguments)
@@ -23,8 +25,10 @@ struct DecodeBenchmark {
         tokens = max(2, arguments.integer("tokens", 128))
         threads = arguments.integer("threads", 0)
         format = arguments.text("format", "bf16")
-        streams = max(1, min(Decoder.maximumConversations, arguments.integer("streams", 1)))
         device = arguments.text("device", "cpu")
+        let most = device == "cpu" ? Decoder.maximumConversations : Decoder.conversationsOfLoop
+        streams = max(1, min(most, arguments.integer("streams", 1)))
+        usesGraphs = arguments.integer("graphs", 1) != 0
     }
 
     func run() throws -> JSONObject {
@@ -37,8 +41,22 @@ struct DecodeBenchmark {
         let decoder = Decoder(model)
         var next = [Int32](repeating: first[0], count: streams)
         var seconds: [Double] = []
+        let card = backend as? CUDABackend
+        card?.usesGraphs = usesGraphs
+        let loop = card == nil ? nil : decoder.tokenLoop(slotCount: streams, mostTokens: prompt + tokens)
+        for cache in caches {
+            _ = loop?.join(
+                LoopedConversation(
+                    cache: cache, nextToken: first[0], history: [], rules: TokenRules(temperature: 0), random: RandomGenerator(seed: 0)))
+        }
+        let downloads = card?.transfers.downloadedBytes ?? 0
         for _ in 0..<tokens {
             let before = Clock.monotonicSeconds()
+            if let loop {
+                next = loop.step()
+                seconds.append(Clock.monotonicSeconds() - before)
+                continue
+            }
             next = decoder.step(tokens: next, caches: caches) { logits in
                 (0..<streams).map { row in
                     Int32(LogitScan.largest(UnsafeBufferPointer(rebasing: logits[row * shape.vocabulary..<(row + 1) * shape.vocabulary])))
@@ -46,6 +64,7 @@ struct DecodeBenchmark {
             }
             seconds.append(Clock.monotonicSeconds() - before)
         }
+        try backend.throwIfFailed()
         let peak = SystemInfo.peakResidentBytes()
         let bytes = Double(model.parameters.reduce(0) { $0 + ($1 === model.embedding && !shape.isTied ? 0 : $1.byteCount) })
         let perStep = Statistics.median(seconds), rate = bytes / perStep / 1e9
@@ -55,7 +74,15 @@ struct DecodeBenchmark {
             ("prompt_tokens", .integer(prompt)), ("tokens_per_second", .number(Double(streams) / perStep)),
             ("tokens_per_second_each", .number(1 / perStep)), ("weight_bytes", .integer(Int(bytes))), ("cache_bytes", .integer(Int(cacheBytes))),
             ("gigabytes_per_second", .number(rate)), ("peak_rss_bytes", .integer(Int(peak))),
-        ] + processorLimit(backend, rate) + BenchDevice.facts(backend))
+            ("last_tokens", .array(next.map { .integer(Int($0)) })),
+        ] + processorLimit(backend, rate) + cardFacts(card, since: downloads) + BenchDevice.facts(backend))
+    }
+
+    /// What came home for each token, and the share of the bandwidth that the card's memory has by its clock and width.
+    private func cardFacts(_ card: CUDABackend?, since downloads: Int) -> [(String, JSONValue)] {
+        guard let card else { return [] }
+        let bytes = Double(card.transfers.downloadedBytes - downloads) / Double(tokens * streams)
+        return [("graphs", .bool(usesGraphs)), ("downloaded_bytes_per_token", .number(bytes)), ("memory_bandwidth", .number(card.properties.memoryBandwidth / 1e9))]
     }
 
     /// What the processor's threads can read at most, and how much of that the weights took.

@@ -30,13 +30,15 @@ struct TrainBenchmark {
     private let dtype: DType
     private let quantizer: WeightQuantizer?
     private let recomputes: Bool
+    /// Of a card: what waits in the host's memory.
+    private let offload: Offload
     private let products: CPUBackend.ProductKernels
     private let device: String
     /// Of activations on a card.
     private let precision: DType
 
     static let argumentNames = BenchModel.argumentNames + [
-        "batch", "length", "lengths", "masked", "rank", "method", "threads", "steps", "warmup", "dtype", "quantization", "checkpointing", "products",
+        "batch", "length", "lengths", "masked", "rank", "method", "threads", "steps", "warmup", "dtype", "quantization", "checkpointing", "products", "offload",
         "device", "precision",
     ]
 
@@ -56,6 +58,7 @@ struct TrainBenchmark {
         dtype = arguments.text("dtype", "float32") == "bfloat16" ? .bfloat16 : .float32
         quantizer = try Self.quantizer(arguments.text("quantization", "none"))
         recomputes = arguments.integer("checkpointing", 0) != 0
+        offload = try Self.offload(arguments.text("offload", "none"))
         products = arguments.text("products", "float32") == "bfloat16" ? .bfloat16 : .best
         if quantizer != nil, !isLora { throw BenchError.unsuitable("--quantization goes with --method lora: a quantised weight cannot be trained") }
     }
@@ -67,6 +70,16 @@ struct TrainBenchmark {
         case "fp4": WeightQuantizer(.table(.fp4, doubleQuantized: true))
         case "int8": WeightQuantizer(.int8)
         default: throw BenchError.unsuitable("--quantization \(name): expected none, nf4, fp4 or int8")
+        }
+    }
+
+    private static func offload(_ name: String) throws -> Offload {
+        switch name {
+        case "none": Offload()
+        case "optimizer": Offload(optimizer: true)
+        case "checkpoints": Offload(checkpoints: true)
+        case "both": Offload(optimizer: true, checkpoints: true)
+        default: throw BenchError.unsuitable("--offload \(name): expected none, optimizer, checkpoints or both")
         }
     }
 
@@ -85,7 +98,8 @@ struct TrainBenchmark {
         let limit = (backend as? CPUBackend).map { ProductLimit.measure(threads: $0.threadCount) } ?? 798_000
         let model = try shape.make(backend: backend, dtype: dtype, quantizer: quantizer)
         try prepare(model)
-        let optimizer = Optimizer.adamW(model.trainableParameters, backend: backend)
+        let optimizer = Optimizer.adamW(model.trainableParameters, backend: backend, isOffloaded: offload.optimizer)
+        backend.offloadsCheckpoints = offload.checkpoints
         var random = RandomGenerator(seed: 3)
         var seconds: [Double] = [], tokens = 0, operations = 0.0, norm = 0.0, loss = 0.0
         var losses: [Double] = [], norms: [Double] = []
@@ -114,6 +128,7 @@ struct TrainBenchmark {
             ("flops", .number(operations)), ("gflops", .number(rate)), ("sgemm_gflops", .number(limit)),
             ("share_of_sgemm", .number(rate / limit)), ("gradient_norm", .number(norm)), ("loss", .number(loss)),
             ("losses", .array(losses.map { .number($0) })), ("gradient_norms", .array(norms.map { .number($0) })),
+            ("offload", .string(offload.optimizer ? offload.checkpoints ? "both" : "optimizer" : offload.checkpoints ? "checkpoints" : "none")),
         ] + BenchDevice.facts(backend))
     }
 

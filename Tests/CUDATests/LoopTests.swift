@@ -57,7 +57,7 @@ extension CardTests {
         }
 
         private func train(
-            _ backend: any Backend, poisoned: Int = -1, saveSteps: String = "100", act: @escaping (JobControl, Int) -> Void = { _, _ in }
+            _ backend: any Backend, poisoned: Int = -1, saveSteps: String = "100", offload: Offload? = nil, act: @escaping (JobControl, Int) -> Void = { _, _ in }
         ) throws -> Outcome {
             var configuration = Configuration()
             for (name, text) in [
@@ -71,10 +71,12 @@ extension CardTests {
                 for column in 95 * 128..<96 * 128 { rows[column] = .infinity }
                 model.embedding.value.write(rows)
             }
+            model.recomputesBlocks = offload != nil
+            backend.offloadsCheckpoints = offload?.checkpoints ?? false
             let batches = Samples(SmallModel.samples(24, poisoned: poisoned))
             let steps = settings.stepPlan(batchesPerEpoch: batches.batchesPerEpoch), control = JobControl()
             let loop = try TrainingLoop(
-                model: model, optimizer: Optimizer.adamW(model.trainableParameters, backend: backend),
+                model: model, optimizer: Optimizer.adamW(model.trainableParameters, backend: backend, isOffloaded: offload?.optimizer ?? false),
                 schedule: settings.schedule(totalSteps: steps.totalSteps), steps: steps, batches: batches, settings: settings,
                 state: TrainerState(), control: control)
             var outcome = Outcome()
@@ -131,6 +133,25 @@ extension CardTests {
                 expectClose(found.norms, expected.norms, 2e-3)
                 #expect(found.notes == expected.notes && found.notes.count == 2, "\(found.notes)")
                 #expect(found.norms.filter { !$0.isFinite }.count == 2)
+            }
+        }
+
+        @Test("an optimizer's state and checkpoints in the host's memory give the same losses to the bit", arguments: [false, true])
+        func offloaded(isLazy: Bool) throws {
+            func uploads(_ offload: Offload) throws -> (outcome: Outcome, uploads: Int, stateBytes: Int) {
+                let card = try card(isLazy: isLazy, type: .bfloat16), outcome = try train(card, offload: offload)
+                #expect(TestCard.complaint == "")
+                let states = card.memoryUses.first { $0.purpose == .optimizer }?.peakBytes ?? 0
+                return (outcome, tb_fake_read_counts().uploads, states)
+            }
+            let plain = try uploads(Offload())
+            for offload in [Offload(optimizer: true), Offload(checkpoints: true), Offload(optimizer: true, checkpoints: true)] {
+                let found = try uploads(offload)
+                #expect(found.outcome.losses == plain.outcome.losses && found.outcome.norms == plain.outcome.norms, "\(offload)")
+                // What is left of the state is the gate of updates.
+                #expect((found.stateBytes <= 512) == offload.optimizer, "\(found.stateBytes) bytes of state on the card")
+                // Two blocks of 24 micro-batches come back.
+                if offload.checkpoints { #expect(found.uploads == plain.uploads + 48) }
             }
         }
 

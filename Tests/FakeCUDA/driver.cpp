@@ -253,7 +253,7 @@ static size_t sizeOf(const std::string &parameter) {
     if (parameter.find("tb_cuda_cache") != std::string::npos) return sizeof(tb_cuda_cache);
     if (parameter.find("tb_cuda_adamw") != std::string::npos) return sizeof(tb_cuda_adamw);
     if (parameter.find("tb_cuda_moment") != std::string::npos) return sizeof(tb_cuda_moment);
-    if (parameter.find("tb_cuda_sampling") != std::string::npos) return sizeof(tb_cuda_sampling);
+    if (parameter.find("tb_cuda_decoding") != std::string::npos) return sizeof(tb_cuda_decoding);
     return parameter.find("64") != std::string::npos ? 8 : 4;
 }
 
@@ -265,7 +265,7 @@ struct Launch {
     int run() {
         state.counts.launches++;
         if (state.settings.fail_launch && state.counts.launches == state.settings.fail_launch) {
-            if (state.settings.failure >= 700) state.lost = state.settings.failure;
+            if (state.settings.failure >= 700 || state.settings.failure == 46) state.lost = state.settings.failure;
             return state.settings.failure;
         }
         std::vector<void *> parameters;

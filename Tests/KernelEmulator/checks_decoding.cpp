@@ -152,12 +152,14 @@ static void decode(int type, int cacheType, int heads, int keyHeads, int D, int 
     Array keyPages(i64, S * mostPages), valuePages(i64, S * mostPages);
     for (int i = 0; i < S * mostPages; i++) {
         int page = (i * 7) % (S * mostPages);  // pages in any order
-        keyPages.longs()[i] = (int64_t)(uintptr_t)((char *)keys.data() + page * pageSize * sizeOf(cacheType));
-        valuePages.longs()[i] = (int64_t)(uintptr_t)((char *)values.data() + page * pageSize * sizeOf(cacheType));
+        keyPages.longs()[i] = (int64_t)(uintptr_t)((char *)keys.data() + page * pageSize * sizeOf(cacheType) - 160);
+        valuePages.longs()[i] = (int64_t)(uintptr_t)((char *)values.data() + page * pageSize * sizeOf(cacheType) - 32);
     }
     for (int s = 0; s < S; s++) before.integers()[s] = lengths[(size_t)s];
     tb_cuda_cache cache = {};
     cache.key_pages = (const long long *)keyPages.longs(), cache.value_pages = (const long long *)valuePages.longs(), cache.lengths = before.integers();
+    // A layer's part of a page begins behind those of other layers.
+    cache.key_offset = 160, cache.value_offset = 32;
     cache.head_stride = pageTokens * D, cache.token_stride = D, cache.most_pages = mostPages, cache.page_tokens = pageTokens, cache.type = cacheType, cache.sequences = S;
     auto place = [&](int s, int token, int head) { return (long)((s * mostPages + token / pageTokens) * 7 % (S * mostPages)) * pageSize + head * pageTokens * D + token % pageTokens * D; };
 
@@ -216,57 +218,85 @@ CHECK(caches, "caches of pages and attention of one token to them") {
     decode(f16, f16, 2, 1, 256, 40, 0, false, 5);
 }
 
-CHECK(argmax, "the first of the largest logits, and the penalty of used tokens") {
+// What steps hand on, for rows of which one number was drawn before.
+struct Handed {
+    Array tokens, positions, lengths, draws, seen, results, rules;
+    tb_cuda_decoding state = {};
+
+    Handed(long rows, long width, Array &uniforms, tb_cuda_sampling options)
+        : tokens(zeros(i32, rows)), positions(constant(i32, rows, 7)), lengths(constant(i32, rows, 7)), draws(constant(i32, rows, 0)),
+          seen(zeros(u8, rows * width)), results(i32, rows), rules(u8, rows * (long)sizeof options) {
+        for (long row = 0; row < rows; row++) memcpy(rules.bytes.data() + row * (long)sizeof options, &options, sizeof options);
+        state = {tokens.integers(), positions.integers(), lengths.integers(), uniforms.floats(), draws.integers(), seen.bytes.data(), results.integers(), 1, 0};
+    }
+    tb_cuda_sampling &rule(long row) { return ((tb_cuda_sampling *)rules.bytes.data())[row]; }
+};
+
+CHECK(argmax, "the first of the largest logits, the penalty of seen tokens, and what a step hands on") {
     for (int type : {(int)f32, (int)bf16}) {
         long width = 5003;
-        Array logits = random(type, 2 * width, 8, 1), result(i32, 2), history(std::vector<int32_t>{3, 17, 5002}), uniforms = zeros(f32, 2);
-        logits.set(4000, 20), logits.set(77, 20), logits.set(width + 5002, 30);
-        tb_cuda_sampling greedy = {0, 1, 0, 0};
-        launch("sample", type, 0, Grid{2}, 1024, 0, logits.data(), 2LL, (long long)width, greedy, uniforms.data(), result.data());
-        expectEqual("argmax", result, {77, 5002});
-        std::vector<float> w = logits.values();
-        for (int token : {3, 17, 5002}) w[(size_t)(width + token)] = w[(size_t)(width + token)] < 0 ? w[(size_t)(width + token)] * 1.5f : w[(size_t)(width + token)] / 1.5f;
-        launch("penalise", type, 0, Grid{1}, 256, 0, (char *)logits.data() + width * sizeOf(type), (long long)width, history.data(), 3, 1.5f);
-        expectClose("penalised", logits, w, 1e-6f);
+        Array logits = random(type, 4 * width, 8, 1), uniforms = zeros(f32, 4), history(std::vector<int32_t>{3, 17, 5002, -1, 5003});
+        logits.set(4000, 20), logits.set(77, 20), logits.set(width + 5002, 30), logits.set(width + 9, 21), logits.set(2 * width, NAN), logits.set(3 * width + 1, 40);
+        Handed handed(4, width, uniforms, {0, 1, 0, 0, 1.5f, 1});
+        handed.rule(3).is_live = 0;
+        launch("mark_seen", type, 0, Grid{1}, 256, 0, history.data(), 5LL, handed.seen.bytes.data() + width, (long long)width);
+        launch("sample", type, 0, Grid{4}, 1024, 0, logits.data(), 4LL, (long long)width, handed.rules.data(), handed.state);
+        // 30 / 1.5 is less than 21.
+        expectEqual("argmax", handed.results, {77, 9, -1, 1});
+        expectEqual("next tokens", handed.tokens, {77, 9, 0, 0});
+        expectEqual("positions", handed.positions, {8, 8, 8, 7});
+        expectEqual("lengths", handed.lengths, {8, 8, 8, 7});
+        expectEqual("draws", handed.draws, {0, 0, 0, 0});
+        long marked = 0;
+        for (unsigned char byte : handed.seen.bytes) marked += byte;
+        if (marked != 6 || !handed.seen.bytes[77] || !handed.seen.bytes[(size_t)width + 9] || !handed.seen.bytes[(size_t)width + 17]) fail("%ld tokens are seen", marked);
     }
 }
 
-CHECK(samples, "samples follow temperature, top-k, top-p and min-p") {
+CHECK(samples, "samples follow temperature, top-k, top-p and min-p, also among equals") {
     long width = 2000;
     const int draws = 64;
-    Array line = random(f32, width, 6, 1);
-    for (tb_cuda_sampling options : {tb_cuda_sampling{0.8f, 1, 0, 0}, tb_cuda_sampling{0.7f, 1, 0, 20}, tb_cuda_sampling{1.0f, 0.6f, 0, 0}, tb_cuda_sampling{1.3f, 0.9f, 0, 50}, tb_cuda_sampling{0.9f, 1, 0.2f, 0}, tb_cuda_sampling{0.9f, 0.001f, 0, 0}}) {
-        // The kept set by sorting, then the token at each place of the distribution in the order of tokens.
-        std::vector<std::pair<float, int>> sorted;
-        for (long i = 0; i < width; i++) sorted.push_back({line.get(i), (int)i});
-        std::sort(sorted.begin(), sorted.end(), [](auto &a, auto &b) { return a.first > b.first; });
-        if (options.top_k) sorted.resize((size_t)options.top_k);
-        double whole = 0, above = 0;
-        auto mass = [&](float x) { return std::exp((double)(x - sorted[0].first) / options.temperature); };
-        for (auto &entry : sorted) whole += mass(entry.first);
-        std::map<int, double> kept;
-        for (auto &entry : sorted) {
-            if (above / whole >= options.top_p) break;
-            above += mass(entry.first);
-            if (options.min_p > 0 && mass(entry.first) < options.min_p) break;
-            kept[entry.second] = mass(entry.first);
-        }
-        double total = 0;
-        for (auto &entry : kept) total += entry.second;
-        Array logits(f32, draws * width), uniforms(f32, draws), result(i32, draws);
-        std::vector<float> wanted;
-        for (int d = 0; d < draws; d++) {
-            for (long i = 0; i < width; i++) logits.set(d * width + i, line.get(i));
-            uniforms.set(d, ((float)d + 0.37f) / draws);
-            double left = uniforms.get(d) * total;
-            int token = -1;
-            for (auto &entry : kept) {
-                token = entry.first;
-                if ((left -= entry.second) < 0) break;
+    for (int type : {(int)f32, (int)bf16}) {  // in bf16 many logits are equal
+        Array line = random(type, width, 6, 1);
+        for (tb_cuda_sampling options : {tb_cuda_sampling{0.8f, 1, 0, 0, 1, 1}, tb_cuda_sampling{0.7f, 1, 0, 20, 1, 1}, tb_cuda_sampling{1.0f, 0.6f, 0, 0, 1, 1}, tb_cuda_sampling{1.3f, 0.9f, 0, 50, 1, 1}, tb_cuda_sampling{0.9f, 1, 0.2f, 0, 1, 1}, tb_cuda_sampling{0.9f, 0.001f, 0, 0, 1, 1}, tb_cuda_sampling{1.1f, 0.8f, 0.1f, 40, 1, 1}}) {
+            // The kept set by sorting, then the token at each place of the distribution in the order of tokens.
+            std::vector<std::pair<float, int>> sorted;
+            for (long i = 0; i < width; i++) sorted.push_back({line.get(i), (int)i});
+            std::sort(sorted.begin(), sorted.end(), [](auto &a, auto &b) { return a.first != b.first ? a.first > b.first : a.second < b.second; });
+            if (options.top_k) {
+                size_t count = (size_t)options.top_k;
+                while (count < sorted.size() && sorted[count].first == sorted[(size_t)options.top_k - 1].first) count++;
+                sorted.resize(count);
             }
-            wanted.push_back((float)token);
+            double whole = 0, above = 0;
+            auto mass = [&](float x) { return std::exp((double)(x - sorted[0].first) / options.temperature); };
+            for (auto &entry : sorted) whole += mass(entry.first);
+            std::map<int, double> kept;
+            for (auto &entry : sorted) {
+                if (above / whole >= options.top_p) break;
+                above += mass(entry.first);
+                if (options.min_p > 0 && mass(entry.first) < options.min_p) break;
+                kept[entry.second] = mass(entry.first);
+            }
+            double total = 0;
+            for (auto &entry : kept) total += entry.second;
+            Array logits(type, draws * width), uniforms(f32, draws);
+            std::vector<float> wanted;
+            for (int d = 0; d < draws; d++) {
+                for (long i = 0; i < width; i++) logits.set(d * width + i, line.get(i));
+                uniforms.set(d, ((float)d + 0.37f) / draws);
+                double left = uniforms.get(d) * total;
+                int token = -1;
+                for (auto &entry : kept) {
+                    token = entry.first;
+                    if ((left -= entry.second) < 0) break;
+                }
+                wanted.push_back((float)token);
+            }
+            Handed handed(draws, width, uniforms, options);
+            launch("sample", type, 0, Grid{draws}, 1024, 0, logits.data(), (long long)draws, (long long)width, handed.rules.data(), handed.state);
+            expectEqual("tokens", handed.results, wanted);
+            expectEqual("draws", handed.draws, std::vector<float>(draws, 1));
         }
-        launch("sample", f32, 0, Grid{draws}, 1024, 0, logits.data(), (long long)draws, (long long)width, options, uniforms.data(), result.data());
-        expectEqual("tokens", result, wanted);
     }
 }

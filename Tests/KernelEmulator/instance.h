@@ -141,7 +141,7 @@ namespace sampling {
 #include "sampling.cu"
 }
 ENTER(sampling, sample, 0)
-ENTER(sampling, penalise, 0)
+ENTER(sampling, mark_seen, 0)
 namespace orthogonal {
 #include "rotations.cu"
 }

@@ -40,9 +40,11 @@ typedef struct {
 } tb_cuda_attention;
 
 // Keys and values of one layer in pages. Token t of head h of sequence s lies `h * head_stride + (t % page_tokens) * token_stride`
-// elements after the address key_pages[s * most_pages + t / page_tokens]. A contiguous cache is one page of its whole capacity.
+// elements after the address key_pages[s * most_pages + t / page_tokens] + key_offset (bytes: pages hold all layers). A contiguous
+// cache is one page of its whole capacity.
 typedef struct {
     const long long *key_pages, *value_pages;
+    long long key_offset, value_offset;
     const int *lengths;              // [sequences]: tokens that were there before this call
     long long head_stride, token_stride;
     int most_pages, page_tokens;
@@ -76,9 +78,23 @@ typedef struct {
     const float *midpoints;  // 255
 } tb_cuda_moment;
 
+// How the next token of a row is chosen.
 typedef struct {
     float temperature;  // 0: the first of the largest logits
     float top_p;        // 1: all
     float min_p;        // 0: all
     int top_k;          // 0: all
+    float penalty;      // of tokens that were seen; 1: none
+    int is_live;        // 0: nothing of the row moves on
 } tb_cuda_sampling;
+
+// What steps of decoding hand on to each other, so that one is the same work as the next.
+typedef struct {
+    int *tokens;              // [rows]: what a step is fed, and then what comes next
+    int *positions, *lengths; // [rows]: of that token, and of its cache before it
+    const float *uniforms;    // [rows, uniform_count]: numbers in [0, 1), taken in turn
+    int *draws;               // [rows]: how many were taken
+    unsigned char *seen;      // [rows, width]: 1 for tokens of prompt and answer; null where nobody is penalised
+    int *results;             // [rows]: the token, -1 where the logits are no numbers
+    int uniform_count, reserved;
+} tb_cuda_decoding;

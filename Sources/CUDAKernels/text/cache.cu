@@ -19,8 +19,8 @@ KERNEL(cache_append)(const E *keys, const E *values, i64 keyStride, i64 valueStr
     i64 page = cache_page(cache, s, token), offset = cache_offset(cache, head, token);
     const E *k = keys + row * keyStride + (i64)head * dimension, *v = values + row * valueStride + (i64)head * dimension;
     for (int i = threadIdx.x; i < dimension; i += blockDim.x) {
-        put_at((void *)cache.key_pages[page], cache.type, offset + i, value(k[i]));
-        put_at((void *)cache.value_pages[page], cache.type, offset + i, value(v[i]));
+        put_at(cache_keys(cache, page), cache.type, offset + i, value(k[i]));
+        put_at(cache_values(cache, page), cache.type, offset + i, value(v[i]));
     }
 }
 
@@ -31,7 +31,7 @@ KERNEL(cache_gather)(tb_cuda_cache cache, const i32 *keyCumulative, E *keys, E *
     i64 page = cache_page(cache, s, token), offset = cache_offset(cache, head, token);
     E *k = keys + row * keyStride + (i64)head * dimension, *v = values + row * valueStride + (i64)head * dimension;
     for (int i = threadIdx.x; i < dimension; i += blockDim.x) {
-        put(k + i, value_at((const void *)cache.key_pages[page], cache.type, offset + i));
-        put(v + i, value_at((const void *)cache.value_pages[page], cache.type, offset + i));
+        put(k + i, value_at(cache_keys(cache, page), cache.type, offset + i));
+        put(v + i, value_at(cache_values(cache, page), cache.type, offset + i));
     }
 }

@@ -30,7 +30,7 @@ template <class T> DEVICE void attend(const E *query, const tb_cuda_cache &cache
         // Scores: eight lanes have a key.
         for (int key = tid / LANES; key < TILE; key += THREADS / LANES) {
             int token = min(start + key, end - 1);
-            const T *k = (const T *)cache.key_pages[cache_page(cache, sequence, token)] + cache_offset(cache, keyHead, token);
+            const T *k = (const T *)cache_keys(cache, cache_page(cache, sequence, token)) + cache_offset(cache, keyHead, token);
             for (int first = 0; first < group; first += TOGETHER) {
                 float dots[TOGETHER] = {};
                 for (int column = lane % LANES * 8; column < D; column += LANES * 8) {
@@ -78,7 +78,7 @@ template <class T> DEVICE void attend(const E *query, const tb_cuda_cache &cache
         if (share < shares) {
             for (int key = share; key < count; key += shares) {
                 int token = start + key;
-                const T *v = (const T *)cache.value_pages[cache_page(cache, sequence, token)] + cache_offset(cache, keyHead, token) + 2 * pair;
+                const T *v = (const T *)cache_values(cache, cache_page(cache, sequence, token)) + cache_offset(cache, keyHead, token) + 2 * pair;
                 float a = value(v[0]), b = value(v[1]);
 #pragma unroll
                 for (int h = 0; h < MOST; h++) {

@@ -24,7 +24,7 @@ extension ArgumentTable {
         .flag("shift_attn", false, "Train with the shifted sparse attention of LongLoRA."),
         .optionalChoice("mixture_of_depths", nil, ["convert", "load"], "Mixture of depths.").elsewhere("It makes a model that only the MoD package reads. `--preview llamafactory` writes the run for LLaMA-Factory, which has it."),
         .flag("use_unsloth", false, "Use Unsloth's kernels.").noEffect("The engine has its own fused operations."),
-        .flag("use_unsloth_gc", false, "Use Unsloth's gradient checkpointing.").noEffect("Gradient checkpointing is the engine's own."),
+        .flag("use_unsloth_gc", false, "On a GPU, keep what gradient checkpointing saves in the host's memory."),
         .flag("enable_liger_kernel", false, "Use Liger's kernels.").noEffect("The engine has its own fused operations."),
         .optionalNumber("moe_aux_loss_coef", "Weight of the load-balancing loss of mixture-of-experts models.").atLeast(0),
         .flag("disable_gradient_checkpointing", false, "Keep all activations: faster, more memory."),

@@ -6,7 +6,7 @@ import Glibc
 /// Letters in the shapes: T rows (tokens), H hidden size, O outputs, R adapter ranks side by side, V vocabulary. Weights, tables and
 /// caches may be stored in bf16 or f16, activations and their gradients have the backend's `activationType`; everything else (saved
 /// statistics of rows, losses, gradients of parameters, moments) is f32. "Adds to" means +=.
-public protocol Backend: OptimizerBackend, FamilyBackend, AdapterBackend {
+public protocol Backend: OptimizerBackend, FamilyBackend, AdapterBackend, DecodingBackend, OffloadingBackend {
     /// For people: "CPU, AVX-512, 2 threads".
     var summary: String { get }
     /// True when no values exist: shapes and bytes only.

@@ -6,18 +6,22 @@
 ///     planner.memory.peakBytes
 ///
 /// Parameters may be `PlanningBackend.placeholder` tensors.
-public final class PlanningBackend: Backend {
+public final class PlanningBackend: Backend, @unchecked Sendable {
     private let ledger = MemoryLedger()
 
     public let savedType: DType
     public let activationType: DType
     public let logitsAtOnce: Int
+    public var offloadsCheckpoints: Bool
+    /// As a card does it: the last few are there still, and the next one to be wanted is there already.
+    private var leaving: [Tensor] = []
 
     /// - Parameter backend: whose habits are planned for; nil for the processor's
     public init(savedType: DType = .float32, like backend: (any Backend)? = nil) {
         self.savedType = backend?.savedType ?? savedType
         activationType = backend?.activationType ?? .float32
         logitsAtOnce = backend?.logitsAtOnce ?? 1 << 24
+        offloadsCheckpoints = backend?.offloadsCheckpoints ?? false
     }
 
     /// A tensor with a shape and no bytes, for the parameters of a model that is only planned. It counts nothing.
@@ -36,6 +40,18 @@ public final class PlanningBackend: Backend {
     public func empty(_ shape: [Int], _ dtype: DType) -> Tensor {
         let bytes = shape.reduce(1, *) * dtype.byteCount
         return Tensor(storage: Storage(plannedBytes: bytes, ledger: ledger), shape: shape, dtype: dtype)
+    }
+
+    public func park(_ tensor: Tensor) -> any ParkedTensor {
+        guard offloadsCheckpoints, tensor.byteCount >= CheckpointStore.threshold else { return KeptTensor(tensor) }
+        leaving.append(tensor)
+        if leaving.count > CheckpointStore.leavingCount { leaving.removeFirst() }
+        let shape = tensor.shape, dtype = tensor.dtype
+        return PlannedParking { [unowned self] in
+            leaving.removeAll()
+            let ahead = empty(shape, dtype)
+            return withExtendedLifetime(ahead) { empty(shape, dtype) }
+        }
     }
 
     public func upload(_ values: [Int32]) -> Tensor { empty([values.count], .int32) }
@@ -89,4 +105,10 @@ public final class PlanningBackend: Backend {
         logits: Tensor, targets: Tensor, weight: CrossEntropyWeight?, labelSmoothing: Float, losses: Tensor?
     ) -> CrossEntropySums { CrossEntropySums() }
     public func entropies(logits: Tensor) -> [Float] { [] }
+}
+
+private final class PlannedParking: ParkedTensor {
+    private let make: () -> Tensor
+    init(_ make: @escaping () -> Tensor) { self.make = make }
+    func fetch() -> Tensor { make() }
 }

@@ -128,47 +128,96 @@ extension CUDABackend {
     public func attentionWithCaches(
         query: Tensor, key: Tensor, value: Tensor, shape: AttentionShape, layout: SequenceLayout, layer: Int, into result: Tensor
     ) {
-        let type = query.dtype, dimension = shape.headDimension, heads = shape.headCount, keyHeads = shape.keyValueHeadCount
-        let width = heads * dimension, keyWidth = keyHeads * dimension, caches = layout.caches
-        guard let first = caches.first else { return }
-        for (sequence, cache) in caches.enumerated() {
-            precondition(cache.length + layout.rows(of: sequence).count <= cache.capacity, "a cache of \(cache.capacity) tokens is full")
-            precondition(cache.headDimension == dimension && cache.keyValueHeadCount == keyHeads, "a cache of another shape")
-        }
-        precondition(caches.allSatisfy { $0.capacity == first.capacity && $0.dtype == first.dtype }, "caches of different capacities")
-        let keys = cast(key, type), values = cast(value, type), cumulative = upload(layout.cumulativeLengths)
-        for cache in caches {
-            cache.keys(layer: layer).storage.purpose = .caches
-            cache.values(layer: layer).storage.purpose = .caches
-        }
-        let keyPages = upload(longs: caches.map { Int64(bitPattern: update($0.keys(layer: layer))) })
-        let valuePages = upload(longs: caches.map { Int64(bitPattern: update($0.values(layer: layer))) })
-        let lengths = upload(caches.map { Int32($0.length) })
-        let slopes = shape.slopes.map { upload(floats: $0) }
-        var pages = tb_cuda_cache()
-        pages.key_pages = UnsafePointer(bitPattern: UInt(read(keyPages)))
-        pages.value_pages = UnsafePointer(bitPattern: UInt(read(valuePages)))
-        pages.lengths = integers(read(lengths))
-        pages.head_stride = Int64(first.capacity * dimension)
-        pages.token_stride = Int64(dimension)
-        pages.most_pages = 1
-        pages.page_tokens = Int32(first.capacity)
-        pages.type = first.dtype == .bfloat16 ? 1 : first.dtype == .float16 ? 2 : 0
-        pages.sequences = Int32(caches.count)
+        let type = query.dtype, heads = shape.headCount, dimension = shape.headDimension, keyHeads = shape.keyValueHeadCount
+        let keyWidth = keyHeads * dimension, keys = cast(key, type), values = cast(value, type)
+        guard let table = pages(layout, shape, layer: layer) else { return }
         run(
             "cache_append", type, LaunchShape(grid: layout.tokenCount, keyHeads, threads: 128),
             [
-                .address(read(keys)), .address(read(values)), .count(keyWidth), .count(keyWidth), .address(read(cumulative)),
-                .structure(pages), .int(Int32(dimension)),
+                .address(read(keys)), .address(read(values)), .count(keyWidth), .count(keyWidth), .address(read(table.cumulative)),
+                .structure(table.cache), .int(Int32(dimension)),
             ])
+        let slopes = shape.slopes.map { upload(floats: $0) }
         writing(result, as: type) { result in
-            if layout.tokenCount == caches.count {
-                decode(query, pages, slopes, shape, longest: (caches.map(\.length).max() ?? 0) + 1, into: result)
+            if layout.tokenCount == layout.sequenceCount {
+                decode(query, table.cache, slopes, shape, longest: table.longest, into: result)
             } else {
-                prefill(query, pages, cumulative, slopes, shape, layout, keyWidth: keyWidth, width: width, into: result)
+                prefill(query, table.cache, table.cumulative, slopes, shape, layout, keyWidth: keyWidth, width: heads * dimension, into: result)
             }
         }
-        withExtendedLifetime((keys, values, keyPages, valuePages, lengths, slopes)) {}
+        withExtendedLifetime((keys, values, table, slopes)) {}
+    }
+
+    /// Where a layer's keys and values lie, and what keeps the tables alive.
+    private struct PageTable {
+        var cache: tb_cuda_cache
+        let cumulative: Tensor
+        /// Keys that the longest sequence has after the step.
+        let longest: Int
+        let owners: [Tensor]
+    }
+
+    private func pages(_ layout: SequenceLayout, _ shape: AttentionShape, layer: Int) -> PageTable? {
+        if let standing = layout.standing {
+            precondition(
+                standing.geometry.headDimension == shape.headDimension && standing.geometry.keyValueHeadCount == shape.keyValueHeadCount,
+                "caches of another shape")
+            var cache = standing.geometry.description(layer: layer)
+            cache.key_pages = UnsafePointer(bitPattern: UInt(read(standing.pages)))
+            cache.value_pages = cache.key_pages
+            cache.lengths = integers(read(standing.lengths))
+            cache.most_pages = Int32(standing.pages.columnCount)
+            cache.sequences = Int32(standing.rowCount)
+            return PageTable(cache: cache, cumulative: standing.cumulative, longest: standing.longest, owners: [])
+        }
+        let caches = layout.caches
+        guard let first = caches.first else { return nil }
+        var longest = 0
+        for (sequence, cache) in caches.enumerated() {
+            let length = cache.length + layout.rows(of: sequence).count
+            precondition(length <= cache.capacity, "a cache of \(cache.capacity) tokens is full")
+            precondition(
+                cache.headDimension == shape.headDimension && cache.keyValueHeadCount == shape.keyValueHeadCount, "a cache of another shape")
+            cache.pages?.reserve(tokens: length)
+            longest = max(longest, length)
+        }
+        let cumulative = upload(layout.cumulativeLengths), lengths = upload(caches.map { Int32($0.length) })
+        var cache = first.pages?.geometry.description(layer: layer) ?? wholeCache(first)
+        let keyPages: Tensor, valuePages: Tensor
+        if let geometry = first.pages?.geometry {
+            precondition(caches.allSatisfy { $0.pages?.geometry == geometry }, "caches of different kinds")
+            let lists = caches.map { $0.pages?.addresses ?? [] }, most = lists.reduce(1) { max($0, $1.count) }
+            keyPages = upload(
+                longs: lists.flatMap { list in list.map { Int64(bitPattern: $0) } + [Int64](repeating: 0, count: most - list.count) })
+            valuePages = keyPages
+            cache.most_pages = Int32(most)
+        } else {
+            precondition(
+                caches.allSatisfy { $0.pages == nil && $0.capacity == first.capacity && $0.dtype == first.dtype }, "caches of different capacities")
+            keyPages = upload(longs: caches.map { Int64(bitPattern: updateCache($0.keys(layer: layer))) })
+            valuePages = upload(longs: caches.map { Int64(bitPattern: updateCache($0.values(layer: layer))) })
+            cache.most_pages = 1
+        }
+        cache.key_pages = UnsafePointer(bitPattern: UInt(read(keyPages)))
+        cache.value_pages = UnsafePointer(bitPattern: UInt(read(valuePages)))
+        cache.lengths = integers(read(lengths))
+        cache.sequences = Int32(caches.count)
+        return PageTable(cache: cache, cumulative: cumulative, longest: longest, owners: [lengths, keyPages, valuePages])
+    }
+
+    /// One page of the whole capacity.
+    private func wholeCache(_ cache: KeyValueCache) -> tb_cuda_cache {
+        var whole = tb_cuda_cache()
+        whole.head_stride = Int64(cache.capacity * cache.headDimension)
+        whole.token_stride = Int64(cache.headDimension)
+        whole.page_tokens = Int32(cache.capacity)
+        whole.type = KernelArgument.number(cache.dtype)
+        return whole
+    }
+
+    private func updateCache(_ tensor: Tensor) -> UInt64 {
+        tensor.storage.purpose = .caches
+        return update(tensor)
     }
 
     /// One new token of each sequence. The keys are split between blocks so that few sequences fill the card too.

@@ -28,8 +28,8 @@ extension CUDABackend {
                     gradient: UnsafeRawPointer(bitPattern: UInt(read(member.gradient))),
                     first: UnsafeMutablePointer(bitPattern: UInt(update(member.firstMoment))),
                     second: UnsafeMutablePointer(bitPattern: UInt(update(member.secondMoment))), count: Int64(count),
-                    first_block: Int64(blocks), parameter_type: number(member.parameter.dtype), gradient_type: number(member.gradient.dtype),
-                    step: numbers(member.step), reserved: 0))
+                    first_block: Int64(blocks), parameter_type: KernelArgument.number(member.parameter.dtype),
+                    gradient_type: KernelArgument.number(member.gradient.dtype), step: numbers(member.step), reserved: 0))
             blocks += (count + Int(TB_MEMBER_BLOCK) - 1) / Int(TB_MEMBER_BLOCK)
         }
         let table = empty([list.count * MemoryLayout<tb_cuda_adamw_member>.stride], .uint8, for: .workspace)
@@ -59,14 +59,6 @@ extension CUDABackend {
         device.zero(write(gate), byteCount: 4)
         standingGate = gate
         return gate
-    }
-
-    private func number(_ type: DType) -> Int32 {
-        switch type {
-        case .bfloat16: 1
-        case .float16: 2
-        case .float32, .int32, .int64, .uint8: 0
-        }
     }
 
     public func adamDirection(

@@ -24,12 +24,24 @@ public final class CUDABackend: Backend, @unchecked Sendable {
     let multiplier: MatrixMultiplier
     let staging: PinnedStaging
     let readings: LateReadings
+    let pinned: PinnedMemory
+    public var offloadsCheckpoints = false
+    /// Made by the first checkpoint that goes there.
+    var checkpoints: CheckpointStore?
     /// What a norm that is no number closes; made by the first update of a group.
     var standingGate: Tensor?
     public let activationType: DType
     private let compiler: KernelCompiler
-    /// Indices that were uploaded lately: every layer asks for the same positions.
-    private var recentUploads: [(values: [Int32], tensor: Tensor)] = []
+    /// Where results and workspaces come from; a recording has a pool of its own.
+    var loanPool: DevicePool
+    /// What is being recorded.
+    var recording: Recording?
+    /// Whether steps of decoding that repeat are recorded and launched as one. TUNEBOARD_CUDA_GRAPHS=0 sends every kernel by itself.
+    public var usesGraphs = Environment.value("TUNEBOARD_CUDA_GRAPHS") != "0"
+    /// Numbers that were uploaded lately: every layer asks for the same positions, slopes and pages.
+    private var recentIntegers = RecentUploads<Int32>()
+    private var recentFloats = RecentUploads<Float>()
+    private var recentLongs = RecentUploads<Int64>()
 
     /// - Parameters:
     ///   - ordinal: which of the visible cards
@@ -43,6 +55,7 @@ public final class CUDABackend: Backend, @unchecked Sendable {
         let pool = DevicePool(device: device)
         self.device = device
         self.pool = pool
+        loanPool = pool
         self.activationType = activationType
         compiler = KernelCompiler(libraries: libraries, architecture: device.properties.architecture, directory: kernelCache)
         kernels = KernelLibrary(device: device, compiler: compiler)
@@ -50,6 +63,7 @@ public final class CUDABackend: Backend, @unchecked Sendable {
         multiplier.usesTF32 = usesTF32
         staging = PinnedStaging(device: device)
         readings = LateReadings(device: device)
+        pinned = PinnedMemory(device: device)
     }
 
     /// Where compiled kernels are kept: the user's cache folder, or where TUNEBOARD_KERNEL_CACHE points; nowhere when that is empty.
@@ -106,16 +120,17 @@ public final class CUDABackend: Backend, @unchecked Sendable {
 
     func empty(_ shape: [Int], _ dtype: DType, for purpose: MemoryPurpose) -> Tensor {
         let byteCount = shape.reduce(1, *) * dtype.byteCount
-        let block = pool.take(byteCount, for: purpose) ?? DevicePool.Block(address: 0, byteCount: 0)
-        let mirror = DeviceMirror(pool: pool, device: device, block: block, purpose: purpose, isCurrent: true, isHostCurrent: false)
+        let block = loanPool.take(byteCount, for: purpose) ?? DevicePool.Block(address: 0, byteCount: 0)
+        let mirror = DeviceMirror(pool: loanPool, device: device, block: block, purpose: purpose, isCurrent: true, isHostCurrent: false)
         return Tensor(storage: Storage(mirror: mirror, byteCount: byteCount, purpose: purpose), shape: shape, dtype: dtype)
     }
 
     /// A tensor's home on the card, made and filled where there is none or an old one.
     private func mirror(_ storage: Storage, needsBytes: Bool) -> DeviceMirror? {
+        recording?.keep(storage)
         if let mirror = storage.mirror, mirror.device === device {
             if needsBytes, !mirror.isCurrent, let host = storage.hostAddress {
-                staging.upload(host, to: mirror.block.address, byteCount: storage.byteCount)
+                if !mirror.isShared { staging.upload(host, to: mirror.block.address, byteCount: storage.byteCount) }
                 mirror.isCurrent = true
                 mirror.isHostCurrent = true
                 mirror.dropNarrowed()
@@ -163,25 +178,12 @@ public final class CUDABackend: Backend, @unchecked Sendable {
 
     func target(_ target: GradientTarget) -> UInt64 { target.isAccumulating ? update(target.tensor) : write(target.tensor) }
 
-    public func upload(_ values: [Int32]) -> Tensor {
-        if let known = recentUploads.first(where: { $0.values == values }) { return known.tensor }
-        let tensor = empty([values.count], .int32)
-        let address = write(tensor)
-        values.withUnsafeBytes { if let from = $0.baseAddress { staging.upload(from, to: address, byteCount: $0.count) } }
-        if recentUploads.count >= 8 { recentUploads.removeFirst() }
-        recentUploads.append((values, tensor))
-        return tensor
-    }
+    public func upload(_ values: [Int32]) -> Tensor { recentIntegers.tensor(values) { uploaded(values, .int32) } }
+    func upload(floats values: [Float]) -> Tensor { recentFloats.tensor(values) { uploaded(values, .float32) } }
+    func upload(longs values: [Int64]) -> Tensor { recentLongs.tensor(values) { uploaded(values, .int64) } }
 
-    func upload(floats values: [Float]) -> Tensor {
-        let tensor = empty([values.count], .float32)
-        let address = write(tensor)
-        values.withUnsafeBytes { if let from = $0.baseAddress { staging.upload(from, to: address, byteCount: $0.count) } }
-        return tensor
-    }
-
-    func upload(longs values: [Int64]) -> Tensor {
-        let tensor = empty([values.count], .int64)
+    private func uploaded<Element>(_ values: [Element], _ dtype: DType) -> Tensor {
+        let tensor = withPool(pool) { empty([values.count], dtype) }
         let address = write(tensor)
         values.withUnsafeBytes { if let from = $0.baseAddress { staging.upload(from, to: address, byteCount: $0.count) } }
         return tensor
@@ -240,5 +242,18 @@ public final class CUDABackend: Backend, @unchecked Sendable {
         let own = empty(result.shape, type, for: .workspace)
         body(own)
         convert(own, into: result)
+    }
+}
+
+/// The last few lists of numbers that a card was sent.
+private struct RecentUploads<Element: Equatable> {
+    private var entries: [(values: [Element], tensor: Tensor)] = []
+
+    mutating func tensor(_ values: [Element], upload: () -> Tensor) -> Tensor {
+        if let known = entries.first(where: { $0.values == values }) { return known.tensor }
+        let tensor = upload()
+        if entries.count >= 8 { entries.removeFirst() }
+        entries.append((values, tensor))
+        return tensor
     }
 }

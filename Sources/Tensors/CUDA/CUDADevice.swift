@@ -37,6 +37,9 @@ final class CUDADevice: @unchecked Sendable {
     private struct State {
         var failure: CUDAError?
         var transfers = TransferCounts()
+        var isRecording = false
+        /// What a recording met that no replay could repeat.
+        var recordingProblem: String?
     }
 
     /// Compute capability that the kernels need: bf16 products and asynchronous copies.
@@ -147,8 +150,31 @@ final class CUDADevice: @unchecked Sendable {
     @discardableResult
     func check(_ call: @autoclosure () -> String, _ result: Int32) -> Bool {
         if result == 0 { return true }
-        fail(Self.error(driver, call(), result))
+        let error = Self.error(driver, call(), result)
+        if case .lost = error { fail(error) } else if !stopsRecording(call()) { fail(error) }
         return false
+    }
+
+    // MARK: Recordings
+
+    func beginRecording() { state.withLock { $0.isRecording = true; $0.recordingProblem = nil } }
+
+    /// - Returns: why the recording is of no use; nil when it is whole.
+    func endRecording() -> String? {
+        state.withLock { state in
+            state.isRecording = false
+            return state.recordingProblem
+        }
+    }
+
+    /// Whether work is recorded now. Asked by whatever needs the host at every replay: the recording is given up then, and the work
+    /// sent once more as it comes.
+    func stopsRecording(_ what: @autoclosure () -> String) -> Bool {
+        state.withLock { state in
+            guard state.isRecording else { return false }
+            if state.recordingProblem == nil { state.recordingProblem = what() }
+            return true
+        }
     }
 
     private static func check(_ driver: tb_cuda_driver, _ call: String, _ result: Int32) throws(CUDAError) {
@@ -156,8 +182,8 @@ final class CUDADevice: @unchecked Sendable {
     }
 
     static func error(_ driver: tb_cuda_driver, _ call: String, _ result: Int32) -> CUDAError {
-        // Illegal address, launch failure and time-out, ECC and hardware errors: the context is gone.
-        let fatal: Set<Int32> = [214, 220, 700, 702, 709, 714, 715, 716, 717, 718, 719, 720, 721, 999]
+        // A card that left the bus, illegal addresses, failed launches and time-outs, ECC and hardware errors: the context is gone.
+        let fatal: Set<Int32> = [46, 214, 220, 700, 702, 709, 714, 715, 716, 717, 718, 719, 720, 721, 911, 999]
         return fatal.contains(result) ? .lost(call: call, reason: text(driver, result)) : .failed(call: call, reason: text(driver, result))
     }
 
@@ -183,7 +209,7 @@ final class CUDADevice: @unchecked Sendable {
 
     /// Waits until all work sent so far is done.
     func synchronize() {
-        guard !hasFailed else { return }
+        guard !hasFailed, !stopsRecording("a wait") else { return }
         bind()
         check("cuStreamSynchronize", driver.cuStreamSynchronize(stream))
     }
@@ -202,7 +228,7 @@ final class CUDADevice: @unchecked Sendable {
 
     /// The bytes may be overwritten when this returns: the driver has read pageable memory by then.
     func copy(from host: UnsafeRawPointer, to address: UInt64, byteCount: Int) {
-        guard byteCount > 0, !hasFailed else { return }
+        guard byteCount > 0, !hasFailed, !stopsRecording("an upload") else { return }
         bind()
         state.withLock { $0.transfers.uploads += 1; $0.transfers.uploadedBytes += byteCount }
         check("cuMemcpyHtoDAsync of \(byteCount) bytes", driver.cuMemcpyHtoDAsync_v2(address, host, byteCount, stream))
@@ -211,7 +237,7 @@ final class CUDADevice: @unchecked Sendable {
     /// Waits for the bytes.
     func copy(from address: UInt64, to host: UnsafeMutableRawPointer, byteCount: Int) {
         guard byteCount > 0 else { return }
-        guard !hasFailed else {
+        guard !hasFailed, !stopsRecording("a download") else {
             memset(host, 0, byteCount)
             return
         }

@@ -12,6 +12,8 @@ final class DeviceMirror {
     var isCurrent: Bool
     /// Whether the host has them too.
     var isHostCurrent: Bool
+    /// The host's own bytes, page-locked: there is nothing to copy, only to wait for.
+    let isShared: Bool
     /// bf16 copy of an f32 storage; nil when there is none or it is out of date.
     private(set) var narrowed: DevicePool.Block?
 
@@ -22,6 +24,18 @@ final class DeviceMirror {
         self.purpose = purpose
         self.isCurrent = isCurrent
         self.isHostCurrent = isHostCurrent
+        isShared = false
+    }
+
+    /// Page-locked memory of the host, which the card reaches at the same address.
+    init(sharing address: UInt64, pool: DevicePool, device: CUDADevice) {
+        self.pool = pool
+        self.device = device
+        block = DevicePool.Block(address: address, byteCount: 0)
+        purpose = .optimizer
+        isCurrent = true
+        isHostCurrent = true
+        isShared = true
     }
 
     deinit {
@@ -32,7 +46,7 @@ final class DeviceMirror {
     /// Makes the host's bytes the newest as well.
     func bringHome(to host: UnsafeMutableRawPointer, byteCount: Int) {
         guard isCurrent, !isHostCurrent else { return }
-        device.copy(from: block.address, to: host, byteCount: byteCount)
+        if isShared { device.synchronize() } else { device.copy(from: block.address, to: host, byteCount: byteCount) }
         isHostCurrent = true
     }
 

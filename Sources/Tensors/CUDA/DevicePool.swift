@@ -73,6 +73,8 @@ final class DevicePool: @unchecked Sendable {
         guard !device.hasFailed else { return nil }
         let wanted = (max(byteCount, 1) + Self.granularity - 1) / Self.granularity * Self.granularity
         if let block = state.withLock({ takeFree(&$0, wanted, purpose) }) { return block }
+        // A recording cannot ask the driver; what it makes without memory is thrown away.
+        if device.stopsRecording("more memory") { return nil }
         guard addSegment(for: wanted) else {
             device.fail(exhaustion(requested: byteCount))
             return nil

@@ -15,11 +15,13 @@ enum KernelArgument {
     static func count(_ value: Int) -> KernelArgument { .long(Int64(value)) }
 
     /// The number of a floating type in the kernels' `type` parameters.
-    static func type(_ type: DType) -> KernelArgument {
+    static func type(_ type: DType) -> KernelArgument { .int(number(type)) }
+
+    static func number(_ type: DType) -> Int32 {
         switch type {
-        case .bfloat16: .int(1)
-        case .float16: .int(2)
-        case .float32, .int32, .int64, .uint8: .int(0)
+        case .bfloat16: 1
+        case .float16: 2
+        case .float32, .int32, .int64, .uint8: 0
         }
     }
 

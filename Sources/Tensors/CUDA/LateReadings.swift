@@ -32,7 +32,7 @@ final class LateReadings: @unchecked Sendable {
 
     /// Puts the copy on the stream. Nil where the system locks no pages, or too many readings wait.
     func read(_ address: UInt64, byteCount: Int) -> LateReading? {
-        guard !device.hasFailed, byteCount <= Self.slotBytes, address != 0 else { return nil }
+        guard !device.hasFailed, byteCount <= Self.slotBytes, address != 0, !device.stopsRecording("a reading") else { return nil }
         device.bind()
         guard let (slot, place, event) = take() else { return nil }
         device.countDownload(byteCount)

@@ -36,6 +36,7 @@ final class PinnedStaging {
 
     /// The bytes may be overwritten when this returns.
     func upload(_ host: UnsafeRawPointer, to address: UInt64, byteCount: Int) {
+        if device.stopsRecording("an upload") { return }
         guard byteCount >= Self.threshold, let memory = ring() else {
             device.copy(from: host, to: address, byteCount: byteCount)
             return

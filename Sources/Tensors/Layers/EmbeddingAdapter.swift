@@ -51,10 +51,12 @@ public final class EmbeddingAdapter: @unchecked Sendable {
 
 extension Tape {
     /// scale * (table + update)[tokens]: [T, hidden].
-    public func embedding(_ table: Parameter, tokens: [Int32], scale: Float = 1, adapter: EmbeddingAdapter?) -> Value {
-        let plain = embedding(table, tokens: tokens, scale: scale)
+    public func embedding(
+        _ table: Parameter, tokens: [Int32], scale: Float = 1, adapter: EmbeddingAdapter?, standing: Tensor? = nil
+    ) -> Value {
+        let plain = embedding(table, tokens: tokens, scale: scale, standing: standing)
         guard let adapter, adapter.isEnabled else { return plain }
-        let low = embedding(adapter.a, tokens: tokens, scale: scale * adapter.scale)
+        let low = embedding(adapter.a, tokens: tokens, scale: scale * adapter.scale, standing: standing)
         let sum = add(plain, linear(low, Linear(name: adapter.b.name, weight: .dense(adapter.b))))
         guard let magnitude = adapter.magnitude else { return sum }
         return scaledColumns(sum, magnitude: magnitude, inverseNorms: adapter.inverseNorms(backend: backend))

@@ -6,6 +6,8 @@
 ///
 /// Slots `0 ..< length` are filled in every layer. While a forward pass runs, lower layers are ahead of `length`; the last layer
 /// moves it.
+///
+/// On a card the same lies in pages that are taken as the sequence grows (`CachePages`): a capacity that is never used costs nothing.
 public final class KeyValueCache: @unchecked Sendable {
     public let layerCount: Int
     public let keyValueHeadCount: Int
@@ -17,6 +19,8 @@ public final class KeyValueCache: @unchecked Sendable {
     public private(set) var length = 0
     private let keys: [Tensor]
     private let values: [Tensor]
+    /// A card's; nil where keys and values are tensors of the whole capacity.
+    let pages: CachePages?
 
     /// - Parameter dtype: float32, or bfloat16 at half the memory.
     public init(layerCount: Int, keyValueHeadCount: Int, headDimension: Int, capacity: Int, dtype: DType = .float32) {
@@ -26,16 +30,34 @@ public final class KeyValueCache: @unchecked Sendable {
         self.headDimension = headDimension
         self.capacity = capacity
         self.dtype = dtype
+        pages = nil
         let shape = [keyValueHeadCount, capacity, headDimension]
         keys = (0..<layerCount).map { _ in Tensor.zeros(shape, dtype) }
         values = (0..<layerCount).map { _ in Tensor.zeros(shape, dtype) }
     }
 
-    /// Forgets everything after the first `length` tokens.
-    public func truncate(to length: Int) { self.length = max(0, min(length, self.length)) }
+    /// In a card's pages.
+    init(layerCount: Int, keyValueHeadCount: Int, headDimension: Int, capacity: Int, dtype: DType, pages: CachePages) {
+        self.layerCount = layerCount
+        self.keyValueHeadCount = keyValueHeadCount
+        self.headDimension = headDimension
+        self.capacity = capacity
+        self.dtype = dtype
+        self.pages = pages
+        keys = []
+        values = []
+    }
 
+    /// Forgets everything after the first `length` tokens.
+    public func truncate(to length: Int) {
+        self.length = max(0, min(length, self.length))
+        pages?.release(beyond: self.length)
+    }
+
+    /// Of its whole capacity.
     public var byteCount: Int { 2 * layerCount * keyValueHeadCount * capacity * headDimension * dtype.byteCount }
 
+    /// Where there are no pages.
     func keys(layer: Int) -> Tensor { keys[layer] }
     func values(layer: Int) -> Tensor { values[layer] }
 

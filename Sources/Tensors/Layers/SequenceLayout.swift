@@ -7,6 +7,16 @@ public struct SequenceLayout: Sendable {
     public let positions: [Int32]
     /// When decoding, one cache per sequence: attention of layer l appends the new keys and values and attends to all of them.
     public let caches: [KeyValueCache]
+    /// Where a card keeps tokens, positions and lengths itself: the numbers here say nothing then but how many rows there are.
+    let standing: StandingRows?
+
+    /// One token of each conversation of a card.
+    init(standing: StandingRows) {
+        cumulativeLengths = (0...Int32(standing.rowCount)).map { $0 }
+        positions = [Int32](repeating: 0, count: standing.rowCount)
+        caches = []
+        self.standing = standing
+    }
 
     public init(cumulativeLengths: [Int32], positions: [Int32], caches: [KeyValueCache] = []) {
         precondition(cumulativeLengths.first == 0 && cumulativeLengths.count > 1, "cumulative lengths start with 0 and end with the total")
@@ -15,6 +25,7 @@ public struct SequenceLayout: Sendable {
         self.cumulativeLengths = cumulativeLengths
         self.positions = positions
         self.caches = caches
+        standing = nil
     }
 
     /// Sequences of these lengths, one after the other, each counting its positions from 0.
@@ -35,6 +46,8 @@ public struct SequenceLayout: Sendable {
             cumulativeLengths: [0, Int32(count)], positions: (0..<Int32(count)).map { start + $0 }, caches: [cache])
     }
 
+    /// Whether attention looks at tokens of earlier calls.
+    public var hasCaches: Bool { standing != nil || !caches.isEmpty }
     public var tokenCount: Int { positions.count }
     public var sequenceCount: Int { cumulativeLengths.count - 1 }
 

@@ -17,7 +17,7 @@ extension Tape {
             "attention of \(query.tensor.shape), \(key.tensor.shape), \(value.tensor.shape) for \(rows) tokens")
         let result = backend.empty(query.tensor.shape, query.tensor.dtype)
         let flows = requiresGradient(query) || requiresGradient(key) || requiresGradient(value)
-        if !layout.caches.isEmpty {
+        if layout.hasCaches {
             precondition(!flows, "attention with caches has no gradient")
             backend.attentionWithCaches(
                 query: query.tensor, key: key.tensor, value: value.tensor, shape: shape, layout: layout, layer: layer, into: result)

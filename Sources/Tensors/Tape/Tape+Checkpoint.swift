@@ -14,17 +14,17 @@ extension Tape {
         if isRecording {
             record(
                 CheckpointOperation(
-                    inputs: inputs.map { ($0.id, $0.tensor) }, results: values.map(\.id), random: before, isTraining: isTraining,
+                    inputs: inputs.map { ($0.id, backend.park($0.tensor)) }, results: values.map(\.id), random: before, isTraining: isTraining,
                     body: body))
         }
         return values
     }
 }
 
-/// Saves its inputs and the state of the random generator.
+/// Saves its inputs, which a card may leave to the host's memory, and the state of the random generator.
 private struct CheckpointOperation: Operation {
     static let name = "checkpoint"
-    let inputs: [(id: Int32, tensor: Tensor)]
+    let inputs: [(id: Int32, tensor: any ParkedTensor)]
     let results: [Int32]
     let random: RandomGenerator
     let isTraining: Bool
@@ -35,7 +35,8 @@ private struct CheckpointOperation: Operation {
         let again = Tape(backend: tape.backend, isRecording: true, random: random)
         again.isTraining = isTraining
         let values = inputs.map { input in
-            tape.needsGradient(input.id) ? again.variable(input.tensor) : again.constant(input.tensor)
+            let tensor = input.tensor.fetch()
+            return tape.needsGradient(input.id) ? again.variable(tensor) : again.constant(tensor)
         }
         let outputs = body(again, values).map(\.id)
         // The gradients move over: nobody else holds them, so they can be added to in place.

@@ -1,8 +1,9 @@
 /// Reading rows: of the embedding table by token, of a value by number.
 extension Tape {
     /// scale * table[tokens]: [T, hidden]. A frozen table records nothing, so nothing below the first block is passed on the way back.
-    public func embedding(_ table: Parameter, tokens: [Int32], scale: Float = 1) -> Value {
-        let indices = backend.upload(tokens)
+    /// - Parameter standing: the rows' numbers where a card has them already; `tokens` then only says how many
+    public func embedding(_ table: Parameter, tokens: [Int32], scale: Float = 1, standing: Tensor? = nil) -> Value {
+        let indices = standing ?? backend.upload(tokens)
         let result = backend.empty([tokens.count, table.shape[1]])
         if let quantized = table.quantized {
             backend.embedding(table: quantized, tokens: indices, scale: scale, into: result)

@@ -1,11 +1,14 @@
 /// Rotary position embedding (Su et al., 2021).
 extension Tape {
     /// Rotates each head of x [T, heads * headDimension] by its row's position.
-    public func rotary(_ x: Value, headDimension: Int, table: RotaryTable, positions: [Int32]) -> Value {
+    /// - Parameter standing: the positions where a card has them already; `positions` then only says how many
+    public func rotary(
+        _ x: Value, headDimension: Int, table: RotaryTable, positions: [Int32], standing: Tensor? = nil
+    ) -> Value {
         precondition(x.tensor.columnCount % headDimension == 0 && x.tensor.rowCount == positions.count, "rotary of \(x.tensor.shape)")
         precondition(table.rotaryDimension <= headDimension, "rotary dimension beyond the head's")
         if let last = positions.max() { precondition(Int(last) < table.positionCount, "position \(last) beyond the rotary table") }
-        let indices = backend.upload(positions)
+        let indices = standing ?? backend.upload(positions)
         let result = backend.empty(x.tensor.shape, x.tensor.dtype)
         backend.rotary(x.tensor, headDimension: headDimension, table: table, positions: indices, isInverse: false, into: result)
         let value = newValue(result, requiresGradient: requiresGradient(x))

@@ -8,8 +8,11 @@ extension OptimizerSettings {
     /// - Parameters:
     ///   - parameters: what is trained, in the order of the model.
     ///   - directory: where paged state lies.
-    func optimizer(for parameters: [Parameter], of model: Transformer, directory: String? = nil) throws(TrainingError) -> Optimizer {
-        let memory = StateMemory(backend: model.backend, pagedDirectory: isPaged ? directory : nil)
+    ///   - isOffloaded: whether a card's state lies in the host's memory
+    func optimizer(
+        for parameters: [Parameter], of model: Transformer, directory: String? = nil, isOffloaded: Bool = false
+    ) throws(TrainingError) -> Optimizer {
+        let memory = StateMemory(backend: model.backend, pagedDirectory: isPaged ? directory : nil, isOffloaded: isOffloaded)
         let parameters = isShare ? withoutEnds(parameters) : parameters
         let rotation = try rotation(parameters)
         let targets = lowRank == nil ? [] : lowRankParameters(of: model)
@@ -119,11 +122,13 @@ extension OptimizerSettings {
 
 extension Optimizer {
     /// Plain AdamW over all parameters.
-    public static func adamW(_ parameters: [Parameter], settings: AdamWSettings = AdamWSettings(), backend: any Backend) -> Optimizer {
+    public static func adamW(
+        _ parameters: [Parameter], settings: AdamWSettings = AdamWSettings(), backend: any Backend, isOffloaded: Bool = false
+    ) -> Optimizer {
         Optimizer(
             name: "adamw",
             members: parameters.map { parameter in
                 Member(parameter, decays: decays(parameter.name)) { AdamW(shape: parameter.shape, settings: settings, memory: $0) }
-            }, weightDecay: settings.weightDecay, memory: StateMemory(backend: backend))
+            }, weightDecay: settings.weightDecay, memory: StateMemory(backend: backend, isOffloaded: isOffloaded))
     }
 }

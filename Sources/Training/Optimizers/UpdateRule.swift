@@ -34,10 +34,13 @@ public struct StateMemory {
     /// A folder whose file system holds the state: the pages live in an unnamed file there and leave memory when it is short
     /// (paged optimizers). nil: ordinary memory.
     let pagedDirectory: String?
+    /// Whether the state stays in the host's memory where the backend is a card, which works on it there.
+    let isOffloaded: Bool
 
-    init(backend: any Backend, pagedDirectory: String? = nil) {
+    init(backend: any Backend, pagedDirectory: String? = nil, isOffloaded: Bool = false) {
         self.backend = backend
         self.pagedDirectory = pagedDirectory
+        self.isOffloaded = isOffloaded
     }
 
     func zeros(_ shape: [Int], _ dtype: DType = .float32) -> Tensor {
@@ -47,6 +50,7 @@ public struct StateMemory {
             return Tensor(
                 storage: Storage(borrowing: UnsafeRawPointer(file.address), byteCount: byteCount, owner: file), shape: shape, dtype: dtype)
         }
+        if isOffloaded, let tensor = backend.hostZeros(shape, dtype) { return tensor }
         return .zeros(shape, dtype)
     }
 }

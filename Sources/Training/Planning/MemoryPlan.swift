@@ -19,9 +19,11 @@ public struct MemoryPlan: Sendable {
     ///   - stage: what a step does.
     ///   - stageSettings: its losses and further models.
     ///   - otherModels: bytes of reference and reward models with weights of their own.
+    ///   - offload: what does not count, because it lies in the host's memory.
     public init(
         model: Transformer, optimizer: Optimizer, batches: [Batch], labelSmoothing: Double = 0,
-        stage: TrainingSettings.Stage = .supervised, stageSettings: StageSettings? = nil, otherModels: Int64 = 0
+        stage: TrainingSettings.Stage = .supervised, stageSettings: StageSettings? = nil, otherModels: Int64 = 0,
+        offload: Offload = Offload()
     ) {
         let adapter = model.adapterBytes
         let gradients = Int64(4 * optimizer.plannedGradientCount())
@@ -29,7 +31,8 @@ public struct MemoryPlan: Sendable {
         if adapter > 0 { parts.append(MemoryPart(part: "adapter", bytes: adapter)) }
         if otherModels > 0 { parts.append(MemoryPart(part: stage == .policyOptimisation ? "other models" : "reference", bytes: otherModels)) }
         parts.append(MemoryPart(part: "gradients", bytes: gradients))
-        parts.append(MemoryPart(part: "optimizer", bytes: Int64(optimizer.plannedStateBytes())))
+        if !offload.optimizer { parts.append(MemoryPart(part: "optimizer", bytes: Int64(optimizer.plannedStateBytes()))) }
+        model.backend.offloadsCheckpoints = offload.checkpoints
         let steps = PlannedSteps(model: model, labelSmoothing: labelSmoothing, stage: stage, settings: stageSettings ?? StageSettings())
         parts.append(MemoryPart(part: "activations", bytes: max(0, steps.peakBytes(batches) - gradients)))
         let rows = batches.map(\.tokens.count).max() ?? 0

@@ -10,7 +10,7 @@ import Tensors
 
 struct RunPlanner {
     let configuration: Configuration
-    let settings: TrainingSettings
+    var settings: TrainingSettings
     let data: TrainingData
     let steps: StepPlan
     /// Where the run takes up again.
@@ -44,10 +44,27 @@ struct RunPlanner {
         return plan
     }
 
+    /// The least that has to wait in the host's memory so that the run fits on the card, and the plan of the run then; nil where that does
+    /// not help.
+    func offloaded(_ plan: RunPlan) throws -> (offload: Offload, plan: RunPlan)? {
+        guard backend?.availableBytes != nil else { return nil }
+        for offload in settings.offload.further(recomputesBlocks: settings.recomputesBlocks) {
+            var other = self
+            other.settings.offload = offload
+            let smaller = try other.plan()
+            let moved = plan.peakBytes - smaller.peakBytes
+            guard smaller.peakBytes <= smaller.availableBytes, moved < SystemInfo.availableMemoryBytes * 4 / 5 else { continue }
+            return (offload, smaller)
+        }
+        return nil
+    }
+
     private func memoryPlan(_ model: Transformer, _ optimizer: Optimizer, _ batches: [Batch]) -> MemoryPlan {
         MemoryPlan(
             model: model, optimizer: optimizer, batches: batches, labelSmoothing: settings.labelSmoothing, stage: settings.stage,
-            stageSettings: settings.stageSettings, otherModels: otherModelBytes(model))
+            stageSettings: settings.stageSettings, otherModels: otherModelBytes(model),
+            // The processor's own memory is the host's.
+            offload: backend?.availableBytes == nil ? Offload() : settings.offload)
     }
 
     /// What is too much, and the smallest change of arguments that would fit.

@@ -73,6 +73,8 @@ public struct TrainingSettings: Sendable {
     /// `fp16`: losses are scaled, and steps whose gradients overflow skipped.
     public let scalesLoss: Bool
     public let recomputesBlocks: Bool
+    /// `use_unsloth_gc`, and what the plan of the run has added on a card.
+    public internal(set) var offload: Offload
 
     public let seed: UInt64
     public let logsFirstStep: Bool
@@ -154,6 +156,7 @@ public struct TrainingSettings: Sendable {
         weighting = try Self.weighting(configuration, stage)
         scalesLoss = configuration[.fp16]
         recomputesBlocks = configuration[.gradientCheckpointing] && !configuration[.disableGradientCheckpointing]
+        offload = Offload(checkpoints: configuration[.useUnslothGc])
 
         seed = UInt64(bitPattern: Int64(configuration[.seed]))
         loggingStrategy = configuration[.loggingStrategy]
