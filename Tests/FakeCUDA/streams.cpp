@@ -5,7 +5,9 @@
 
 namespace fake {
 static std::set<Stream *> streams;
-struct Event { Stream *stream = nullptr; long recorded = 0, reached = 0; };
+// What an event stood for when it was last recorded. Who waits keeps to that, even if the event is recorded again elsewhere.
+struct Marker { Stream *stream; bool isReached = false; };
+struct Event { std::shared_ptr<Marker> marker; };
 
 static void finish(int result) {
     if (result && !state.late) state.late = result;
@@ -62,15 +64,15 @@ static int synchronize(void *stream) {
     return whatFailed();
 }
 static int createEvent(void **event, unsigned) { ALIVE *event = new Event; return 0; }
-static bool reach(Event *event, long number) {
-    while (event->reached < number) {
-        if (!runOne(event->stream)) return false;
+static bool reach(const std::shared_ptr<Marker> &marker) {
+    while (marker && !marker->isReached) {
+        if (!runOne(marker->stream)) return false;
     }
     return true;
 }
 static int destroyEvent(void *handle) {
     Event *event = (Event *)handle;
-    if (event->stream && streams.count(event->stream)) reach(event, event->recorded);
+    if (event->marker && streams.count(event->marker->stream)) reach(event->marker);
     delete event;
     return 0;
 }
@@ -78,17 +80,16 @@ static int record(void *handle, void *stream) {
     ALIVE
     Event *event = (Event *)handle;
     if (((Stream *)stream)->captured) { complain("an event is recorded while its stream is captured"); return 900; }
-    event->stream = (Stream *)stream;
-    long number = ++event->recorded;
-    return submit(stream, "event", [event, number] { event->reached = std::max(event->reached, number); return 0; });
+    auto marker = std::make_shared<Marker>(Marker{(Stream *)stream});
+    event->marker = marker;
+    return submit(stream, "event", [marker] { marker->isReached = true; return 0; });
 }
 static int waitEvent(void *stream, void *handle, unsigned) {
     ALIVE
-    Event *event = (Event *)handle;
+    auto marker = ((Event *)handle)->marker;
     if (((Stream *)stream)->captured) { complain("a captured stream waits for an event"); return 900; }
-    long number = event->recorded;
-    return submit(stream, "wait", [event, number] {
-        if (reach(event, number)) return 0;
+    return submit(stream, "wait", [marker] {
+        if (reach(marker) || state.lost) return state.lost;
         complain("streams wait for each other for ever");
         return 719;
     });
@@ -96,8 +97,7 @@ static int waitEvent(void *stream, void *handle, unsigned) {
 static int synchronizeEvent(void *handle) {
     ALIVE NO_CAPTURE("a wait for an event")
     state.counts.waits++;
-    Event *event = (Event *)handle;
-    if (!reach(event, event->recorded)) { complain("an event that never comes"); return 1; }
+    if (!reach(((Event *)handle)->marker) && !state.lost) { complain("an event that never comes"); return 1; }
     return whatFailed();
 }
 static int elapsed(float *milliseconds, void *, void *) { *milliseconds = 1; return 0; }

@@ -130,6 +130,7 @@ public final class CUDABackend: Backend, @unchecked Sendable {
         recording?.keep(storage)
         if let mirror = storage.mirror, mirror.device === device {
             if needsBytes, !mirror.isCurrent, let host = storage.hostAddress {
+                if device.stopsRecording("an upload") { return nil }
                 if !mirror.isShared { staging.upload(host, to: mirror.block.address, byteCount: storage.byteCount) }
                 mirror.isCurrent = true
                 mirror.isHostCurrent = true
@@ -137,6 +138,7 @@ public final class CUDABackend: Backend, @unchecked Sendable {
             }
             return mirror
         }
+        if device.stopsRecording("a tensor that is not on the card") { return nil }
         // Another card's bytes come home first.
         if storage.mirror != nil { _ = storage.readableAddress }
         guard let block = pool.take(storage.byteCount, for: storage.purpose) else { return nil }
@@ -178,9 +180,9 @@ public final class CUDABackend: Backend, @unchecked Sendable {
 
     func target(_ target: GradientTarget) -> UInt64 { target.isAccumulating ? update(target.tensor) : write(target.tensor) }
 
-    public func upload(_ values: [Int32]) -> Tensor { recentIntegers.tensor(values) { uploaded(values, .int32) } }
-    func upload(floats values: [Float]) -> Tensor { recentFloats.tensor(values) { uploaded(values, .float32) } }
-    func upload(longs values: [Int64]) -> Tensor { recentLongs.tensor(values) { uploaded(values, .int64) } }
+    public func upload(_ values: [Int32]) -> Tensor { recentIntegers.tensor(values, isKept: recording == nil) { uploaded(values, .int32) } }
+    func upload(floats values: [Float]) -> Tensor { recentFloats.tensor(values, isKept: recording == nil) { uploaded(values, .float32) } }
+    func upload(longs values: [Int64]) -> Tensor { recentLongs.tensor(values, isKept: recording == nil) { uploaded(values, .int64) } }
 
     private func uploaded<Element>(_ values: [Element], _ dtype: DType) -> Tensor {
         let tensor = withPool(pool) { empty([values.count], dtype) }
@@ -225,7 +227,7 @@ public final class CUDABackend: Backend, @unchecked Sendable {
             return (read(copy), copy)
         }
         let bytes = tensor.storage.byteCount / 4 * type.byteCount
-        if mirror.narrowed == nil, let block = pool.take(bytes, for: .workspace) {
+        if mirror.narrowed == nil, !device.stopsRecording("a weight that is not narrowed yet"), let block = pool.take(bytes, for: .workspace) {
             let count = tensor.storage.byteCount / 4
             run(
                 "convert", nil, anyGrid(count),
@@ -249,9 +251,11 @@ public final class CUDABackend: Backend, @unchecked Sendable {
 private struct RecentUploads<Element: Equatable> {
     private var entries: [(values: [Element], tensor: Tensor)] = []
 
-    mutating func tensor(_ values: [Element], upload: () -> Tensor) -> Tensor {
+    /// - Parameter isKept: false during a recording, which sends nothing: there is nothing to remember then
+    mutating func tensor(_ values: [Element], isKept: Bool, upload: () -> Tensor) -> Tensor {
         if let known = entries.first(where: { $0.values == values }) { return known.tensor }
         let tensor = upload()
+        guard isKept else { return tensor }
         if entries.count >= 8 { entries.removeFirst() }
         entries.append((values, tensor))
         return tensor
