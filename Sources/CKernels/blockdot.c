@@ -23,8 +23,8 @@ tb_activation tb_activation_in(void *memory, long count) {
     return x;
 }
 
-CLONED static void quantize(const float *from, long count, tb_activation *x) {
-    for (long b = 0; b < count / 32; b++, from += 32) {
+CLONED static void quantize(const float *from, long first, long count, tb_activation *x) {
+    for (long b = first / 32; b < (first + count) / 32; b++, from += 32) {
         float largest = largest_size(from, 32), inverse = largest > 0 ? 127.0f / largest : 0;
         int8_t *codes = x->codes + 32 * b, *split = x->split + b / 4 * 128 + b % 4 * 16;
         for (int i = 0; i < 32; i++) codes[i] = (int8_t)rintf(from[i] * inverse);
@@ -43,8 +43,8 @@ CLONED static void quantize(const float *from, long count, tb_activation *x) {
 
 #if defined(__x86_64__)
 // The same numbers: a vector's conversion rounds as rintf does.
-WITH_VNNI static void quantize_vnni(const float *from, long count, tb_activation *x) {
-    for (long b = 0; b < count / 32; b++, from += 32) {
+WITH_VNNI static void quantize_vnni(const float *from, long first, long count, tb_activation *x) {
+    for (long b = first / 32; b < (first + count) / 32; b++, from += 32) {
         __m512 low = _mm512_loadu_ps(from), high = _mm512_loadu_ps(from + 16);
         float largest = _mm512_reduce_max_ps(_mm512_max_ps(_mm512_abs_ps(low), _mm512_abs_ps(high)));
         __m512 inverse = _mm512_set1_ps(largest > 0 ? 127.0f / largest : 0);
@@ -63,14 +63,37 @@ WITH_VNNI static void quantize_vnni(const float *from, long count, tb_activation
 }
 #endif
 
-void tb_quantize_activation(const float *from, long count, tb_activation *x) {
+void tb_quantize_activation(const float *from, long first, long count, tb_activation *x) {
 #if defined(__x86_64__)
     if (tb_vector_level() >= 3) {
-        quantize_vnni(from, count, x);
+        quantize_vnni(from, first, count, x);
         return;
     }
 #endif
-    quantize(from, count, x);
+    quantize(from, first, count, x);
+}
+
+enum { CODES = 1, SPLIT = 2, LANES = 4 };
+
+int tb_activation_parts(int kind) {
+    if (tb_vector_level() < 3) return 0;
+    switch (kind) {
+        case TB_Q8_0: case TB_Q4_K: case TB_Q5_K: return CODES;
+        case TB_Q4_0: case TB_Q5_0: return SPLIT;
+        case TB_Q6_K: return CODES | LANES;
+        default: return 0;
+    }
+}
+
+void tb_copy_activation(const tb_activation *from, int parts, long count, tb_activation *to) {
+    long blocks = activation_blocks(count);
+    // Blocks that are no group of four are taken one by one, from the codes.
+    if (parts & CODES || blocks != count / 32) memcpy(to->codes, from->codes, (size_t)count);
+    if (parts & SPLIT) memcpy(to->split, from->split, (size_t)(32 * blocks));
+    if (parts & LANES) memcpy(to->lanes128, from->lanes128, (size_t)count);
+    memcpy(to->scales, from->scales, (size_t)(count / 8));
+    memcpy(to->sums, from->sums, (size_t)(count / 8));
+    to->full = from->full;
 }
 
 int tb_has_block_dot(int kind) {

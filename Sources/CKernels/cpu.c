@@ -9,6 +9,12 @@ void tb_cpu_relax(void) {
 #endif
 }
 
+static _Thread_local int own_number = 0;
+
+int tb_thread_number(void) { return own_number; }
+
+void tb_set_thread_number(int number) { own_number = number; }
+
 static _Thread_local int limit = 9;
 
 static int detected_level(void) {

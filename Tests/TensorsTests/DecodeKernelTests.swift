@@ -26,7 +26,7 @@ import Testing
             memory = (0..<count).map { _ in .allocate(byteCount: tb_activation_bytes(columns), alignment: 64) }
             for row in 0..<count {
                 var activation = tb_activation_in(memory[row], columns)
-                if columns % 32 == 0 { tb_quantize_activation(numbers + row * columns, columns, &activation) }
+                if columns % 32 == 0 { tb_quantize_activation(numbers + row * columns, 0, columns, &activation) }
                 tb_halve_activation(numbers + row * columns, columns, &activation)
                 activation.full = UnsafePointer(numbers + row * columns)
                 activations.append(activation)
@@ -67,6 +67,56 @@ import Testing
                 // Alone or together: the same bits.
                 for row in 0..<8 { #expect(blockProduct(matrix, rows, row..<row + 1) == Array(found[row * 7..<row * 7 + 7])) }
                 #expect(blockProduct(matrix, rows, 1..<4) == Array(found[7..<28]))
+            }
+        }
+    }
+
+    @Test("codes that are made in pieces, and copies of what a kind reads, give the same products", arguments: BlockType.all)
+    func copiesAgree(_ type: BlockType) {
+        let parts = tb_activation_parts(Int32(type.number))
+        guard parts != 0 else { return }
+        for columns in type.elementCount == 256 ? [512] : [128, 160] {
+            var state: UInt64 = 9
+            let matrix = QuantizedMatrix.randomBlocks(type, shape: [6, columns], state: &state)
+            let rows = Rows(1, columns: columns), others = Rows(2, columns: columns)
+            tb_quantize_activation(rows.numbers, 0, 64, &others.activations[0])
+            tb_quantize_activation(rows.numbers + 64, 64, columns - 64, &others.activations[0])
+            var made = others.activations[0]
+            tb_copy_activation(&made, parts, columns, &others.activations[1])
+            #expect(others.activations[1].full == made.full)
+            let expected = blockProduct(matrix, rows, 0..<1)
+            #expect(blockProduct(matrix, others, 0..<1) == expected)
+            #expect(blockProduct(matrix, others, 1..<2) == expected)
+        }
+    }
+
+    @Test("attention of a new token is the same with wide vectors and without", arguments: [(1, 16), (3, 64), (4, 80), (7, 64), (6, 128), (2, 24)])
+    func attentionAgrees(_ size: (group: Int, dimension: Int)) {
+        let (group, dimension) = size, slots = 300
+        let query = Self.numbers(group * dimension, 5), keys = Self.numbers(slots * dimension, 6), values = Self.numbers(slots * dimension, 7)
+        let narrowKeys = Tensor(keys, shape: [slots, dimension]).converted(to: .bfloat16)
+        let narrowValues = Tensor(values, shape: [slots, dimension]).converted(to: .bfloat16)
+        for isHalf in [false, true] {
+            for (first, count) in [(0, 1), (0, 6), (3, 260), (0, 300)] {
+                func attended(_ level: Int32) -> [Float] {
+                    tb_limit_vector_level(level)
+                    defer { tb_limit_vector_level(9) }
+                    var result = [Float](repeating: .nan, count: group * dimension), scratch = [Float](repeating: 0, count: tb_attend_scratch(group))
+                    keys.withUnsafeBytes { keys in
+                        values.withUnsafeBytes { values in
+                            var one = tb_token_attention()
+                            one.keys = isHalf ? UnsafeRawPointer(narrowKeys.address) : keys.baseAddress
+                            one.values = isHalf ? UnsafeRawPointer(narrowValues.address) : values.baseAddress
+                            one.is_bf16 = isHalf ? 1 : 0
+                            (one.first, one.count, one.group, one.dimension) = (first, count, group, dimension)
+                            one.scale = 0.3
+                            tb_attend_token(&one, query, &scratch, &result)
+                        }
+                    }
+                    return result
+                }
+                let most = zip(attended(9), attended(0)).map { abs($0 - $1) }.max() ?? .infinity
+                #expect(most < 2e-5)
             }
         }
     }
@@ -154,7 +204,7 @@ import Testing
             counts.initialize(repeating: 0, count: 7 * 64)
             defer { counts.deallocate() }
             var finished: [Int] = []
-            runner.run(on: pool) { stage, chunks in
+            runner.run(on: pool) { stage, chunks, _ in
                 for chunk in chunks {
                     counts[stage * 64 + chunk] += 1
                     // What earlier stages wrote is there.

@@ -196,8 +196,12 @@ typedef struct {
 long tb_activation_bytes(long count);
 // Lays the parts out in memory of that size.
 tb_activation tb_activation_in(void *memory, long count);
-// Fills codes, split, scales, sums and lanes128; count is a multiple of 32.
-void tb_quantize_activation(const float *from, long count, tb_activation *x);
+// Fills codes, split, scales, sums and lanes128 of the elements first ..< first + count from from[0] on; both are multiples of 32.
+void tb_quantize_activation(const float *from, long first, long count, tb_activation *x);
+// Which parts of an activation the products of a kind read on this machine, for tb_copy_activation; 0 where that is not known.
+int tb_activation_parts(int kind);
+// Copies those parts, of a vector of count numbers, and what is no array.
+void tb_copy_activation(const tb_activation *from, int parts, long count, tb_activation *to);
 // Fills halves and half_scale.
 void tb_halve_activation(const float *from, long count, tb_activation *x);
 // densedot.c: y[i, row - first_row] = weight[row] . x[i] for weights in bf16 or f16. x needs halves and full.
@@ -247,6 +251,9 @@ void tb_minhash(const uint32_t *items, long count, const uint32_t *factors, cons
 
 // cpu.c
 void tb_cpu_relax(void);
+// A number for the calling thread, 0 until one is set.
+int tb_thread_number(void);
+void tb_set_thread_number(int number);
 // 0 plain, 1 AVX2, 2 AVX-512, 3 with VNNI: what the kernels with hand-written vectors use.
 int tb_vector_level(void);
 // For tests: the calling thread uses no more than this level; 9 gives all back.

@@ -85,7 +85,7 @@ extension CPUBackend {
                 var activation = tb_activation()
                 if usesIntegers {
                     activation = tb_activation_in(memory + row * floatsEach, inputs)
-                    tb_quantize_activation(from + row * inputs, inputs, &activation)
+                    tb_quantize_activation(from + row * inputs, 0, inputs, &activation)
                 }
                 activation.full = UnsafePointer(from + row * inputs)
                 return activation

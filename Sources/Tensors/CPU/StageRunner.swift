@@ -7,8 +7,8 @@ import Synchronization
 /// microseconds; waking threads for each would cost more than the work.
 ///
 /// Each thread has a stretch of a stage's chunks and takes them in order, so that it reads memory as one stream, which the processor
-/// fetches ahead (chunks dealt out in turn are read at half the speed): half of what is left at a time, because taking and beginning
-/// anew cost as much as a tenth of a chunk. Whoever is through with his stretch takes half of another's rest, from its end. A
+/// fetches ahead (chunks dealt out in turn are read at half the speed): three quarters of what is left at a time, because beginning
+/// anew interrupts the stream. Whoever is through with his stretch takes half of another's rest, from its end. A
 /// thread that the system keeps from running holds up nobody, but for the chunks that it has taken.
 ///
 /// Who waits for others asks meanwhile for what he will read next, so that memory never stands still.
@@ -25,12 +25,16 @@ final class StageRunner: @unchecked Sendable {
         let padding: (Int, Int, Int, Int, Int, Int, Int) = (0, 0, 0, 0, 0, 0, 0)
     }
 
-    /// What a thread reads first in a stage: one stretch of memory or two side by side.
+    /// What a thread reads first in a stage: one stretch of memory or two side by side, and small things before.
     struct Upcoming {
         var first: UnsafeRawPointer?
         var second: UnsafeRawPointer?
         /// Of each.
         var byteCount = 0
+        var small: UnsafeRawPointer?
+        var smallBytes = 0
+        var other: UnsafeRawPointer?
+        var otherBytes = 0
     }
 
     private let sizes: [Int]
@@ -65,9 +69,12 @@ final class StageRunner: @unchecked Sendable {
 
     /// - Parameters:
     ///   - pool: of `threadCount` threads
-    ///   - perform: chunks of a stage, by number
+    ///   - begin: what each thread that takes part in a stage does first there
+    ///   - perform: chunks of a stage, by number, and the thread's number
     ///   - finish: what one thread does when a stage is done
-    func run(on pool: ThreadPool, perform: (Int, Range<Int>) -> Void, finish: (Int) -> Void) {
+    func run(
+        on pool: ThreadPool, begin: (Int, Int) -> Void = { _, _ in }, perform: (Int, Range<Int>, Int) -> Void, finish: (Int) -> Void
+    ) {
         for (stage, size) in sizes.enumerated() {
             counters[stage].unfinished.store(size, ordering: .relaxed)
             for thread in 0..<threadCount {
@@ -76,17 +83,20 @@ final class StageRunner: @unchecked Sendable {
             }
         }
         done.store(0, ordering: .sequentiallyConsistent)
-        pool.run(threadCount) { worker in work(worker, perform, finish) }
+        // A thread has the same stretches in every run: their memory may still be in caches of its own.
+        pool.run(threadCount) { _ in work(min(Int(tb_thread_number()), threadCount - 1), begin, perform, finish) }
     }
 
-    private func work(_ worker: Int, _ perform: (Int, Range<Int>) -> Void, _ finish: (Int) -> Void) {
+    private func work(_ worker: Int, _ begin: (Int, Int) -> Void, _ perform: (Int, Range<Int>, Int) -> Void, _ finish: (Int) -> Void) {
         let count = sizes.count
         var stage = 0
         while stage < count {
             // Reported together: the count is everybody's, and going to it costs a tenth of a chunk.
             var performed = 0
-            while let chunks = take(stage, worker) {
-                perform(stage, chunks)
+            while let (chunks, isLast) = take(stage, worker) {
+                if performed == 0 { begin(stage, worker) }
+                if isLast { fetch(stage + 1, worker) }
+                perform(stage, chunks, worker)
                 performed += chunks.count
             }
             if performed > 0, counters[stage].unfinished.subtract(performed, ordering: .acquiringAndReleasing).newValue == 0 {
@@ -99,8 +109,8 @@ final class StageRunner: @unchecked Sendable {
         }
     }
 
-    /// The next chunks of the worker's own stretch, or the last ones of another's.
-    private func take(_ stage: Int, _ worker: Int) -> Range<Int>? {
+    /// The next chunks of the worker's own stretch, or the last ones of another's; and whether his own are at an end.
+    private func take(_ stage: Int, _ worker: Int) -> (Range<Int>, isLast: Bool)? {
         for step in 0..<threadCount {
             let owner = worker + step < threadCount ? worker + step : worker + step - threadCount
             let place = stretches + (stage * threadCount + owner)
@@ -108,10 +118,10 @@ final class StageRunner: @unchecked Sendable {
                 let rest = place.pointee.rest.load(ordering: .relaxed)
                 let first = rest & 0xFFFF_FFFF, end = rest >> 32
                 guard first < end else { break }
-                let taken = max(1, (end - first) / 2)
+                let count = end - first, taken = step == 0 ? (count <= 4 ? count : count - count / 4) : max(1, count / 2)
                 let left = step == 0 ? rest + taken : rest - taken << 32
                 guard place.pointee.rest.compareExchange(expected: rest, desired: left, ordering: .relaxed).exchanged else { continue }
-                return step == 0 ? Int(first)..<Int(first + taken) : Int(end - taken)..<Int(end)
+                return step == 0 ? (Int(first)..<Int(first + taken), taken == count) : (Int(end - taken)..<Int(end), false)
             }
         }
         return nil
@@ -119,7 +129,7 @@ final class StageRunner: @unchecked Sendable {
 
     /// Returns the stage that is open once `stage` is done. Spins, but lets others have the processor now and then.
     private func waitFor(_ stage: Int, _ worker: Int) -> Int {
-        var turns = 0, asked = 0
+        var turns = 0, asked = Self.bytesAtFirst
         let next = stage + 1 < sizes.count ? upcoming.map { $0[(stage + 1) * threadCount + worker] } : nil
         while true {
             let open = done.load(ordering: .acquiring)
@@ -136,6 +146,18 @@ final class StageRunner: @unchecked Sendable {
         }
     }
 
+    /// Asks for what comes before a stage, and for the beginning of its stretch.
+    private func fetch(_ stage: Int, _ worker: Int) {
+        guard stage < sizes.count, let next = upcoming.map({ $0 + (stage * threadCount + worker) }) else { return }
+        if let small = next.pointee.small { tb_fetch(small, next.pointee.smallBytes) }
+        if let other = next.pointee.other { tb_fetch(other, next.pointee.otherBytes) }
+        let bytes = min(Self.bytesAtFirst, next.pointee.byteCount)
+        if let first = next.pointee.first { tb_fetch(first, bytes) }
+        if let second = next.pointee.second { tb_fetch(second, bytes) }
+    }
+
+    /// Asked for before the last chunks of the stage before.
+    private static let bytesAtFirst = 2048
     /// Asked for between two looks at whether the wait is over.
     private static let bytesAtOnce = 256
 }

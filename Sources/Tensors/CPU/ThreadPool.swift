@@ -35,7 +35,7 @@ final class ThreadPool: @unchecked Sendable {
         threads = (1..<threadCount).map { number in
             EngineThread(name: "compute \(number)", stackSize: 1 << 20) {
                 // Where the system has no thread to give, the body runs on the starter, which must not become a server.
-                if pthread_equal(shared.starter, pthread_self()) == 0 { shared.pool.serve() }
+                if pthread_equal(shared.starter, pthread_self()) == 0 { shared.pool.serve(number) }
             }
         }
     }
@@ -97,8 +97,9 @@ final class ThreadPool: @unchecked Sendable {
         }
     }
 
-    private func serve() {
+    private func serve(_ number: Int) {
         ThreadTurns.long()
+        tb_set_thread_number(Int32(number))
         while !isClosing.load(ordering: .relaxed) {
             let seen = ticket.load(ordering: .acquiring)
             if seen & 0xFFFF_FFFF > 0 {

@@ -1,92 +1,18 @@
 import CKernels
 
-/// The buffers of a program, and what its pointers look into.
-final class DecodeMemory {
-    fileprivate var kept: [AnyObject] = []
-    private var blocks: [UnsafeMutableRawPointer] = []
-    private var releases: [() -> Void] = []
-    let stream, normalised, projected, attended, delta, inner, gate, up, logits, statistics: UnsafeMutablePointer<Float>
-    let attentionScratch: UnsafeMutablePointer<Float>
-    let attentionScratchCount: Int
-    let positions: UnsafeMutablePointer<Int32>
-    let projectedWidth: Int
-    /// [rows, layers]
-    let caches: UnsafeMutablePointer<DecodeCache>
-    let layerCount: Int
-
-    init(hidden: Int, projected width: Int, attended: Int, inner: Int, vocabulary: Int, group: Int, keyHeads: Int, layers: Int) {
-        let rows = DecodeProgram.maximumRows
-        var blocks: [UnsafeMutableRawPointer] = []
-        func floats(_ count: Int) -> UnsafeMutablePointer<Float> {
-            let storage = UnsafeMutableRawPointer.allocate(byteCount: max(64, (count * 4 + 63) / 64 * 64), alignment: 64)
-            storage.initializeMemory(as: UInt8.self, repeating: 0, count: max(64, (count * 4 + 63) / 64 * 64))
-            blocks.append(storage)
-            return storage.assumingMemoryBound(to: Float.self)
-        }
-        projectedWidth = width
-        attentionScratchCount = (tb_attend_scratch(group) + 15) / 16 * 16
-        stream = floats(rows * hidden)
-        normalised = floats(rows * hidden)
-        projected = floats(rows * width)
-        self.attended = floats(rows * attended)
-        delta = floats(rows * hidden)
-        self.inner = floats(rows * inner)
-        gate = floats(rows * inner)
-        up = floats(rows * inner)
-        logits = floats(rows * vocabulary)
-        statistics = floats(2)
-        attentionScratch = floats(rows * keyHeads * attentionScratchCount)
-        positions = UnsafeMutableRawPointer(floats(rows)).assumingMemoryBound(to: Int32.self)
-        layerCount = layers
-        caches = .allocate(capacity: max(1, rows * layers))
-        self.blocks = blocks
-    }
-
-    deinit {
-        for release in releases { release() }
-        for block in blocks { block.deallocate() }
-        caches.deallocate()
-    }
-
-    /// Memory that lives as long as the program.
-    func allocate(byteCount: Int) -> UnsafeMutableRawPointer {
-        let block = UnsafeMutableRawPointer.allocate(byteCount: max(64, byteCount), alignment: 64)
-        block.initializeMemory(as: UInt8.self, repeating: 0, count: max(64, byteCount))
-        blocks.append(block)
-        return block
-    }
-
-    /// A value that stays where it is as long as the program.
-    func place<Element>(_ element: Element) -> UnsafeMutablePointer<Element> {
-        UnsafeMutablePointer(mutating: copied([element]))
-    }
-
-    /// Elements that stay where they are as long as the program.
-    func copied<Element>(_ elements: [Element]) -> UnsafePointer<Element> {
-        let pointer = UnsafeMutablePointer<Element>.allocate(capacity: max(1, elements.count))
-        pointer.initialize(from: elements, count: elements.count)
-        releases.append {
-            pointer.deinitialize(count: elements.count)
-            pointer.deallocate()
-        }
-        return UnsafePointer(pointer)
-    }
-
-    func keep(_ tensor: Tensor) { kept.append(tensor.storage) }
-    func keep(_ matrix: QuantizedMatrix) { kept.append(matrix) }
-}
-
 /// Lays out a program.
 struct DecodeBuilder {
     let description: DecodeDescription
     let memory: DecodeMemory
     let input: DecodeInput
     let hidden: Int
+    private let threadCount: Int
 
     /// Bytes of weights in a chunk, the least that a thread takes: half a microsecond of reading.
     private static let chunkBytes = 16 << 10
 
-    init(_ description: DecodeDescription) {
+    init(_ description: DecodeDescription, threadCount: Int) {
+        self.threadCount = threadCount
         self.description = description
         hidden = description.embedding.shape[1]
         let blocks = description.blocks, rows = DecodeProgram.maximumRows
@@ -98,13 +24,16 @@ struct DecodeBuilder {
             group: blocks.map { $0.shape.headCount / $0.shape.keyValueHeadCount }.max() ?? 1,
             keyHeads: blocks.map(\.shape.keyValueHeadCount).max() ?? 1, layers: blocks.count)
         let widest = max(hidden, inner, attended), bytes = (tb_activation_bytes(widest) + 63) / 64 * 64
-        let activations = memory.allocate(byteCount: rows * MemoryLayout<tb_activation>.stride).assumingMemoryBound(to: tb_activation.self)
-        let parts = memory.allocate(byteCount: rows * bytes)
-        for row in 0..<rows { activations[row] = tb_activation_in(parts + row * bytes, widest) }
+        // First the norms', then those that stages make, then the threads'.
+        let count = 2 * rows + threadCount
+        let activations = memory.allocate(byteCount: count * MemoryLayout<tb_activation>.stride).assumingMemoryBound(to: tb_activation.self)
+        let parts = memory.allocate(byteCount: count * bytes)
+        for row in 0..<count { activations[row] = tb_activation_in(parts + row * bytes, widest) }
         let stages = blocks.flatMap { [$0.projections, [$0.output], $0.feedForward.first, [$0.feedForward.down]] } + [[description.head]]
         let ranks = stages.map { $0.reduce(0) { $0 + ($1.activeAdapter?.rank ?? 0) } }.max() ?? 0
         input = DecodeInput(
-            rows: 0, numbers: UnsafePointer(memory.normalised), activations: activations,
+            rows: 0, numbers: UnsafePointer(memory.normalised), activations: activations, normalised: activations, made: activations + rows,
+            own: activations + 2 * rows,
             low: memory.allocate(byteCount: rows * ranks * 4).assumingMemoryBound(to: Float.self), lowStride: ranks)
     }
 
@@ -112,32 +41,59 @@ struct DecodeBuilder {
     private struct Layout {
         var stages: [DecodeStage] = []
         var preparations: [DecodePreparation?] = []
+        /// What threads read of each stage beside weights.
+        var reading: [UnsafeRawBufferPointer?] = []
+        private var mark = 0
+        let memory: DecodeMemory
 
-        mutating func add(_ work: DecodeStage.Work, _ chunks: Int, after preparation: DecodePreparation?) {
-            stages.append(DecodeStage(work: work, chunkCount: chunks))
+        init(_ memory: DecodeMemory) {
+            self.memory = memory
+            mark = memory.taken
+        }
+
+        mutating func add(_ work: DecodeStage.Work, _ chunks: Int, of products: [DecodeProduct] = [], after preparation: DecodePreparation?) {
+            var stage = DecodeStage(work: work, chunkCount: chunks)
+            for product in products {
+                guard case .quantized(let matrix) = product.weight else { continue }
+                stage.codeCount = product.inputs
+                stage.codeParts |= tb_activation_parts(matrix.pointee.kind)
+            }
+            // All or none: products of another kind read parts that are not copied.
+            if products.contains(where: { !$0.readsKnownParts }) { stage.codeParts = 0 }
+            stages.append(stage)
             preparations.append(preparation)
+            reading.append(memory.since(mark))
+            mark = memory.taken
+        }
+
+        /// The last stage makes the codes that a preparation would have made.
+        mutating func makeCodes(for preparation: inout DecodePreparation) {
+            stages[stages.count - 1].makesCodes = preparation.needsCodes
+            preparation.needsCodes = false
         }
     }
 
     /// The stages, and what comes before each; one entry more, which is empty.
-    func build() -> (stages: [DecodeStage], preparations: [DecodePreparation?]) {
-        var layout = Layout()
+    func build() -> (stages: [DecodeStage], preparations: [DecodePreparation?], reading: [UnsafeRawBufferPointer?]) {
+        var layout = Layout(memory)
         var delta: UnsafeMutablePointer<Float>?, deltaNorm: DecodeNorm?
         for (layer, block) in description.blocks.enumerated() {
-            var products: [DecodeProduct] = [], column = 0
-            for linear in block.projections {
-                products.append(product(linear, to: memory.projected + column, stride: memory.projectedWidth, after: products))
-                column += linear.outputCount
-            }
             var first = preparation(block.projections, source: .stream(norm(block.attentionNorm)), width: hidden)
             first.delta = delta
             first.deltaNorm = deltaNorm
+            var products: [DecodeProduct] = [], column = 0, lowOffset = 0
+            for linear in block.projections {
+                products.append(product(linear, to: memory.projected + column, stride: memory.projectedWidth, lowOffset: lowOffset))
+                column += linear.outputCount
+                lowOffset += linear.activeAdapter?.rank ?? 0
+            }
             add(products, to: &layout, after: first)
             // Attention reads the projections as they are.
             layout.add(.attention(copied([attention(block, layer)])), block.shape.keyValueHeadCount, after: nil)
-            add(
-                [product(block.output, to: memory.delta, stride: hidden, after: [])], to: &layout,
-                after: preparation([block.output], source: .buffer(UnsafePointer(memory.attended)), width: block.output.inputCount))
+            var second = preparation([block.output], source: .buffer(UnsafePointer(memory.attended)), width: block.output.inputCount)
+            let headWidth = block.shape.headCount / block.shape.keyValueHeadCount * block.shape.headDimension
+            if headWidth % Self.codesTogether == 0 { layout.makeCodes(for: &second) }
+            add([product(block.output, to: memory.delta, stride: hidden)], to: &layout, after: second)
             feedForward(block, &layout)
             delta = memory.delta
             deltaNorm = block.feedForwardOutputNorm.map(norm)
@@ -145,14 +101,14 @@ struct DecodeBuilder {
         var last = preparation([description.head], source: .stream(norm(description.finalNorm)), width: hidden)
         last.delta = delta
         last.deltaNorm = deltaNorm
-        let head = product(description.head, to: memory.logits, stride: description.head.outputCount, after: [])
+        let head = product(description.head, to: memory.logits, stride: description.head.outputCount)
         if case .softCap(let cap)? = description.head.outputTransform {
             let chunked = together([head])
-            layout.add(.capped(copied(chunked), cap: cap), chunked[0].chunkCount, after: last)
+            layout.add(.capped(copied(chunked), cap: cap), chunked[0].chunkCount, of: chunked, after: last)
         } else {
             add([head], to: &layout, after: last)
         }
-        return (layout.stages, layout.preparations + [nil])
+        return (layout.stages, layout.preparations + [nil], layout.reading)
     }
 
     private func add(_ products: [DecodeProduct], to layout: inout Layout, after preparation: DecodePreparation) {
@@ -162,7 +118,7 @@ struct DecodeBuilder {
             products[index].firstChunk = total
             total += products[index].chunkCount
         }
-        layout.add(.products(copied(products), count: products.count), total, after: preparation)
+        layout.add(.products(copied(products), count: products.count), total, of: products, after: preparation)
     }
 
     private func feedForward(_ block: DecodeDescription.Block, _ layout: inout Layout) {
@@ -174,32 +130,36 @@ struct DecodeBuilder {
         var products: [DecodeProduct] = []
         switch block.feedForward {
         case .gated(let gate, let up, _):
-            products = [product(gate, to: memory.gate, stride: inner, after: [])]
-            products.append(product(up, to: memory.up, stride: inner, after: products))
+            products = [
+                product(gate, to: memory.gate, stride: inner),
+                product(up, to: memory.up, stride: inner, lowOffset: gate.activeAdapter?.rank ?? 0),
+            ]
         case .fusedGated(let gateUp, _):
             // One adapter, whose A x both halves read.
             products = [
-                product(gateUp, rows: 0..<inner, to: memory.gate, stride: inner, after: []),
-                product(gateUp, rows: inner..<2 * inner, to: memory.up, stride: inner, after: []),
+                product(gateUp, rows: 0..<inner, to: memory.gate, stride: inner),
+                product(gateUp, rows: inner..<2 * inner, to: memory.up, stride: inner),
             ]
-        case .plain(let up, _): products = [product(up, to: memory.inner, stride: inner, after: [])]
+        case .plain(let up, _): products = [product(up, to: memory.inner, stride: inner)]
         }
         products = together(products)
+        var last = preparation([down], source: .buffer(UnsafePointer(memory.inner)), width: inner)
         if products.count == 2 {
-            layout.add(.gated(copied(products), kind: kind, to: memory.inner), products[0].chunkCount, after: before)
+            defer { layout.makeCodes(for: &last) }
+            layout.add(.gated(copied(products), kind: kind, to: memory.inner), products[0].chunkCount, of: products, after: before)
         } else {
             let ones = memory.allocate(byteCount: inner * 4).assumingMemoryBound(to: Float.self)
             tb_fill(ones, 1, inner)
-            layout.add(.activated(copied(products), kind: kind, ones: UnsafePointer(ones)), products[0].chunkCount, after: before)
+            layout.add(.activated(copied(products), kind: kind, ones: UnsafePointer(ones)), products[0].chunkCount, of: products, after: before)
         }
-        add(
-            [product(down, to: memory.delta, stride: hidden, after: [])], to: &layout,
-            after: preparation([down], source: .buffer(UnsafePointer(memory.inner)), width: inner))
+        add([product(down, to: memory.delta, stride: hidden)], to: &layout, after: last)
     }
 
     /// Products of one shape whose chunks are computed together.
     private func together(_ products: [DecodeProduct]) -> [DecodeProduct] {
-        let columns = Self.columnsPerChunk(bytes: products.reduce(0) { $0 + $1.rowBytes })
+        let least = Self.columnsPerChunk(bytes: products.reduce(0) { $0 + $1.rowBytes })
+        // Their results are made codes chunk by chunk.
+        let columns = (least + Self.codesTogether - 1) / Self.codesTogether * Self.codesTogether
         return products.map {
             var product = $0
             product.columnsPerChunk = columns
@@ -210,7 +170,10 @@ struct DecodeBuilder {
     /// A multiple of the rows that kernels take at a time.
     private static func columnsPerChunk(bytes: Int) -> Int { max(4, chunkBytes / max(1, bytes) / 4 * 4) }
 
-    private func copied<Element>(_ elements: [Element]) -> UnsafePointer<Element> { memory.copied(elements) }
+    /// Numbers that share a scale when they become codes.
+    private static let codesTogether = 32
+
+    private func copied<Element: BitwiseCopyable>(_ elements: [Element]) -> UnsafePointer<Element> { memory.copied(elements) }
 
     private func preparation(_ linears: [Linear], source: DecodePreparation.Source, width: Int) -> DecodePreparation {
         var downs: [DecodePreparation.Down] = [], offset = 0
@@ -230,9 +193,9 @@ struct DecodeBuilder {
 
     /// - Parameters:
     ///   - rows: the part of the weight to use; nil for all
-    ///   - after: the stage's products before this one, whose adapters come first in `low`
+    ///   - lowOffset: ranks of adapters that come before its own in `low`
     private func product(
-        _ linear: Linear, rows: Range<Int>? = nil, to: UnsafeMutablePointer<Float>, stride: Int, after: [DecodeProduct]
+        _ linear: Linear, rows: Range<Int>? = nil, to: UnsafeMutablePointer<Float>, stride: Int, lowOffset: Int = 0
     ) -> DecodeProduct {
         let first = rows?.lowerBound ?? 0, inputs = linear.inputCount
         let weight: DecodeProduct.Weight
@@ -255,7 +218,7 @@ struct DecodeBuilder {
         if let adapter = linear.activeAdapter {
             product.up = floats(adapter.b.value) + first * adapter.rank
             product.rank = adapter.rank
-            product.lowOffset = after.reduce(0) { $0 + $1.rank }
+            product.lowOffset = lowOffset
         }
         return product
     }
@@ -304,14 +267,26 @@ struct DecodeBuilder {
     }
 
     /// What each thread reads first in each stage, [stages, threads].
-    func upcoming(_ stages: [DecodeStage], threadCount: Int) -> UnsafePointer<StageRunner.Upcoming> {
-        copied(stages.indices.flatMap { index in (0..<threadCount).map { Self.upcoming(stages[index...], thread: $0, of: threadCount) } })
+    func upcoming(
+        _ stages: [DecodeStage], _ preparations: [DecodePreparation?], _ reading: [UnsafeRawBufferPointer?]
+    ) -> UnsafePointer<StageRunner.Upcoming> {
+        let all = stages.indices.flatMap { index in
+            (0..<threadCount).map { thread in
+                var upcoming = weights(stages[index...], thread)
+                if let reading = reading[index] { (upcoming.small, upcoming.smallBytes) = (reading.baseAddress, reading.count) }
+                if case .stream(let norm)? = preparations[index]?.source {
+                    (upcoming.other, upcoming.otherBytes) = (UnsafeRawPointer(norm.weight), 4 * norm.width)
+                }
+                return upcoming
+            }
+        }
+        return copied(all)
     }
 
     /// Bytes that a thread asks for while it waits: a quarter of a second-level cache.
     private static let upcomingBytes = 256 << 10
 
-    private static func upcoming(_ stages: ArraySlice<DecodeStage>, thread: Int, of threadCount: Int) -> StageRunner.Upcoming {
+    private func weights(_ stages: ArraySlice<DecodeStage>, _ thread: Int) -> StageRunner.Upcoming {
         guard let stage = stages.first else { return StageRunner.Upcoming() }
         let chunk = stage.chunkCount * thread / threadCount
         /// To the end of the matrix at most.
@@ -322,16 +297,16 @@ struct DecodeBuilder {
         switch stage.work {
         case .products(let products, let count):
             let product = products[DecodeProduct.index(of: chunk, in: products, count)]
-            let (first, bytes) = reach(product, upcomingBytes)
-            return StageRunner.Upcoming(first: first, second: nil, byteCount: bytes)
+            let (first, bytes) = reach(product, Self.upcomingBytes)
+            return StageRunner.Upcoming(first: first, byteCount: bytes)
         case .gated(let pair, _, _):
-            let (first, bytes) = reach(pair[0], upcomingBytes / 2), (second, others) = reach(pair[1], upcomingBytes / 2)
+            let (first, bytes) = reach(pair[0], Self.upcomingBytes / 2), (second, others) = reach(pair[1], Self.upcomingBytes / 2)
             return StageRunner.Upcoming(first: first, second: second, byteCount: min(bytes, others))
         case .activated(let product, _, _), .capped(let product, _):
-            let (first, bytes) = reach(product.pointee, upcomingBytes)
-            return StageRunner.Upcoming(first: first, second: nil, byteCount: bytes)
+            let (first, bytes) = reach(product.pointee, Self.upcomingBytes)
+            return StageRunner.Upcoming(first: first, byteCount: bytes)
         // Reads no weights itself.
-        case .attention: return upcoming(stages.dropFirst(), thread: thread, of: threadCount)
+        case .attention: return weights(stages.dropFirst(), thread)
         }
     }
 

@@ -62,6 +62,12 @@ struct DecodeProduct {
         return min(first, end)..<end
     }
 
+    /// Whether all that it reads of an activation is known (`tb_activation_parts`).
+    var readsKnownParts: Bool {
+        guard case .quantized(let matrix) = weight else { return false }
+        return tb_activation_parts(matrix.pointee.kind) != 0
+    }
+
     /// Which of a stage's products a chunk belongs to.
     static func index(of chunk: Int, in products: UnsafePointer<DecodeProduct>, _ count: Int) -> Int {
         var index = count - 1
@@ -106,7 +112,11 @@ struct DecodeInput {
     var rows = 0
     /// [rows, width], f32
     var numbers: UnsafePointer<Float>
-    let activations: UnsafeMutablePointer<tb_activation>
+    var activations: UnsafeMutablePointer<tb_activation>
+    /// Those of the norms' results, and those that stages make for the next one.
+    let normalised, made: UnsafeMutablePointer<tb_activation>
+    /// Of one row, for each thread: what another has written and this one reads all the time is slow to come back into its caches.
+    let own: UnsafeMutablePointer<tb_activation>
     /// The adapters' A x, [rows, lowStride].
     let low: UnsafeMutablePointer<Float>
     let lowStride: Int
@@ -157,6 +167,11 @@ struct DecodeStage {
     }
 
     let work: Work
+    /// Whether what a chunk makes is turned into codes at once: by the thread that has it near.
+    var makesCodes = false
+    /// Codes that its products read, and which parts of them (`tb_activation_parts`).
+    var codeCount = 0
+    var codeParts: Int32 = 0
     /// Chunks; of attention, for each row.
     let chunkCount: Int
     var isPerRow: Bool { if case .attention = work { true } else { false } }

@@ -37,8 +37,15 @@ struct DecodePass {
         attentionScratchCount = memory.attentionScratchCount
     }
 
-    func perform(_ stage: Int, _ chunks: Range<Int>) {
-        let input = input.pointee
+    func begin(_ stage: Int, _ worker: Int) {
+        let stage = stages + stage
+        guard input.pointee.rows == 1, stage.pointee.codeParts != 0 else { return }
+        tb_copy_activation(input.pointee.activations, stage.pointee.codeParts, stage.pointee.codeCount, input.pointee.own + worker)
+    }
+
+    func perform(_ stage: Int, _ chunks: Range<Int>, _ worker: Int) {
+        var input = input.pointee
+        if input.rows == 1, stages[stage].codeParts != 0 { input.activations = input.own + worker }
         switch stages[stage].work {
         case .products(let products, let count):
             for index in DecodeProduct.index(of: chunks.lowerBound, in: products, count)..<count {
@@ -52,6 +59,7 @@ struct DecodePass {
             for row in 0..<input.rows {
                 let at = row * width + columns.lowerBound
                 tb_gated(pair[0].to + at, pair[1].to + at, to + at, columns.count, kind)
+                if stages[stage].makesCodes { tb_quantize_activation(to + at, columns.lowerBound, columns.count, input.made + row) }
             }
         case .activated(let product, let kind, let ones):
             let columns = product.pointee.columns(chunks)
@@ -68,7 +76,7 @@ struct DecodePass {
                 tb_soft_cap(at, at, nil, cap, columns.count)
             }
         case .attention(let attention):
-            for task in chunks { attend(attention, task) }
+            for task in chunks { attend(attention, task, makesCodes: stages[stage].makesCodes) }
         }
     }
 
@@ -87,13 +95,16 @@ struct DecodePass {
         case .stream(let norm):
             norm.apply(stream, rows: rows, into: normalised, statistics: statistics)
             input.pointee.numbers = UnsafePointer(normalised)
-        case .buffer(let buffer): input.pointee.numbers = buffer
+            input.pointee.activations = input.pointee.normalised
+        case .buffer(let buffer):
+            input.pointee.numbers = buffer
+            input.pointee.activations = input.pointee.made
         }
         let input = input.pointee
         for row in 0..<rows {
             let numbers = input.numbers + row * width, activation = input.activations + row
             activation.pointee.full = numbers
-            if preparation.needsCodes { tb_quantize_activation(numbers, width, activation) }
+            if preparation.needsCodes { tb_quantize_activation(numbers, 0, width, activation) }
             if preparation.needsHalves { tb_halve_activation(numbers, width, activation) }
             for index in 0..<preparation.downCount {
                 let down = preparation.downs[index], low = input.low + row * input.lowStride + down.offset
@@ -104,7 +115,7 @@ struct DecodePass {
     }
 
     /// One key head of one row: its queries and key are turned, key and value go into the cache, the queries look at all of it.
-    private func attend(_ attention: UnsafePointer<DecodeAttention>, _ task: Int) {
+    private func attend(_ attention: UnsafePointer<DecodeAttention>, _ task: Int, makesCodes: Bool) {
         let dimension = attention.pointee.dimension, group = attention.pointee.group, keyHeadCount = attention.pointee.keyHeadCount
         let row = task / keyHeadCount, head = task % keyHeadCount
         let projected = projected + row * projectedWidth
@@ -139,6 +150,8 @@ struct DecodePass {
         one.scale = attention.pointee.scale
         one.soft_cap = attention.pointee.softCap
         one.slopes = attention.pointee.slopes.map { $0 + head * group }
-        tb_attend_token(&one, query, scratch, attended + row * keyHeadCount * group * dimension + head * group * dimension)
+        let width = group * dimension, result = attended + task * width
+        tb_attend_token(&one, query, scratch, result)
+        if makesCodes { tb_quantize_activation(result, head * width, width, input.pointee.made + row) }
     }
 }

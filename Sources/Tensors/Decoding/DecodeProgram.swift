@@ -31,8 +31,8 @@ public final class DecodeProgram {
     public init?(_ description: DecodeDescription, backend: any Backend) {
         guard let backend = backend as? CPUBackend, description.isSupported else { return nil }
         self.backend = backend
-        let builder = DecodeBuilder(description)
-        let (stages, preparations) = builder.build()
+        let builder = DecodeBuilder(description, threadCount: backend.threadCount)
+        let (stages, preparations, reading) = builder.build()
         memory = builder.memory
         input = memory.place(builder.input)
         self.stages = memory.copied(stages)
@@ -43,7 +43,7 @@ public final class DecodeProgram {
         positionTable = description.positionEmbedding.map(DecodeBuilder.stored)
         embeddingScale = description.embeddingScale
         embeddingNorm = description.embeddingNorm.map(builder.norm)
-        let upcoming = builder.upcoming(stages, threadCount: backend.threadCount)
+        let upcoming = builder.upcoming(stages, preparations, reading)
         runners = (1...Self.maximumRows).map { rows in
             StageRunner(
                 sizes: stages.map { $0.isPerRow ? $0.chunkCount * rows : $0.chunkCount }, threadCount: backend.threadCount, upcoming: upcoming)
@@ -69,7 +69,7 @@ public final class DecodeProgram {
         }
         let pass = DecodePass(self, tables)
         if let first = preparations[0] { pass.prepare(first) }
-        runners[rows - 1].run(on: backend.threads, perform: pass.perform, finish: pass.finish)
+        runners[rows - 1].run(on: backend.threads, begin: pass.begin, perform: pass.perform, finish: pass.finish)
         withExtendedLifetime((caches, tables)) {}
         for cache in caches { cache.advance(by: 1) }
         return UnsafeMutableBufferPointer(start: memory.logits, count: rows * vocabularySize)
