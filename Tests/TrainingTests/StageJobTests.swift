@@ -96,8 +96,11 @@ struct StageJobTests {
             let reward = try Self.rewardModel(directory, configuration)
             let asked = try Self.changed(configuration, reward.merging(["dataset": "plain", "temperature": "1.5", "top_p": "1", "top_k": "0"]) { $1 })
             let output = Path.join(directory, "scored.jsonl"), best = Path.join(directory, "best.jsonl")
-            func sample() throws -> (questions: Int, mean: Double, meanOfBest: Double) {
-                try AnswerSampling(asked, answerCount: 3, sink: RecordingSink(), control: JobControl()).run(output: output, best: best)
+            func sample(
+                to output: String = output, best: String? = best, overwrites: Bool = false
+            ) throws -> (questions: Int, mean: Double, meanOfBest: Double) {
+                try AnswerSampling(asked, answerCount: 3, overwrites: overwrites, sink: RecordingSink(), control: JobControl())
+                    .run(output: output, best: best)
             }
             let first = try sample()
             #expect(first.questions == 6 && first.meanOfBest > first.mean)
@@ -110,8 +113,21 @@ struct StageJobTests {
             #expect(winners.count == 6 && winners[0]["output"] == highest?["text"])
             // Cut off in the midst of a line, it ends as it would have.
             try FileSystem.writeAtomically(output, text: lines[..<5].joined(separator: "\n") + "\n{\"prompt\": \"e")
-            #expect(try sample().mean == first.mean)
+            #expect(throws: DatasetError.outputExists(path: best)) { try sample() }
+            #expect(try sample(overwrites: true).mean == first.mean)
             #expect(try FileSystem.readText(output) == text)
+            // Other files stay, and the data whatever is allowed.
+            let data = Path.join(directory, "pairs.jsonl"), rows = try FileSystem.readText(data), other = Path.join(directory, "notes.jsonl")
+            for allowed in [true, false] {
+                #expect(throws: DatasetError.self) { try sample(to: data, best: nil, overwrites: allowed) }
+                #expect(throws: DatasetError.self) { try sample(best: data, overwrites: allowed) }
+            }
+            #expect(try FileSystem.readText(data) == rows)
+            for content in ["a note", #"{"prompt": "ab", "answers": []}"#] {
+                try FileSystem.writeAtomically(other, text: content)
+                #expect(throws: DatasetError.outputExists(path: other)) { try sample(to: other, best: nil) }
+                #expect(try FileSystem.readText(other) == content)
+            }
             let pairs = try PreferenceBuilder().run(from: output, to: Path.join(directory, "made.jsonl")).pairs
             #expect(pairs > 0)
         }

@@ -23,7 +23,7 @@ final class RowWriter {
         case "jsonl", "ndjson": isList = false
         default: throw .badSetting(argument: "output", reason: "\(path) ends in neither .jsonl nor .json")
         }
-        try Self.check(path, sources: sources, overwrites: overwrites)
+        try RowTarget.check(path, sources: sources, overwrites: overwrites)
         beside = FileSystem.temporaryName(for: path)
         do {
             try FileSystem.createDirectory(Path.directory(path))
@@ -33,15 +33,6 @@ final class RowWriter {
         }
         buffer.reserveCapacity(Self.bufferedBytes + (1 << 16))
         if isList { buffer += Array("[\n".utf8) }
-    }
-
-    /// Refuses to write over what is read, and over what exists unless that is wanted.
-    static func check(_ path: String, sources: [String], overwrites: Bool) throws(DatasetError) {
-        let own = FileSystem.realPath(path)
-        if let own, let source = sources.first(where: { FileSystem.realPath($0) == own }) {
-            throw .badSetting(argument: "output", reason: "\(path) is \(source) itself, and files that are read are never overwritten; name another file")
-        }
-        if FileSystem.exists(path), !overwrites || FileSystem.isDirectory(path) { throw .outputExists(path: path) }
     }
 
     deinit {
@@ -82,5 +73,18 @@ final class RowWriter {
         }
         isFinished = true
         FileSystem.synchronizeDirectory(Path.directory(path))
+    }
+}
+
+/// Where rows may go.
+public enum RowTarget {
+    /// Refuses to write over what is read, and over what exists unless that is wanted.
+    /// - Parameter argument: what names the file.
+    public static func check(_ path: String, argument: String = "output", sources: [String], overwrites: Bool) throws(DatasetError) {
+        let own = FileSystem.realPath(path)
+        if let own, let source = sources.first(where: { FileSystem.realPath($0) == own }) {
+            throw .badSetting(argument: argument, reason: "\(path) is \(source) itself, and files that are read are never overwritten; name another file")
+        }
+        if FileSystem.exists(path), !overwrites || FileSystem.isDirectory(path) { throw .outputExists(path: path) }
     }
 }

@@ -73,7 +73,7 @@ public struct PreferenceBuilder: Sendable {
     /// Reads a file of scored answers and writes a file of pairs, one per line.
     /// - Returns: pairs written, and the rows that gave none.
     public func run(from source: String, to target: String) throws(DatasetError) -> (pairs: Int, problems: [RowProblem]) {
-        try RowWriter.check(target, sources: [source], overwrites: overwrites)
+        try RowTarget.check(target, sources: [source], overwrites: overwrites)
         let rows = try DatasetRows(DatasetEntry(name: source, files: [source]))
         var text = ""
         var pairs = 0

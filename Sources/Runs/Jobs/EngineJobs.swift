@@ -30,10 +30,10 @@ public enum EngineJobs {
 
     /// Best-of-N sampling into a file of scored answers; what happens meanwhile is told in lines.
     public static func sampleAnswers(
-        _ configuration: Configuration, count: Int, output: String, best: String?, tell: @escaping @Sendable (String) -> Void
+        _ configuration: Configuration, count: Int, output: String, best: String?, overwrites: Bool, tell: @escaping @Sendable (String) -> Void
     ) throws -> (questions: Int, mean: Double, meanOfBest: Double) {
         try AnswerSampling(
-            try ModelLocation.resolved(configuration), answerCount: count, sink: LineSink(tell: tell), control: JobControl()
+            try ModelLocation.resolved(configuration), answerCount: count, overwrites: overwrites, sink: LineSink(tell: tell), control: JobControl()
         ).run(output: output, best: best)
     }
 

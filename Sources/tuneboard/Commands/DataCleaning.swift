@@ -25,7 +25,7 @@ enum DataCleaning {
     static let options =
         [
             OptionRow("dry_run", nil, "clean, dedup, convert: report, and write nothing"),
-            OptionRow("overwrite", nil, "clean, dedup, convert, split, prefer: replace an output that exists; files that are read never are"),
+            OptionRow("overwrite", nil, "clean, dedup, convert, split, prefer, answer: replace an output that exists; files that are read never are"),
             OptionRow("columns", "A,B,...", "clean, dedup: the columns that count (all)"),
         ]
         + CleaningRule.all.map { OptionRow($0.name, $0.value, "clean: " + $0.help) } + [

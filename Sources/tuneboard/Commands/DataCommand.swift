@@ -143,7 +143,9 @@ enum DataCommand {
     private static func answer(_ invocation: Invocation, _ configuration: Configuration, _ output: String) throws -> Int32 {
         let count = max(1, try invocation.integer("answers", default: 4))
         let best = invocation.value("best_output").map { Path.expandingTilde($0) }
-        let result = try EngineJobs.sampleAnswers(configuration, count: count, output: output, best: best) { Output.message($0) }
+        let result = try EngineJobs.sampleAnswers(
+            configuration, count: count, output: output, best: best, overwrites: invocation.has("overwrite")
+        ) { Output.message($0) }
         Output.print(
             "\(result.questions) questions with \(count) answers each in \(output), mean score \(NumberText.fixed(result.mean, digits: 4)), "
                 + "of the best \(NumberText.fixed(result.meanOfBest, digits: 4))")

@@ -14,6 +14,7 @@ import Tokenizers
 public struct AnswerSampling {
     private let configuration: Configuration
     private let answerCount: Int
+    private let overwrites: Bool
     private let reporter: JobReporter
     private let control: JobControl
 
@@ -23,15 +24,17 @@ public struct AnswerSampling {
     /// - Parameters:
     ///   - configuration: model, data, generation settings, and `reward_model` with its kind as stage ppo has them.
     ///   - answerCount: answers to each question.
-    public init(_ configuration: Configuration, answerCount: Int, sink: any EventSink, control: JobControl) {
+    ///   - overwrites: whether files of other rows are replaced; the data never are.
+    public init(_ configuration: Configuration, answerCount: Int, overwrites: Bool = false, sink: any EventSink, control: JobControl) {
         self.configuration = configuration
         self.answerCount = max(1, answerCount)
+        self.overwrites = overwrites
         self.control = control
         reporter = JobReporter(sink)
     }
 
     /// Writes `{"prompt": ..., "answers": [{"text": ..., "score": ...}, ...]}` per question, line by line, so that an interrupted run
-    /// goes on behind what is there.
+    /// goes on behind what is there. A file with anything else is left alone, unless it may be overwritten.
     /// - Parameter best: where rows `{"instruction": ..., "input": "", "output": best answer}` go; nil for none.
     /// - Returns: questions answered in all, and the mean scores of all answers and of each question's best.
     public func run(output: String, best: String? = nil) throws -> (questions: Int, mean: Double, meanOfBest: Double) {
@@ -44,6 +47,8 @@ public struct AnswerSampling {
         let settings = try TrainingSettings(changed)
         let text = try TextSetup(changed, directory: settings.modelDirectory, reporter: reporter)
         let (questions, problems) = try text.loader().loadQuestions()
+        var lines = try kept(output, questions)
+        try checkBest(best, output)
         for problem in problems.prefix(10) { reporter.log(.warning, "Left out: \(problem)") }
         if problems.count > 10 { reporter.log(.warning, "Left out: \(problems.count - 10) more rows") }
         reporter.phase("loading the model")
@@ -55,7 +60,6 @@ public struct AnswerSampling {
         let stops = Set(text.template.stopTokenIDs(text.tokenizer) + model.spec.eosTokens + [text.tokenizer.eosID].compactMap { $0 })
         let writer = AnswerWriter(model: model, options: options, stopTokens: stops)
 
-        var lines = try kept(output, questions)
         reporter.phase("answering")
         while lines.count < questions.count {
             try control.heed(reporter.sink)
@@ -69,19 +73,40 @@ public struct AnswerSampling {
 
     /// What an interrupted run has written, as far as it answers these questions with as many answers.
     private func kept(_ output: String, _ questions: [Question]) throws -> [JSONObject] {
+        try RowTarget.check(output, sources: try dataFiles, overwrites: true)
         guard FileSystem.exists(output) else { return [] }
         var lines: [JSONObject] = []
         let reader = try LineReader(path: output)
         while lines.count < questions.count, let line = try reader.next() {
-            guard let row = (try? JSONValue.parse(String(decoding: line, as: UTF8.self)))?.objectValue,
-                row["prompt"]?.stringValue == questions[lines.count].text, row["answers"]?.arrayValue?.count == answerCount
-            else { break }
+            let value = try? JSONValue.parse(String(decoding: line, as: UTF8.self))
+            guard let row = value?.objectValue, row["prompt"]?.stringValue == questions[lines.count].text,
+                row["answers"]?.arrayValue?.count == answerCount
+            else {
+                // Behind rows of this run, what is no JSON is one that was cut off.
+                if !overwrites, value != nil || lines.isEmpty { throw DatasetError.outputExists(path: output) }
+                break
+            }
             lines.append(row)
         }
         // Whole batches alone: what stands beside an answer shows in the last digits of its score.
         if lines.count < questions.count { lines.removeLast(lines.count % Self.batchSize) }
         if !lines.isEmpty { reporter.log(.info, "\(output) holds \(lines.count) of \(questions.count) questions; going on behind them.") }
         return lines
+    }
+
+    private func checkBest(_ best: String?, _ output: String) throws {
+        guard let best else { return }
+        if Path.absolute(best) == Path.absolute(output) {
+            throw DatasetError.badSetting(argument: "best_output", reason: "it is the same file as output")
+        }
+        try RowTarget.check(best, argument: "best_output", sources: try dataFiles + [output], overwrites: overwrites)
+    }
+
+    private var dataFiles: [String] {
+        get throws {
+            let directory = try DatasetDirectory(path: configuration[.datasetDir])
+            return try configuration[.dataset].flatMap { try directory.entry($0).files }
+        }
     }
 
     private func rows(
