@@ -17,8 +17,8 @@ public enum TrainingError: Error, Sendable, Equatable, CustomStringConvertible {
     case outputDirectoryNotEmpty(path: String, found: String)
     /// `output_dir` holds a file that the run would write and that no run made.
     case outputDirectoryForeign(path: String, found: String)
-    /// `output_dir` is the folder of the model that is trained.
-    case outputDirectoryIsModel(path: String)
+    /// `output_dir`, or a checkpoint in it, is what another argument reads.
+    case outputDirectoryIsSource(path: String, argument: String, source: String)
     case outputDirectoryNotWritable(path: String, reason: String)
     case noCheckpoint(directory: String)
     case brokenCheckpoint(path: String, file: String, reason: String)
@@ -52,8 +52,8 @@ public enum TrainingError: Error, Sendable, Equatable, CustomStringConvertible {
                 + "Set overwrite_output_dir: true, choose another output_dir, or resume with resume_from_checkpoint."
         case .outputDirectoryForeign(let path, let found):
             "output_dir: \(path) holds \(found), which no run has made and this one would replace. Choose another output_dir, or empty that folder."
-        case .outputDirectoryIsModel(let path):
-            "output_dir: \(path) is the folder of the model that is trained, which would be replaced. Choose another output_dir."
+        case .outputDirectoryIsSource(let path, let argument, let source):
+            "output_dir: \(path) would be cleared, and \(argument) reads \(source) there. Choose another output_dir."
         case .outputDirectoryNotWritable(let path, let reason):
             "output_dir: \(path) cannot be written: \(reason). Choose a folder that you may write to."
         case .noCheckpoint(let directory):

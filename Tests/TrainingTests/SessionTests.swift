@@ -243,9 +243,31 @@ struct SessionTests {
             for name in ["config.json", "model.safetensors", "tokenizer.json"] {
                 try FileSystem.copy(Path.join(Fixtures.training + "/llama", name), Path.join(directory, name))
             }
-            #expect(throws: TrainingError.outputDirectoryIsModel(path: directory)) {
-                try Run(output: directory, changes: ["overwrite_output_dir": "true", "model_name_or_path": directory + "/."])
+            let own = directory + "/."
+            #expect(throws: TrainingError.outputDirectoryIsSource(path: directory, argument: "model_name_or_path", source: own)) {
+                try Run(output: directory, changes: ["overwrite_output_dir": "true", "model_name_or_path": own])
             }
+        }
+    }
+
+    @Test("Only what a run left is cleared, and never what the new one reads: a picture beside it stays, an adapter in a checkpoint too")
+    func clearsRunsOnly() throws {
+        try Fixtures.withTemporaryDirectory { directory in
+            let mine = Path.join(directory, "training_photo.png"), shard = Path.join(directory, "model-00001-of-00002.safetensors")
+            try FileSystem.writeAtomically(shard, text: "mine")
+            #expect(throws: TrainingError.outputDirectoryForeign(path: directory, found: Path.name(shard))) { try Run(output: directory) }
+            try FileSystem.remove(shard)
+            try FileSystem.writeAtomically(mine, text: "mine")
+            try Run(output: directory).finish()
+            #expect(try FileSystem.readText(mine) == "mine")
+            let checkpoint = try #require(CheckpointFolder.all(in: directory).last).path
+            let sources = [("adapter_name_or_path", directory), ("adapter_name_or_path", checkpoint), ("ref_model_adapters", checkpoint + "/.")]
+            for (argument, source) in sources {
+                #expect(throws: TrainingError.outputDirectoryIsSource(path: directory, argument: argument, source: source)) {
+                    try Run(output: directory, changes: ["overwrite_output_dir": "true", argument: source])
+                }
+            }
+            #expect(FileSystem.exists(Path.join(checkpoint, "adapter_model.safetensors")))
         }
     }
 

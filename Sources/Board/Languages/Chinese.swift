@@ -1322,7 +1322,7 @@ extension LanguageFiles {
         "engine:{1}: {2} does not exist yet. It comes from an earlier step; run this first: {3}" = "{1}：{2} 还不存在。它来自前一步；请先运行：{3}"
         "engine:output_dir: {1} already holds a trained model ({2}). Set overwrite_output_dir: true, choose another output_dir, or resume with resume_from_checkpoint." = "output_dir：{1} 中已有训练好的模型（{2}）。请设置 overwrite_output_dir: true，换一个 output_dir，或用 resume_from_checkpoint 继续。"
         "engine:output_dir: {1} holds {2}, which no run has made and this one would replace. Choose another output_dir, or empty that folder." = "output_dir：{1} 中有 {2}，它不是运行产生的，而此运行会替换它。请换一个 output_dir，或清空该目录。"
-        "engine:output_dir: {1} is the folder of the model that is trained, which would be replaced. Choose another output_dir." = "output_dir：{1} 就是被训练的模型的目录，它会被替换。请换一个 output_dir。"
+        "engine:output_dir: {1} would be cleared, and {2} reads {3} there. Choose another output_dir." = "output_dir：{1} 会被清空，而 {2} 要从中读取 {3}。请换一个 output_dir。"
         "engine:output_dir: {1} cannot be written: {2}. Choose a folder that you may write to." = "output_dir：{1} 无法写入：{2}。请选择可写的目录。"
         "engine:resume_from_checkpoint: {1} holds no complete checkpoint. Name a checkpoint-N folder, or leave resume_from_checkpoint out to start afresh." = "resume_from_checkpoint：{1} 中没有完整的检查点。请指定一个 checkpoint-N 目录，或去掉 resume_from_checkpoint 重新开始。"
         "engine:{1}: {2} cannot be used to resume: {3}" = "{1}：{2} 不能用于继续：{3}"

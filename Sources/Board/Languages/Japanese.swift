@@ -1322,7 +1322,7 @@ extension LanguageFiles {
         "engine:{1}: {2} does not exist yet. It comes from an earlier step; run this first: {3}" = "{1}：{2} はまだありません。前の手順が作るものです。先にこれを実行してください：{3}"
         "engine:output_dir: {1} already holds a trained model ({2}). Set overwrite_output_dir: true, choose another output_dir, or resume with resume_from_checkpoint." = "output_dir：{1} には学習済みモデルがあります（{2}）。overwrite_output_dir: true にするか、別の output_dir を選ぶか、resume_from_checkpoint で再開してください。"
         "engine:output_dir: {1} holds {2}, which no run has made and this one would replace. Choose another output_dir, or empty that folder." = "output_dir：{1} には {2} があります。実行が作ったものではなく、この実行が置き換えてしまいます。別の output_dir を選ぶか、そのフォルダーを空にしてください。"
-        "engine:output_dir: {1} is the folder of the model that is trained, which would be replaced. Choose another output_dir." = "output_dir：{1} は学習するモデル自身のフォルダーで、置き換えられてしまいます。別の output_dir を選んでください。"
+        "engine:output_dir: {1} would be cleared, and {2} reads {3} there. Choose another output_dir." = "output_dir：{1} は空にされますが、{2} がそこの {3} を読み込みます。別の output_dir を選んでください。"
         "engine:output_dir: {1} cannot be written: {2}. Choose a folder that you may write to." = "output_dir：{1} に書けません：{2}。書き込めるフォルダーを選んでください。"
         "engine:resume_from_checkpoint: {1} holds no complete checkpoint. Name a checkpoint-N folder, or leave resume_from_checkpoint out to start afresh." = "resume_from_checkpoint：{1} には完全なチェックポイントがありません。checkpoint-N フォルダーを指定するか、resume_from_checkpoint を外して最初から始めてください。"
         "engine:{1}: {2} cannot be used to resume: {3}" = "{1}：{2} は再開に使えません：{3}"

@@ -1322,7 +1322,7 @@ extension LanguageFiles {
         "engine:{1}: {2} does not exist yet. It comes from an earlier step; run this first: {3}" = "{1}: {2}이(가) 아직 없습니다. 앞 단계에서 만들어집니다. 먼저 실행하세요: {3}"
         "engine:output_dir: {1} already holds a trained model ({2}). Set overwrite_output_dir: true, choose another output_dir, or resume with resume_from_checkpoint." = "output_dir: {1}에 이미 학습된 모델이 있습니다({2}). overwrite_output_dir: true로 하거나, 다른 output_dir을 고르거나, resume_from_checkpoint로 이어 가세요."
         "engine:output_dir: {1} holds {2}, which no run has made and this one would replace. Choose another output_dir, or empty that folder." = "output_dir: {1}에 {2}이(가) 있습니다. 실행이 만든 것이 아닌데 이 실행이 바꾸게 됩니다. 다른 output_dir을 고르거나 그 폴더를 비우세요."
-        "engine:output_dir: {1} is the folder of the model that is trained, which would be replaced. Choose another output_dir." = "output_dir: {1}은(는) 학습할 모델의 폴더라서 바뀌게 됩니다. 다른 output_dir을 고르세요."
+        "engine:output_dir: {1} would be cleared, and {2} reads {3} there. Choose another output_dir." = "output_dir: {1}은(는) 비워지는데 {2}이(가) 그 안의 {3}을(를) 읽습니다. 다른 output_dir을 고르세요."
         "engine:output_dir: {1} cannot be written: {2}. Choose a folder that you may write to." = "output_dir: {1}에 쓸 수 없습니다: {2}. 쓸 수 있는 폴더를 고르세요."
         "engine:resume_from_checkpoint: {1} holds no complete checkpoint. Name a checkpoint-N folder, or leave resume_from_checkpoint out to start afresh." = "resume_from_checkpoint: {1}에 온전한 체크포인트가 없습니다. checkpoint-N 폴더를 적거나 resume_from_checkpoint를 빼고 처음부터 시작하세요."
         "engine:{1}: {2} cannot be used to resume: {3}" = "{1}: {2}은(는) 이어 가는 데 쓸 수 없습니다: {3}"

@@ -9,6 +9,8 @@ public struct OutputDirectory: Sendable {
     public let resumed: CheckpointFolder?
     /// True when nobody asked to resume and the run does so because the folder holds an unfinished one.
     public let resumesByItself: Bool
+    /// Whether an earlier run wrote to the folder: only what runs left is removed.
+    private let holdsRun: Bool
 
     /// Files of a finished model, whose presence stops a run that was not told to overwrite them.
     private static let modelFiles = [
@@ -35,7 +37,7 @@ public struct OutputDirectory: Sendable {
 
     /// Decides and checks, before anything is loaded. An existing folder with checkpoints is resumed, one with a finished model and no
     /// checkpoint is refused, unless `overwrite_output_dir` is set; the rules are LLaMA-Factory's. Beyond them, what no run made is never
-    /// replaced: the model that is trained, or a folder of somebody's own with files of the same names.
+    /// replaced: a folder of somebody's own with files of the same names; nor is what this run begins with.
     public init(_ settings: TrainingSettings) throws(TrainingError) {
         path = settings.outputDirectory
         if let wanted = settings.resumePath {
@@ -51,7 +53,13 @@ public struct OutputDirectory: Sendable {
         if resumed == nil, !settings.overwritesOutput, let found = Self.model(in: path) {
             throw .outputDirectoryNotEmpty(path: path, found: found)
         }
-        if resumed == nil { try Self.spareOthers(path, model: settings.modelDirectory) }
+        let names = (try? FileSystem.list(path)) ?? []
+        holdsRun = Self.signsOfARun.contains(where: names.contains) || !CheckpointFolder.all(in: path).isEmpty
+        guard resumed == nil else { return }
+        if !holdsRun, let found = names.sorted().first(where: { Self.sharedFiles.contains($0) || Self.isShard($0) }) {
+            throw .outputDirectoryForeign(path: path, found: found)
+        }
+        try Self.spare(settings.sources, in: path)
     }
 
     /// Whether a folder holds the model or the adapter that a run ended with.
@@ -59,15 +67,17 @@ public struct OutputDirectory: Sendable {
 
     private static func model(in path: String) -> String? { modelFiles.first { FileSystem.exists(Path.join(path, $0)) } }
 
-    private static func spareOthers(_ path: String, model: String) throws(TrainingError) {
-        guard FileSystem.exists(path) else { return }
-        let isRun = signsOfARun.contains { FileSystem.exists(Path.join(path, $0)) } || !CheckpointFolder.all(in: path).isEmpty
-        if !isRun, let found = sharedFiles.first(where: { FileSystem.exists(Path.join(path, $0)) }) {
-            throw .outputDirectoryForeign(path: path, found: found)
+    /// What the run reads stays, also where an earlier run made it: the folder is cleared while the run still depends on it.
+    private static func spare(_ sources: [(argument: String, path: String)], in path: String) throws(TrainingError) {
+        guard let own = FileSystem.realPath(path) else { return }
+        let checkpoints = CheckpointFolder.all(in: own).map { $0.path + "/" }
+        for source in sources {
+            guard let place = FileSystem.realPath(source.path), place == own || checkpoints.contains(where: (place + "/").hasPrefix) else { continue }
+            throw .outputDirectoryIsSource(path: path, argument: source.argument, source: source.path)
         }
-        // Also where an earlier run made the model.
-        if let own = FileSystem.realPath(path), own == FileSystem.realPath(model) { throw .outputDirectoryIsModel(path: path) }
     }
+
+    private static func isShard(_ name: String) -> Bool { name.hasPrefix("model-") && name.hasSuffix(".safetensors") }
 
     /// Makes the folder and proves that files can be written there.
     func prepare() throws(TrainingError) {
@@ -76,16 +86,16 @@ public struct OutputDirectory: Sendable {
         }
     }
 
-    /// Removes what an earlier run left, so that nothing of it can be taken for a part of this one. Only files that runs write.
+    /// Removes what an earlier run left, so that nothing of it can be taken for a part of this one. Only files that runs write, and only
+    /// where one has written.
     func clear() throws {
-        guard resumed == nil else {
+        guard resumed == nil, holdsRun else {
             CheckpointFolder.removePartial(in: path)
             return
         }
         for name in try FileSystem.list(path) {
             let isPlot = name.hasPrefix("training_") && (name.hasSuffix(".png") || name.hasSuffix(".svg"))
-            let isShard = name.hasPrefix("model-") && name.hasSuffix(".safetensors")
-            if isPlot || isShard || Self.modelFiles.contains(name) || Self.otherFiles.contains(name) {
+            if isPlot || Self.isShard(name) || Self.modelFiles.contains(name) || Self.otherFiles.contains(name) {
                 try FileSystem.remove(Path.join(path, name))
             }
         }

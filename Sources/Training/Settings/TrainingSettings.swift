@@ -46,6 +46,8 @@ public struct TrainingSettings: Sendable {
     public let precision: Precision
     public let stageSettings: StageSettings
     public let modelDirectory: String
+    /// Folders that the run reads, with the arguments that name them.
+    let sources: [(argument: String, path: String)]
     public let startsFromScratch: Bool
     public let outputDirectory: String
     public let overwritesOutput: Bool
@@ -123,6 +125,7 @@ public struct TrainingSettings: Sendable {
         self.stage = stage
         self.method = method
         modelDirectory = model
+        sources = Self.sources(configuration, model: model)
         outputDirectory = output
         startsFromScratch = configuration[.trainFromScratch]
         if startsFromScratch, method != .full {
@@ -186,6 +189,17 @@ public struct TrainingSettings: Sendable {
         reportsEffectiveSpeed = configuration[.includeEffectiveTokensPerSecond]
         threads = configuration[.threads]
         try checkEvaluation(hasData: !configuration[.evalDataset].isEmpty || configuration[.valSize] > 1e-6)
+    }
+
+    private static func sources(_ configuration: Configuration, model: String) -> [(argument: String, path: String)] {
+        let lists = [
+            ("adapter_name_or_path", configuration[.adapterNameOrPath]), ("ref_model", [configuration[.refModel]].compactMap { $0 }),
+            ("ref_model_adapters", configuration[.refModelAdapters]), ("reward_model", [configuration[.rewardModel]].compactMap { $0 }),
+            ("reward_model_adapters", configuration[.rewardModelAdapters]),
+        ]
+        var found: [(argument: String, path: String)] = [("model_name_or_path", model)]
+        for (argument, paths) in lists { found += paths.map { (argument, $0) } }
+        return found
     }
 
     /// The base weights' type asked for, and what the finished full model is stored in.
