@@ -34,6 +34,7 @@ public enum ExportTarget: Sendable {
     private static func hasCard(_ directory: String) -> Bool {
         let path = Path.join(directory, ModelCard.fileName)
         guard let size = try? FileSystem.size(path), size < 1 << 20, let text = try? FileSystem.readText(path) else { return false }
-        return text.split(whereSeparator: \.isNewline).contains(Substring(ModelCard.mark))
+        let lines = text.split(whereSeparator: \.isNewline)
+        return lines.contains(Substring(ModelCard.mark)) && !lines.contains(Substring(ModelCard.trainingMark))
     }
 }

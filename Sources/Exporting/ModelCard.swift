@@ -5,6 +5,8 @@ struct ModelCard {
     static let fileName = "README.md"
     /// The line by which an export is known again.
     static let mark = "- tuneboard"
+    /// The line of a model that was trained as a whole: its card has the other one too, and it cannot simply be made again.
+    static let trainingMark = "- generated_from_trainer"
 
     let plan: ExportPlan
     let templateName: String?

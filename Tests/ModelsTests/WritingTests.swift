@@ -152,6 +152,9 @@ import Tokenizers
             let card = Path.join(model, "README.md")
             try FileSystem.writeAtomically(card, text: "---\ntags:\n- llama\n---\n")
             #expect(!ExportTarget.isExport(model))
+            // Nor is a model that a run trained as a whole, and whose logs are gone.
+            try FileSystem.writeAtomically(card, text: "---\ntags:\n- tuneboard\n- generated_from_trainer\n---\n")
+            try expect(ExportError.folderInUse(path: model), model)
             try FileSystem.writeAtomically(card, text: "---\ntags:\n- tuneboard\n---\n")
             #expect(ExportTarget.isExport(model))
             #expect(try ExportJob.plan(Self.configuration(model, type: "bfloat16")).replacesExport)
