@@ -150,6 +150,11 @@ told 1 'scored answers without scores' 'scored.jsonl, row 1' '"score" is missing
     "$program" data prefer scored.jsonl --output pairs.jsonl
 told 2 'scored answers to nowhere' '--output' -- "$program" data prefer scored.jsonl
 
+told 2 'a tokenizer over that of a model' 'model holds tokenizer.json already' -- \
+    "$program" tokenizer train data/facts.jsonl --vocab_size 300 --output_dir model
+told 2 'a vocabulary merged over its base' 'model holds tokenizer.json already' -- "$program" tokenizer merge model model --output_dir model
+cmp -s model/tokenizer.json "$OLDPWD/saves/demo-model/tokenizer.json" || complain 'the tokenizer has changed'
+
 # Earlier steps
 mkdir -p recipes
 printf 'output_dir: saves/first\n' >recipes/first.yaml

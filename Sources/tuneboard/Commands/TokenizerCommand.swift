@@ -47,12 +47,21 @@ enum TokenizerCommand {
         }
     }
 
+    /// Where a tokenizer is written: never over another, which a model may depend on.
+    static func newFolder(_ invocation: Invocation) throws -> String {
+        guard let directory = invocation.value("output_dir") else { throw UsageError("--output_dir DIR is missing.") }
+        if let found = Tokenizer.fileNames.first(where: { FileSystem.exists(Path.join(directory, $0)) }) {
+            throw UsageError("\(directory) holds \(found) already; name another --output_dir.")
+        }
+        return directory
+    }
+
     /// `tokenizer merge BASE NEW --output_dir DIR [--max_new_tokens N]`.
     private static func merge(_ invocation: Invocation) throws -> Int32 {
         guard invocation.words.count == 3 else {
             throw UsageError("which two folders? tuneboard tokenizer merge BASE NEW --output_dir DIR: BASE keeps its ids, tokens of NEW follow.")
         }
-        guard let directory = invocation.value("output_dir") else { throw UsageError("--output_dir DIR is missing.") }
+        let directory = try newFolder(invocation)
         let limit = try invocation.integer("max_new_tokens", default: 0)
         let merge = VocabularyMerge(
             base: ModelLocation.folder(invocation.words[1]), addition: ModelLocation.folder(invocation.words[2]), limit: limit > 0 ? limit : nil)

@@ -12,7 +12,7 @@ enum TokenizerTraining {
     static func run(_ invocation: Invocation) throws -> Int32 {
         let files = invocation.words.dropFirst()
         guard !files.isEmpty else { throw UsageError("which text? tuneboard tokenizer train FILE... --vocab_size N --output_dir DIR") }
-        guard let directory = invocation.value("output_dir") else { throw UsageError("--output_dir DIR is missing.") }
+        let directory = try TokenizerCommand.newFolder(invocation)
         let special = invocation.value("special_tokens").map { $0.split(separator: ",").map(String.init) } ?? standardSpecialTokens
         let patternName = invocation.value("pattern") ?? TokenizerTrainer.WordPattern.qwen2.rawValue
         guard let pattern = TokenizerTrainer.WordPattern(rawValue: patternName) else {
@@ -21,9 +21,7 @@ enum TokenizerTraining {
         }
         let size = try invocation.integer("vocab_size", default: 32_000)
         let frequency = try invocation.integer("min_frequency", default: 2)
-        var trainer = TokenizerTrainer(
-            vocabularySize: size, specialTokens: special, pattern: pattern,
-            minimumFrequency: frequency)
+        var trainer = TokenizerTrainer(vocabularySize: size, specialTokens: special, pattern: pattern, minimumFrequency: frequency)
         for file in files { try add(file, to: &trainer) }
         let trained = try trainer.train()
         try trained.write(
