@@ -126,6 +126,7 @@ import Testing
             (#"{"model":{"type":"BPE","vocab":{"a":99999999999},"merges":[]}}"#, "model.vocab[\"a\"]"),
             (#"{"model":{"type":"BPE","vocab":{"a":0},"merges":["a b"]}}"#, "model.merges[0]"),
             (#"{"model":{"type":"BPE","vocab":{"a":0},"merges":[["a"]]}}"#, "model.merges[0]"),
+            (#"{"model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2},"merges":["a b"],"vocab":{"a":0,"b":1}}}"#, "model.merges[0]"),
             (#"{"model":{"type":"Unigram","unk_id":7,"vocab":[["a",0]]}}"#, "model.unk_id"),
             (#"{"model":{"type":"Unigram","unk_id":0,"vocab":[["a",0],["a",1]]}}"#, "\"a\" is listed twice"),
             (#"{"model":{"type":"Markov","vocab":{"a":0}}}"#, "model.type"),

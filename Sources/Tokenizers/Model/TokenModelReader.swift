@@ -47,6 +47,8 @@ struct TokenModelReader {
                     members.pieces = try pieces(&reader)
                 } else {
                     members.tables = try pairReader.vocabulary(&reader)
+                    // Merges in front of it are read again.
+                    members.mergesPrefix = nil
                 }
             case "merges":
                 members.mergesStart = reader
