@@ -118,6 +118,35 @@ import Testing
         #expect(requests(base.press("enter")).first?.messages.map(\.text) == ["one", "1", "two"])
     }
 
+    @Test func `a question without an answer is asked of both sides`() {
+        var state = loaded()
+        state.press("ctrl+t")
+        ask(&state, "one", answer: "base 1")
+        state.type("two")
+        state.press("enter")
+        _ = update(&state, .chat(.failed("no memory")))
+        #expect(requests(state.press("alt+b")).first?.messages.map(\.text) == ["one", "base 1", "two"])
+        finish(&state, "base 2")
+        #expect(requests(state.press("ctrl+r")).first?.messages.map(\.text) == ["two"])
+        #expect(requests(finish(&state, "adapter 2")).first?.messages.map(\.text) == ["one", "base 1", "two"])
+        finish(&state, "base 2 again")
+        #expect(state.chat.otherTurns?.map(\.text) == ["one", "base 1", "two", "base 2 again"])
+        #expect(state.chat.otherTurns?.last?.earlier.map(\.text) == ["base 2"])
+    }
+
+    @Test func `stopped before the base is asked again, its earlier answer stays`() {
+        var state = loaded()
+        state.press("alt+b")
+        ask(&state, "one", answer: "adapter 1")
+        finish(&state, "base 1")
+        state.press("ctrl+r esc")
+        _ = update(&state, .chat(.finished(tokenCount: 0, tokensPerSecond: 0, contextUsed: 9, wasStopped: true)))
+        #expect(state.chat.otherTurns?.map(\.text) == ["one", "base 1"] && !state.chat.isStreaming)
+        // What was answered in a conversation that is gone is no earlier answer of another.
+        state.press("ctrl+r ctrl+k c")
+        #expect(state.chat.earlierOfOther.isEmpty && state.chat.turns.isEmpty)
+    }
+
     @Test func `the footer names how to answer again and how to compare at 80 columns`() {
         var state = loaded()
         _ = update(&state, .resize(Size(columns: 80, rows: 24)))
@@ -260,6 +289,12 @@ import Testing
             modelName: "demo-model", adapterName: "step 3", templateName: "chatml", contextLength: 512, parameterCount: 1, isInTraining: true)
         _ = update(&state, .talkBegan(info))
         #expect(state.tab == .chat && state.chat.turns.isEmpty)
+        // No key loads another model meanwhile: the training would wait for good.
+        for keys in ["f5", "ctrl+o enter f5"] {
+            #expect(!state.press(keys).contains { if case .loadChat = $0 { true } else { false } } && state.chat.modelInfo == info, "\(keys)")
+        }
+        #expect(state.forms.chat.edit == nil && state.status?.kind == .warning)
+        state.press("esc")
         #expect(state.press("ctrl+d").contains { if case .endTalk = $0 { true } else { false } })
         _ = update(&state, .talkEnded)
         #expect(state.tab == .monitor)

@@ -118,7 +118,7 @@ extension BoardState {
 
     mutating func stopAnswer() -> [Effect] {
         if chat.isStreaming {
-            chat.owesOtherAnswer = false
+            spareOther()
             return [.cancelChat]
         }
         if chat.editedTurn != nil {
@@ -133,6 +133,16 @@ extension BoardState {
         }
         if focus == .message { focus = .transcript }
         return []
+    }
+
+    /// The base is not asked again after all: what it had answered stays.
+    private mutating func spareOther() {
+        guard chat.owesOtherAnswer else { return }
+        chat.owesOtherAnswer = false
+        guard var last = chat.earlierOfOther.popLast() else { return }
+        last.earlier = chat.earlierOfOther
+        chat.earlierOfOther = []
+        chat.otherTurns?.append(last)
     }
 
     func retryRefusal() -> String? {
@@ -193,6 +203,7 @@ extension BoardState {
         chat.turns.removeAll()
         if chat.otherTurns != nil { chat.otherTurns = [] }
         chat.owesOtherAnswer = false
+        chat.earlierOfOther = []
         chat.selectedTurn = nil
         chat.editedTurn = nil
         chat.contextUsed = 0
@@ -285,7 +296,7 @@ extension BoardState {
 
     /// What was said before an answer failed stays; an answer without a word goes.
     private mutating func dropBrokenAnswer() {
-        chat.owesOtherAnswer = false
+        spareOther()
         chat.changeStreamingTurn { turn in
             turn.isStreaming = false
             turn.isStopped = true

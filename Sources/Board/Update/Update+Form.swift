@@ -112,12 +112,16 @@ extension BoardState {
     mutating func acceptEditAndStart() -> [Effect] {
         let effects = acceptEdit()
         guard let tab = activeFormTab, forms[tab].edit == nil else { return effects }
-        if tab == .chat { return effects + loadChat() }
-        if let reason = startRefusal() {
+        return effects + startAfterChange(tab)
+    }
+
+    /// Starts what the form describes, or loads the chat's model, right behind a change.
+    mutating func startAfterChange(_ tab: Tab) -> [Effect] {
+        if let reason = tab == .chat ? reloadRefusal() : startRefusal() {
             status = StatusMessage(.warning, reason)
-            return effects
+            return []
         }
-        return effects + requestStart(tab)
+        return tab == .chat ? loadChat() : requestStart(tab)
     }
 
     /// A key of the text under edit that the help names.

@@ -197,12 +197,7 @@ extension BoardState {
         let effects = acceptPick()
         // What cannot be taken stays open, with its reason.
         if case .picker = overlays.last { return effects }
-        if picker.tab == .chat { return effects + loadChat() }
-        if let reason = startRefusal() {
-            status = StatusMessage(.warning, reason)
-            return effects
-        }
-        return effects + requestStart(picker.tab)
+        return effects + startAfterChange(picker.tab)
     }
 
     // MARK: Dialogs

@@ -107,6 +107,7 @@ extension Painter {
             }
         }
         add(say("prompt"), first.prompt, "ui.text")
+        let promptCount = lines.count
         add(say("expect"), first.label, "ui.success")
         for (index, set) in sets.enumerated() {
             guard set.samples.indices.contains(place) else { continue }
@@ -120,8 +121,7 @@ extension Painter {
         }
         if lines.count > area.height {
             // The answer counts most: a prompt that leaves no room for it comes after it.
-            let prompt = TextWidth.wrap(TextWidth.sanitize(first.prompt), to: max(8, area.width - nameWidth - 1)).count
-            lines = Array(lines[prompt...] + lines[..<prompt])
+            lines = Array(lines[promptCount...] + lines[..<promptCount])
         }
         let top = min(state.evaluation.sampleScroll, max(0, lines.count - area.height))
         for (index, line) in lines.dropFirst(top).prefix(area.height).enumerated() {
