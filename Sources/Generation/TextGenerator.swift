@@ -65,7 +65,7 @@ public final class TextGenerator {
         try checkDevice()
         guard logits.first.map({ !$0.isNaN }) ?? false else { throw .notANumber(position: history.count) }
         var token = sampler.next(&logits, history: history)
-        let loop = join(history, token, sampler, reach: prompt.count + limit)
+        let loop = limit > 1 && !stops.contains(token) ? join(history, token, sampler, reach: prompt.count + limit) : nil
         while true {
             result.tokenIDs.append(token)
             history.append(token)
@@ -182,9 +182,12 @@ public final class TextGenerator {
 
     // MARK: Limits
 
-    /// A card that failed answers with zeros.
+    /// A card that failed answers with zeros, and keys that it never computed stand in the cache.
     func checkDevice() throws(GenerationError) {
-        do { try model.backend.throwIfFailed() } catch { throw .deviceFailed("\(error)") }
+        do { try model.backend.throwIfFailed() } catch {
+            forget()
+            throw .deviceFailed("\(error)")
+        }
     }
 
     func check(_ prompt: [Int32], _ options: SamplingOptions) throws(GenerationError) {

@@ -22,6 +22,12 @@ extension BoardState {
             // A folder in use may be free by now.
             return [.bell] + (folderProblem(tab) == nil ? [] : rescan())
         }
+        // A job that waits may have been told to replace what lies in its folder, but not the run that is to start now.
+        let folder = forms[tab].configuration.text("output_dir")
+        if tab == .train, queue.contains(where: { $0.tab == .train && RunName.isSame($0.folder, folder) }) {
+            status = StatusMessage(.failure, say("\(folder) is taken by a job at work or in the queue: choose another folder."))
+            return [.bell]
+        }
         if case .ready(let plan) = forms[tab].plan, tab == .train, let reason = memoryShortage(plan) {
             return ask(
                 DialogState(

@@ -28,7 +28,12 @@ extension BoardState {
         var plannedSteps: Int?
         if case .ready(let plan) = forms[tab].plan { plannedSteps = plan.totalSteps }
         let ways = Takeover.ways(with: earlier, plannedSteps: plannedSteps) { isTaken($0) }
-        let choices = ways.map { DialogState.Choice($0.label, key: $0.key, .takeOver(tab, configuration, $0, isQueued: isQueued)) }
+        // The question may come in the midst of a word, whose letters must not answer it.
+        let isTyping = takesText
+        let choices = ways.map { way in
+            DialogState.Choice(
+                way.label, key: isTyping && way == .replace ? "\0" : way.key, .takeOver(tab, configuration, way, isQueued: isQueued))
+        }
         return ask(
             DialogState(
                 title: say("\(Path.name(earlier.folder)) is there already"), text: Takeover.question(earlier, ways),

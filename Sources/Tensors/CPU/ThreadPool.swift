@@ -60,6 +60,10 @@ final class ThreadPool: @unchecked Sendable {
         turn.lock()
         defer { turn.unlock() }
         startThreads()
+        // The caller is the first thread of this pool, whatever it is elsewhere.
+        let callersNumber = tb_thread_number()
+        tb_set_thread_number(0)
+        defer { tb_set_thread_number(callersNumber) }
         withoutActuallyEscaping(body) { body in
             work = body
             chunkCount = count

@@ -57,7 +57,7 @@ extension CUDABackend {
         if let gate = standingGate { return gate }
         let gate = empty([1], .int32, for: .optimizer)
         device.zero(write(gate), byteCount: 4)
-        standingGate = gate
+        if !device.hasFailed { standingGate = gate }
         return gate
     }
 

@@ -52,7 +52,7 @@ extension CUDABackend {
         _ a: DeviceMatrix, _ b: DeviceMatrix, alpha: Float = 1, beta: Float = 0, bias: UInt64 = 0, into c: DeviceMatrix
     ) {
         guard !device.hasFailed else { return }
-        if !multiplier.multiply(a, b, alpha: alpha, beta: beta, bias: bias, into: c) {
+        if !multiplier.multiply(a, b, alpha: alpha, beta: beta, bias: bias, into: c), !device.stopsRecording("a product") {
             device.fail(
                 .unsupported(
                     "a product [\(a.height), \(a.width)] x [\(b.height), \(b.width)] of \(a.type) into \(c.type), for which cuBLASLt has no algorithm,"))

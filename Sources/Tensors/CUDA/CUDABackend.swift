@@ -14,7 +14,8 @@ import Platform
 /// until the weight changes.
 ///
 /// **Waiting.** The host waits only where it reads: the loss and the gradient norm, each for its own copy and as late as it likes,
-/// logits to sample from, and the choice of experts of mixtures. **Failures** are kept until `throwIfFailed`; after one, nothing more is sent to the card.
+/// the chosen tokens, a prompt's last logits, and the choice of experts of mixtures. **Failures** are kept until `throwIfFailed`; after
+/// one, nothing more is sent to the card.
 ///
 /// One thread at a time uses a backend.
 public final class CUDABackend: Backend, @unchecked Sendable {
@@ -130,7 +131,7 @@ public final class CUDABackend: Backend, @unchecked Sendable {
         recording?.keep(storage)
         if let mirror = storage.mirror, mirror.device === device {
             if needsBytes, !mirror.isCurrent, let host = storage.hostAddress {
-                if device.stopsRecording("an upload") { return nil }
+                if device.hasFailed || device.stopsRecording("an upload") { return nil }
                 if !mirror.isShared { staging.upload(host, to: mirror.block.address, byteCount: storage.byteCount) }
                 mirror.isCurrent = true
                 mirror.isHostCurrent = true
@@ -138,7 +139,7 @@ public final class CUDABackend: Backend, @unchecked Sendable {
             }
             return mirror
         }
-        if device.stopsRecording("a tensor that is not on the card") { return nil }
+        if device.hasFailed || device.stopsRecording("a tensor that is not on the card") { return nil }
         // Another card's bytes come home first.
         if storage.mirror != nil { _ = storage.readableAddress }
         guard let block = pool.take(storage.byteCount, for: storage.purpose) else { return nil }
@@ -180,9 +181,11 @@ public final class CUDABackend: Backend, @unchecked Sendable {
 
     func target(_ target: GradientTarget) -> UInt64 { target.isAccumulating ? update(target.tensor) : write(target.tensor) }
 
-    public func upload(_ values: [Int32]) -> Tensor { recentIntegers.tensor(values, isKept: recording == nil) { uploaded(values, .int32) } }
-    func upload(floats values: [Float]) -> Tensor { recentFloats.tensor(values, isKept: recording == nil) { uploaded(values, .float32) } }
-    func upload(longs values: [Int64]) -> Tensor { recentLongs.tensor(values, isKept: recording == nil) { uploaded(values, .int64) } }
+    public func upload(_ values: [Int32]) -> Tensor { recentIntegers.tensor(values, isKept: { isUploading }) { uploaded(values, .int32) } }
+    func upload(floats values: [Float]) -> Tensor { recentFloats.tensor(values, isKept: { isUploading }) { uploaded(values, .float32) } }
+    func upload(longs values: [Int64]) -> Tensor { recentLongs.tensor(values, isKept: { isUploading }) { uploaded(values, .int64) } }
+    /// Neither a recording nor a failed card is sent anything.
+    private var isUploading: Bool { recording == nil && !device.hasFailed }
 
     private func uploaded<Element>(_ values: [Element], _ dtype: DType) -> Tensor {
         let tensor = withPool(pool) { empty([values.count], dtype) }
@@ -251,11 +254,11 @@ public final class CUDABackend: Backend, @unchecked Sendable {
 private struct RecentUploads<Element: Equatable> {
     private var entries: [(values: [Element], tensor: Tensor)] = []
 
-    /// - Parameter isKept: false during a recording, which sends nothing: there is nothing to remember then
-    mutating func tensor(_ values: [Element], isKept: Bool, upload: () -> Tensor) -> Tensor {
+    /// - Parameter isKept: asked after the upload: whether there was one that can be remembered
+    mutating func tensor(_ values: [Element], isKept: () -> Bool, upload: () -> Tensor) -> Tensor {
         if let known = entries.first(where: { $0.values == values }) { return known.tensor }
         let tensor = upload()
-        guard isKept else { return tensor }
+        guard isKept() else { return tensor }
         if entries.count >= 8 { entries.removeFirst() }
         entries.append((values, tensor))
         return tensor

@@ -50,7 +50,7 @@ final class DeviceMirror {
         guard isCurrent, !isHostCurrent else { return }
         if device.stopsRecording("a download") {
             // Nothing is read from numbers that are not there; what reads them is thrown away.
-            memset(host, 0, byteCount)
+            if !isShared { memset(host, 0, byteCount) }
             return
         }
         if isShared { device.synchronize() } else { device.copy(from: block.address, to: host, byteCount: byteCount) }

@@ -47,9 +47,15 @@ final class DevicePool: @unchecked Sendable {
     private static let smallestRemainder = 512
 
     private let device: CUDADevice
+    /// What gives segments back when the card is full, in place of this pool: graphs point into its own.
+    private let lender: DevicePool?
     private let state = Mutex(State())
 
-    init(device: CUDADevice) { self.device = device }
+    /// - Parameter lender: of a pool for recordings, the one whose free segments may go
+    init(device: CUDADevice, lender: DevicePool? = nil) {
+        self.device = device
+        self.lender = lender
+    }
 
     deinit { trim() }
 
@@ -179,7 +185,7 @@ final class DevicePool: @unchecked Sendable {
         let size = wanted <= Self.smallSegment / 4 ? Self.smallSegment : own
         // A full card: first a tight segment, then what free segments hold.
         for attempt in 0..<3 {
-            if attempt == 2 { trim() }
+            if attempt == 2 { (lender ?? self).trim() }
             let bytes = attempt == 0 ? size : own
             var address: UInt64 = 0
             device.bind()

@@ -95,10 +95,8 @@ final class KernelLibrary {
             }
             functions[key] = Function(handle: handle, sharedBytes: max(sharedBytes, 48 << 10))
             return handle
-        } catch let error as CUDAError {
-            device.fail(error)
         } catch {
-            device.fail(.failed(call: name, reason: "\(error)"))
+            if !device.stopsRecording("\(name)") { device.fail(error as? CUDAError ?? .failed(call: name, reason: "\(error)")) }
         }
         return nil
     }

@@ -34,9 +34,9 @@ extension TrainingLoop {
                     optimizer.dropGradients()
                     continue
                 } catch {
-                    // What was sent before is not lost by it.
+                    // What was sent before is not lost by it, and does not hide it either.
                     optimizer.dropGradients()
-                    try settleEarlier()
+                    do { try settleEarlier() } catch is Restart {}
                     throw error
                 }
                 guard unsettled != nil else { continue }

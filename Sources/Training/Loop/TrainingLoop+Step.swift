@@ -146,8 +146,9 @@ extension TrainingLoop {
 
     /// Between two micro-batches: holds while paused, leaves when asked to.
     func heedControl() throws {
-        if control.wantsAttention { try settleEarlier() }
         while true {
+            // Whoever comes sees the state of the weights.
+            if control.wantsAttention { try settleEarlier() }
             if !control.isStopping, let visit = control.takeVisit() {
                 receive(visit)
                 continue

@@ -46,11 +46,12 @@ public struct StateMemory {
     func zeros(_ shape: [Int], _ dtype: DType = .float32) -> Tensor {
         if backend.isPlanning { return backend.empty(shape, dtype) }
         let byteCount = shape.reduce(1, *) * dtype.byteCount
+        // Pages of a file would be mirrored on the card, whose memory has no room for them.
+        if isOffloaded, let tensor = backend.hostZeros(shape, dtype) { return tensor }
         if let pagedDirectory, byteCount > 0, let file = MappedScratch(directory: pagedDirectory, byteCount: byteCount) {
             return Tensor(
                 storage: Storage(borrowing: UnsafeRawPointer(file.address), byteCount: byteCount, owner: file), shape: shape, dtype: dtype)
         }
-        if isOffloaded, let tensor = backend.hostZeros(shape, dtype) { return tensor }
         return .zeros(shape, dtype)
     }
 }

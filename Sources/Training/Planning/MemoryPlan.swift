@@ -19,7 +19,7 @@ public struct MemoryPlan: Sendable {
     ///   - stage: what a step does.
     ///   - stageSettings: its losses and further models.
     ///   - otherModels: bytes of reference and reward models with weights of their own.
-    ///   - offload: what does not count, because it lies in the host's memory.
+    ///   - offload: what does not count, because it lies in the host's memory; the backend of the model offloads the same.
     public init(
         model: Transformer, optimizer: Optimizer, batches: [Batch], labelSmoothing: Double = 0,
         stage: TrainingSettings.Stage = .supervised, stageSettings: StageSettings? = nil, otherModels: Int64 = 0,
@@ -32,7 +32,6 @@ public struct MemoryPlan: Sendable {
         if otherModels > 0 { parts.append(MemoryPart(part: stage == .policyOptimisation ? "other models" : "reference", bytes: otherModels)) }
         parts.append(MemoryPart(part: "gradients", bytes: gradients))
         if !offload.optimizer { parts.append(MemoryPart(part: "optimizer", bytes: Int64(optimizer.plannedStateBytes()))) }
-        model.backend.offloadsCheckpoints = offload.checkpoints
         let steps = PlannedSteps(model: model, labelSmoothing: labelSmoothing, stage: stage, settings: stageSettings ?? StageSettings())
         parts.append(MemoryPart(part: "activations", bytes: max(0, steps.peakBytes(batches) - gradients)))
         let rows = batches.map(\.tokens.count).max() ?? 0

@@ -60,11 +60,12 @@ struct RunPlanner {
     }
 
     private func memoryPlan(_ model: Transformer, _ optimizer: Optimizer, _ batches: [Batch]) -> MemoryPlan {
-        MemoryPlan(
+        // The processor's own memory is the host's.
+        let offload = backend?.availableBytes == nil ? Offload() : settings.offload
+        model.backend.offloadsCheckpoints = offload.checkpoints
+        return MemoryPlan(
             model: model, optimizer: optimizer, batches: batches, labelSmoothing: settings.labelSmoothing, stage: settings.stage,
-            stageSettings: settings.stageSettings, otherModels: otherModelBytes(model),
-            // The processor's own memory is the host's.
-            offload: backend?.availableBytes == nil ? Offload() : settings.offload)
+            stageSettings: settings.stageSettings, otherModels: otherModelBytes(model), offload: offload)
     }
 
     /// What is too much, and the smallest change of arguments that would fit.

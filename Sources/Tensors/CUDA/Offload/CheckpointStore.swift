@@ -17,8 +17,8 @@ final class CheckpointStore {
     private let pool: DevicePool
     private let pinned: PinnedMemory
     private let copies: UnsafeMutableRawPointer
-    /// Buffers of the host that wait to be used again, by size.
-    private var idle: [Int: [PinnedMemory.Piece]] = [:]
+    /// Buffers of the host that wait to be used again, the smallest first.
+    private var idle: [PinnedMemory.Piece] = []
     private var idleEvents: [UnsafeMutableRawPointer] = []
     /// Read by the copies still.
     private var leaving: [(tensor: Tensor, isOver: UnsafeMutableRawPointer)] = []
@@ -50,8 +50,11 @@ final class CheckpointStore {
     /// - Returns: nil where the system locks no more pages
     func park(_ tensor: Tensor, at address: UInt64) -> HostTensor? {
         let byteCount = tensor.byteCount
-        guard !device.hasFailed, let buffer = idle[byteCount]?.popLast() ?? pinned.take(byteCount), let ready = event(), let isOver = event()
-        else { return nil }
+        guard !device.hasFailed, let ready = event(), let isOver = event() else { return nil }
+        guard let buffer = buffer(byteCount) else {
+            idleEvents += [ready, isOver]
+            return nil
+        }
         device.bind()
         // The copy begins when the tensor is made.
         follow(device.stream, by: copies, ready)
@@ -64,6 +67,19 @@ final class CheckpointStore {
         parked.removeAll { $0.tensor == nil }
         parked.append(Waiting(tensor: waiting))
         return waiting
+    }
+
+    /// Every batch may have another length: the smallest buffer that is large enough serves, and where all are too small the largest
+    /// goes for the new one, so that no more are held than checkpoints wait at once.
+    private func buffer(_ byteCount: Int) -> PinnedMemory.Piece? {
+        if let index = idle.firstIndex(where: { $0.byteCount >= byteCount }) { return idle.remove(at: index) }
+        if !idle.isEmpty {
+            // A copy may read it still.
+            device.check("cuStreamSynchronize", device.driver.cuStreamSynchronize(copies))
+            idle.removeLast()
+        }
+        // A little room spares the next longer batch its own.
+        return pinned.take(byteCount + byteCount / 4)
     }
 
     /// What computes next must not write to the tensor's memory before its copy is over.
@@ -92,7 +108,11 @@ final class CheckpointStore {
 
     /// Sends the copy to the card.
     private func begin(_ waiting: HostTensor) -> Arrival? {
-        guard !device.hasFailed, let block = pool.take(waiting.byteCount, for: .activations), let free = event(), let isHere = event() else { return nil }
+        guard !device.hasFailed, let free = event(), let isHere = event() else { return nil }
+        guard let block = pool.take(waiting.byteCount, for: .activations) else {
+            idleEvents += [free, isHere]
+            return nil
+        }
         device.bind()
         let mirror = DeviceMirror(
             pool: pool, device: device, block: block, purpose: .activations, isCurrent: true, isHostCurrent: false)
@@ -113,9 +133,9 @@ final class CheckpointStore {
         return Storage(mirror: mirror, byteCount: waiting.byteCount, purpose: .activations)
     }
 
-    fileprivate func giveBack(_ buffer: PinnedMemory.Piece, byteCount: Int, arrival: Arrival?) {
+    fileprivate func giveBack(_ buffer: PinnedMemory.Piece, arrival: Arrival?) {
         if let arrival { letGo((arrival.tensor, arrival.isHere)) }
-        idle[byteCount, default: []].append(buffer)
+        idle.insert(buffer, at: idle.firstIndex { $0.byteCount >= buffer.byteCount } ?? idle.count)
     }
 
     private func follow(_ first: UnsafeMutableRawPointer?, by second: UnsafeMutableRawPointer, _ event: UnsafeMutableRawPointer) {
@@ -148,7 +168,7 @@ final class HostTensor: ParkedTensor {
         self.dtype = dtype
     }
 
-    deinit { store.giveBack(buffer, byteCount: byteCount, arrival: arrival) }
+    deinit { store.giveBack(buffer, arrival: arrival) }
 
     func fetch() -> Tensor { store.fetch(self) }
 }

@@ -8,10 +8,12 @@ final class PinnedMemory: @unchecked Sendable {
     /// One piece of a chunk; the chunk goes back when all its pieces are gone.
     final class Piece: @unchecked Sendable {
         let address: UnsafeMutableRawPointer
+        let byteCount: Int
         private let chunk: Chunk
 
-        fileprivate init(address: UnsafeMutableRawPointer, chunk: Chunk) {
+        fileprivate init(address: UnsafeMutableRawPointer, byteCount: Int, chunk: Chunk) {
             self.address = address
+            self.byteCount = byteCount
             self.chunk = chunk
         }
     }
@@ -52,13 +54,13 @@ final class PinnedMemory: @unchecked Sendable {
         return chunk.update { current in
             if let chunk = current, chunk.byteCount - chunk.used >= rounded {
                 chunk.used += rounded
-                return Piece(address: chunk.address + chunk.used - rounded, chunk: chunk)
+                return Piece(address: chunk.address + chunk.used - rounded, byteCount: rounded, chunk: chunk)
             }
             guard let fresh = Chunk(device: device, byteCount: max(rounded, rounded * 4 > Self.chunkBytes ? rounded : Self.chunkBytes)) else { return nil }
             fresh.used = rounded
             // A chunk for one large tensor is full at once.
             if fresh.byteCount > rounded { current = fresh }
-            return Piece(address: fresh.address, chunk: fresh)
+            return Piece(address: fresh.address, byteCount: rounded, chunk: fresh)
         }
     }
 }
