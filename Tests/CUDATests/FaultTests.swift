@@ -68,6 +68,8 @@ extension CardTests {
             let launches = tb_fake_read_counts().launches
             card.fill(small, with: 3)
             #expect(tb_fake_read_counts().launches == launches, "work was sent to a card that had failed")
+            let lost = card.upload([7, 8]), weight = Tensor([3, 4], shape: [2])
+            _ = card.read(weight)
             guard case .outOfMemory(let requested, _, let total, let own, _, let uses)? = failure({ try card.throwIfFailed() }) else {
                 Issue.record("a card of 64 MiB gave 72")
                 return
@@ -78,6 +80,11 @@ extension CardTests {
             let fresh = card.empty([6 << 20], .float32)
             card.fill(fresh, with: 1)
             try card.throwIfFailed()
+            // What did not get there while the card had failed is sent again.
+            #expect(card.read(lost) == 0 && card.read(card.upload([7, 8])) != 0)
+            let copy = card.empty([2], .float32)
+            card.convert(weight, into: copy)
+            #expect(copy.floats() == [3, 4])
             #expect(fresh.slice(rows: 0..<1).reshaped([1]).floats() == [1])
         }
 

@@ -155,6 +155,19 @@ extension CardTests {
             }
         }
 
+        @Test("checkpoints of ever new lengths share the host's memory that a few of them need")
+        func parksManyLengths() throws {
+            let card = try card(isLazy: false, type: .bfloat16)
+            card.offloadsCheckpoints = true
+            for megabytes in 1...20 {
+                let tensor = card.empty([megabytes << 19], .bfloat16)
+                card.fill(tensor, with: Float(megabytes))
+                #expect(card.park(tensor).fetch().slice(rows: 0..<1).floats() == [Float(megabytes)])
+            }
+            try card.throwIfFailed()
+            #expect(tb_fake_read_counts().live_pinned <= 192 << 20)
+        }
+
         @Test("checkpoints hold the weights of their step, also where somebody asks for one at any time")
         func saving() throws {
             #expect(try train(try card(isLazy: true), saveSteps: "4").savedSteps == [4, 8, 12])

@@ -258,8 +258,10 @@ struct SessionTests {
             #expect(throws: TrainingError.outputDirectoryForeign(path: directory, found: Path.name(shard))) { try Run(output: directory) }
             try FileSystem.remove(shard)
             try FileSystem.writeAtomically(mine, text: "mine")
-            try Run(output: directory).finish()
-            #expect(try FileSystem.readText(mine) == "mine")
+            for overwrites in ["false", "true"] {
+                try Run(output: directory, changes: ["overwrite_output_dir": overwrites]).finish()
+                #expect(try FileSystem.readText(mine) == "mine")
+            }
             let checkpoint = try #require(CheckpointFolder.all(in: directory).last).path
             let sources = [("adapter_name_or_path", directory), ("adapter_name_or_path", checkpoint), ("ref_model_adapters", checkpoint + "/.")]
             for (argument, source) in sources {

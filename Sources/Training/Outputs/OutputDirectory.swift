@@ -94,8 +94,7 @@ public struct OutputDirectory: Sendable {
             return
         }
         for name in try FileSystem.list(path) {
-            let isPlot = name.hasPrefix("training_") && (name.hasSuffix(".png") || name.hasSuffix(".svg"))
-            if isPlot || Self.isShard(name) || Self.modelFiles.contains(name) || Self.otherFiles.contains(name) {
+            if LossPlots.isPlot(name) || Self.isShard(name) || Self.modelFiles.contains(name) || Self.otherFiles.contains(name) {
                 try FileSystem.remove(Path.join(path, name))
             }
         }
