@@ -48,6 +48,11 @@ public struct TrainingJob {
         let schedule = try settings.schedule(totalSteps: steps.totalSteps)
         sink.emit(.planned(plan))
         announce(plan, output, reporter)
+        if let done = output.finishedRun(ofSteps: steps.totalSteps) {
+            reporter.log(.info, done.text)
+            sink.emit(.state(.finished))
+            return done
+        }
         try control.heed(sink)
 
         reporter.phase("loading the model")

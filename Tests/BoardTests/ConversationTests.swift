@@ -300,6 +300,24 @@ import Testing
         #expect(state.tab == .monitor)
         #expect(state.chat.turns.map(\.text) == ["before", "yes"])
     }
+
+    @Test func `a paused training that is talked to is said to stay paused`() {
+        let info = ChatModelInfo(
+            modelName: "demo-model", adapterName: "step 3", templateName: "chatml", contextLength: 512, parameterCount: 1, isInTraining: true)
+        for wasPaused in [true, false] {
+            var state = loaded()
+            _ = update(&state, .jobStarted(.train, .train, title: "run", directory: "saves/run"))
+            _ = update(&state, .jobEvents(BoardFixture.trainingEvents(steps: 3, of: 10)))
+            if wasPaused { _ = update(&state, .jobEvents([.state(.paused)])) }
+            state.press("t")
+            // A training that is talked to is paused either way.
+            _ = update(&state, .jobEvents([.state(.paused)]))
+            _ = update(&state, .talkBegan(info))
+            #expect(state.farewell.hasPrefix(wasPaused ? "The run stays paused." : "The run goes on."))
+            state.press("esc ctrl+d")
+            #expect(state.status?.text == (wasPaused ? "The training stays paused: p lets it go on." : "The training goes on."))
+        }
+    }
 }
 
 /// Markdown as models write it.

@@ -178,6 +178,22 @@ import Testing
         #expect(state.forms.train.selection == .field("lora_rank"))
     }
 
+    @Test func `Enter on a filter without hits opens no field, and a filter that is opened again is replaced by what is typed`() {
+        var state = state()
+        state.press("/")
+        state.type("zzqqxx")
+        #expect(state.forms.train.rows.isEmpty && state.forms.train.elsewhere == nil)
+        state.press("enter enter")
+        #expect(state.forms.train.edit == nil && state.overlays.isEmpty && state.forms.train.isFiltering)
+        #expect(state.status?.text.contains("Esc clears the filter") == true)
+        state.press("ctrl+u")
+        state.type("rank")
+        state.press("enter /")
+        #expect(state.forms.train.filter?.text == "rank" && state.forms.train.filter?.isSelected == true)
+        state.type("cutoff")
+        #expect(state.forms.train.filter?.text == "cutoff")
+    }
+
     @Test func `letters are text while a field is typed in`() {
         var state = state()
         select("output_dir", in: &state)

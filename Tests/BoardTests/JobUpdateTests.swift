@@ -308,4 +308,28 @@ import Testing
         #expect(state.chartSeries.ys.last == 1)
         #expect(state.monitoredRun?.firstStep == 40)
     }
+
+    @Test func `seconds per step are those of the session, while it runs and when it is over`() {
+        var state = BoardFixture.state(columns: 80, rows: 24)
+        _ = update(&state, .jobStarted(.train, .train, title: "quickstart", directory: "saves/demo-model/lora/quickstart"))
+        _ = update(&state, .jobHistory(.train, (1...150).map { .step(StepMetrics(step: $0, totalSteps: 183, loss: 2, elapsedSeconds: Double($0))) }))
+        let steps = (151...183).map { JobEvent.step(StepMetrics(step: $0, totalSteps: 183, loss: 1, elapsedSeconds: Double($0 - 150) * 0.1)) }
+        _ = update(&state, .jobEvents(steps))
+        #expect(abs((state.monitoredRun?.secondsPerStep ?? 0) - 0.1) < 1e-9)
+        _ = update(&state, .jobEvents([.state(.finished)]))
+        #expect(state.monitoredRun?.origin == .finished)
+        #expect(abs((state.monitoredRun?.secondsPerStep ?? 0) - 0.1) < 1e-9)
+    }
+
+    @Test func `so are those of a run that is read from its log, however sparse`() {
+        var run = RunDigest(kind: .train, title: "run", directory: "saves/run", origin: .finished)
+        func line(_ step: Int, _ seconds: Double) -> JobEvent { .step(StepMetrics(step: step, totalSteps: 200, loss: 1, elapsedSeconds: seconds)) }
+        run.apply([line(10, 5), line(20, 10)])
+        #expect(run.secondsPerStep == 0.5, "all steps of the first session, logged or not")
+        run.apply([line(30, 1), line(40, 2)])
+        #expect(run.secondsPerStep == 0.1)
+        // The file was begun anew.
+        run.apply([line(10, 4)])
+        #expect(run.secondsPerStep == 0.4)
+    }
 }

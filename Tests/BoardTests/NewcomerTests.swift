@@ -158,6 +158,17 @@ import Testing
         #expect(state.selectedRun?.directory == "saves/demo-model/lora/quickstart")
         state.press("up esc R")
         #expect(state.selectedRun?.directory == "saves/demo-model/full/sft", "after that it stays where it was put")
+        // Another run was looked at and left again: the list opens on the one in view.
+        state.press("up")
+        let visited = state.selectedRun?.directory ?? ""
+        state.press("down enter")
+        state.openedRun = RunDigest(kind: .train, title: "sft", directory: "saves/demo-model/full/sft", origin: .finished)
+        state.press("R")
+        #expect(state.selectedRun?.directory == "saves/demo-model/full/sft", "\(visited)")
+        state.press("esc")
+        state.openedRun = nil
+        state.press("R")
+        #expect(state.selectedRun?.directory == "saves/demo-model/lora/quickstart")
     }
 
     @Test func `a run of another process is named with the key that shows it`() {

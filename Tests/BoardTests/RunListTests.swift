@@ -106,6 +106,47 @@ import Testing
         #expect(prompt.problem != nil)
     }
 
+    @Test func `a run with no steps left is not resumed, and is told what makes it longer`() {
+        var state = state()
+        #expect(state.press("r").isEmpty && state.resumesAfterLoading == nil)
+        #expect(state.status?.kind == .warning && state.status?.text.contains("nothing is left to train. e makes it longer.") == true)
+        // One that ended early has steps left.
+        state.catalog.runs[0].step = 30
+        #expect(state.press("r").contains { if case .loadRecipe = $0 { true } else { false } })
+    }
+
+    @Test func `undo and redo of a loaded recipe take the title along`() throws {
+        var state = state()
+        state.press("down r")
+        let path = "saves/demo-model/full/sft/training_args.yaml"
+        var other = BoardFixture.training
+        try other.set("learning_rate", text: "5e-4")
+        _ = update(&state, .recipeLoaded(.train, path: path, other, notices: []))
+        _ = update(&state, .jobRefused(.train, reason: "not now", argument: nil))
+        state.overlays.removeAll()
+        state.press("1")
+        func title() -> String { GoldenFrames.lines(state).first { $0.contains(".yaml") } ?? "" }
+        #expect(state.forms.train.recipePath == path)
+        let loaded = state.forms.train.configuration
+        state.press("u")
+        #expect(state.forms.train.recipePath == "recipes/quickstart.yaml" && state.forms.train.changedNames.isEmpty)
+        #expect(title().contains("recipes/quickstart.yaml") && !title().contains("change"), "\(title())")
+        state.press("U")
+        #expect(state.forms.train.recipePath == path && state.forms.train.configuration == loaded)
+        #expect(!state.forms.train.isModified)
+    }
+
+    @Test func `checkpoints that are gone from the disk are no longer listed`() {
+        var state = state()
+        let folder = "saves/demo-model/lora/quickstart"
+        _ = update(&state, .jobStarted(.train, .train, title: "quickstart", directory: folder))
+        _ = update(&state, .jobEvents([50, 100, 150].map { .checkpoint(CheckpointRecord(step: $0, path: "\(folder)/checkpoint-\($0)", bytes: 9)) }))
+        var catalog = state.catalog
+        catalog.runs[0].checkpointSteps = [100]
+        _ = update(&state, .catalogScanned(catalog))
+        #expect(state.jobs[.train]?.checkpoints.map(\.step) == [100, 150], "one made after the look stays")
+    }
+
     @Test func `a stopped run is resumed, not made longer`() {
         var state = state()
         state.press("down e")

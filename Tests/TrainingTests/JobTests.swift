@@ -28,6 +28,33 @@ struct JobTests {
         }
     }
 
+    @Test("A finished run that is resumed with nothing left keeps its record to the byte; one that was cut off before its results gets them")
+    func resumesNothing() throws {
+        try withData { directory, configuration in
+            let out = Path.join(directory, "out")
+            let names = ["all_results.json", "train_results.json", "trainer_log.jsonl", "trainer_state.json", "adapter_model.safetensors", "training_args.yaml"]
+            _ = try TrainingJob(configuration: configuration, sink: RecordingSink(), control: JobControl()).run()
+            let before = try names.map { try FileSystem.readBytes(Path.join(out, $0)) }
+            for checkpoint in ["true", Path.join(out, "checkpoint-12")] {
+                var again = configuration
+                try again.set("resume_from_checkpoint", text: checkpoint)
+                let sink = RecordingSink()
+                let summary = try TrainingJob(configuration: again, sink: sink, control: JobControl()).run()
+                #expect(summary.text.hasPrefix("Nothing is left to train: the run has 12 of 12 steps behind it"))
+                #expect(summary.values.contains { $0.name == "train_loss" } && sink.states.last == .finished && sink.losses.isEmpty)
+                let after = try names.map { try FileSystem.readBytes(Path.join(out, $0)) }
+                #expect(after == before)
+            }
+            // Killed between the last checkpoint and the results.
+            for name in ["all_results.json", "train_results.json", "adapter_model.safetensors"] { try FileSystem.remove(Path.join(out, name)) }
+            var again = configuration
+            try again.set("resume_from_checkpoint", text: "true")
+            _ = try TrainingJob(configuration: again, sink: RecordingSink(), control: JobControl()).run()
+            let adapter = try FileSystem.readBytes(Path.join(out, "adapter_model.safetensors"))
+            #expect(adapter == before[4] && FileSystem.exists(Path.join(out, "all_results.json")))
+        }
+    }
+
     @Test("The same arguments give the same losses, digit for digit, with one thread and with two")
     func isDeterministic() throws {
         try withData { directory, configuration in

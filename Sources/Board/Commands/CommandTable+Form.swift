@@ -69,7 +69,7 @@ extension CommandTable {
     ]
 
     static let datasetView: [BoardCommand] = [
-        BoardCommand("dataset.open", "Look through the dataset: rows, prompts, tokens, lengths", label: "rows", keys: keys("P"), in: [.formPage],
+        BoardCommand("dataset.open", "Preview the dataset: look through rows, prompts, tokens, lengths", label: "rows", keys: keys("P"), in: [.formPage],
             rank: 16, refusal: { $0.datasetRefusal() }, perform: { $0.openDataset() }),
         BoardCommand("dataset.next", "Next row", label: "row", keys: keys("n", "right", "l"), in: [.dataset], rank: 1) { $0.moveDatasetRow(by: 1) },
         BoardCommand("dataset.previous", "Row before", keys: keys("N", "left", "h"), in: [.dataset]) { $0.moveDatasetRow(by: -1) },

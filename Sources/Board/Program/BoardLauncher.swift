@@ -84,7 +84,7 @@ public enum BoardLauncher {
         backend.close()
         switch outcome {
         case .quit: return 0
-        case .detached: detachment.detach(farewell: "The run goes on. `tuneboard` shows it again.")
+        case .detached: detachment.detach(farewell: program.state.farewell)
         case .hungUp: detachment.hangUp()
         }
         goesOnAlone(runner)

@@ -110,7 +110,7 @@ final class CatalogScan: @unchecked Sendable {
             isOurs: record.directory == ours && record.isLive, step: record.step, totalSteps: record.totalSteps,
             bestLoss: record.bestLoss ?? record.lowestLoss, lastLoss: record.lastLoss, modified: record.updateTime,
             configurationPath: FileSystem.exists(record.directory.argumentsPath) ? relative(record.directory.argumentsPath) : nil,
-            checkpoint: record.checkpoints.last.map { relative($0.path) })
+            checkpoint: record.checkpoints.last.map { relative($0.path) }, checkpointSteps: record.checkpoints.map(\.step))
     }
 }
 

@@ -117,6 +117,8 @@ public struct BoardState: Sendable {
     public var chart = ChartState()
     public var logPane = LogPaneState()
     public var chat = ChatState()
+    /// Whether the training that is talked to was paused, and stays so: while it is talked to, its state is paused either way.
+    var talkLeavesPaused = false
     /// The chat that was there before a training was talked to.
     var shelvedChat: ChatState?
     public var evaluation = EvaluationViewState()

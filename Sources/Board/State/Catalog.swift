@@ -100,11 +100,13 @@ public struct RunEntry: Sendable, Equatable {
     public var configurationPath: String?
     /// The latest complete checkpoint, nil when there is none.
     public var checkpoint: String?
+    /// The steps of all complete checkpoints; nil where nobody has looked.
+    public var checkpointSteps: [Int]?
 
     public init(
         directory: String, kind: JobKind = .train, state: JobState, isAlive: Bool = false, isOurs: Bool = false, step: Int = 0,
         totalSteps: Int = 0, bestLoss: Double? = nil, lastLoss: Double? = nil, modified: Double = 0,
-        configurationPath: String? = nil, checkpoint: String? = nil
+        configurationPath: String? = nil, checkpoint: String? = nil, checkpointSteps: [Int]? = nil
     ) {
         self.directory = directory
         self.kind = kind
@@ -118,6 +120,7 @@ public struct RunEntry: Sendable, Equatable {
         self.modified = modified
         self.configurationPath = configurationPath
         self.checkpoint = checkpoint
+        self.checkpointSteps = checkpointSteps
     }
 }
 

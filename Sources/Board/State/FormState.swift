@@ -61,6 +61,29 @@ public struct FormState: Sendable {
     struct Change: Sendable {
         var argument: String
         var configuration: Configuration
+        /// The recipe that the form had, where another took its place: the title follows.
+        var recipe: Recipe?
+    }
+
+    /// What the form's title and its marks of change refer to.
+    struct Recipe: Sendable {
+        var path: String?
+        var baseline: Configuration
+    }
+
+    var recipe: Recipe {
+        get { Recipe(path: recipePath, baseline: baseline) }
+        set { (recipePath, baseline) = (newValue.path, newValue.baseline) }
+    }
+
+    /// Takes a state of the history.
+    /// - Returns: the state before, for the other stack.
+    mutating func restore(_ change: Change) -> Change {
+        let before = Change(argument: change.argument, configuration: configuration, recipe: change.recipe == nil ? nil : recipe)
+        configuration = change.configuration
+        if let recipe = change.recipe { self.recipe = recipe }
+        reveal(change.argument)
+        return before
     }
 
     var undoStack: [Change] = []

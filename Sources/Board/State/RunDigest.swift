@@ -27,8 +27,10 @@ public struct RunDigest: Sendable {
     public var metrics = MetricsStore()
     /// The latest step, logged or not.
     public var latest: StepMetrics?
-    /// The steps that were done before this process took the run up.
+    /// The steps that were done before the session at work, whose seconds are counted, took the run up.
     public var firstStep: Int?
+    /// The step of the latest line of the log and its seconds, with a loss or without.
+    private var lastLine: (step: Int, seconds: Double)?
     /// The latest step that carried a loss.
     public var latestLogged: StepMetrics?
     /// The lowest training loss that was logged.
@@ -108,11 +110,12 @@ public struct RunDigest: Sendable {
         latest = nil
         latestLogged = nil
         firstStep = nil
+        lastLine = nil
     }
 
     private mutating func apply(_ step: StepMetrics) {
         latest = step
-        if firstStep == nil { firstStep = max(1, step.step) - 1 }
+        noteSession(step)
         if let speed = step.tokensPerSecond, !step.isLogged { latest?.tokensPerSecond = speed }
         guard step.isLogged else { return }
         // The log of a finished run ends in a line without a loss.
@@ -122,6 +125,24 @@ public struct RunDigest: Sendable {
         }
         metrics.append(step)
         if step.loss?.isFinite == false || step.gradientNorm?.isFinite == false { nonFiniteSteps += 1 }
+    }
+
+    /// A run that was taken up again counts its seconds anew, but not its steps. This process sends every step, so the first one tells
+    /// where it began; of a run that is read, the log has lines for some steps only, and seconds that fall begin a session.
+    private mutating func noteSession(_ step: StepMetrics) {
+        if firstStep == nil { firstStep = origin == .here ? max(1, step.step) - 1 : 0 }
+        guard step.isLogged else { return }
+        if origin != .here, let line = lastLine {
+            if step.step < line.step { firstStep = 0 } else if step.elapsedSeconds < line.seconds { firstStep = line.step }
+        }
+        lastLine = (step.step, step.elapsedSeconds)
+    }
+
+    /// Over the session at work, or the last one; nil where nothing is known.
+    public var secondsPerStep: Double? {
+        guard let latest, latest.elapsedSeconds > 0 else { return nil }
+        let steps = latest.step - (firstStep ?? 0)
+        return steps > 0 ? latest.elapsedSeconds / Double(steps) : nil
     }
 
     private mutating func apply(_ evaluation: EvaluationMetrics) {

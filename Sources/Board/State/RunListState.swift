@@ -29,8 +29,10 @@ public struct RunListState: Sendable, Equatable {
     /// Shows only runs whose name, model or state matches; nil when all are shown.
     public var filter: TextField?
     public var isFiltering = false
-    /// Whether the list was looked at before: then the cursor stays where it was.
+    /// Whether the list was looked at before: then the cursor stays where it was, as long as the same run is shown.
     var wasOpened = false
+    /// The run that was shown when the cursor was last put or left on one.
+    var shown: String?
     /// Directories of marked runs, in the order of marking.
     public var marked: [String] = []
 

@@ -193,7 +193,14 @@ extension BoardState {
         return nil
     }
 
+    /// Whether the job at work holds until somebody lets it go on.
+    private var staysPaused: Bool {
+        guard chat.modelInfo?.isInTraining == true else { return runningJob?.state == .paused }
+        return talkLeavesPaused && runningJob?.pendingRequest != .resume
+    }
+
     mutating func talkToTraining() -> [Effect] {
+        talkLeavesPaused = runningJob?.state == .paused || runningJob?.pendingRequest == .pause
         status = StatusMessage(.note, say("The training holds after this step; then its weights can be talked to."))
         var configuration = forms[.chat].configuration
         let trained = forms[.train].configuration
@@ -215,8 +222,16 @@ extension BoardState {
     func endTalkRefusal() -> String? { chat.modelInfo?.isInTraining == true ? nil : say("No training waits for this conversation.") }
 
     mutating func endTalk() -> [Effect] {
-        status = StatusMessage(.note, say("The training goes on."))
+        status = StatusMessage(.note, staysPaused ? say("The training stays paused: p lets it go on.") : say("The training goes on."))
         return [.endTalk]
+    }
+
+    /// What a board says that is left with its job at work, in its own language.
+    var farewell: String {
+        Wording.$current.withValue(wording) {
+            staysPaused
+                ? say("The run stays paused. `tuneboard` shows it again, and p lets it go on.") : say("The run goes on. `tuneboard` shows it again.")
+        }
     }
 
     mutating func talkEnded() -> [Effect] {

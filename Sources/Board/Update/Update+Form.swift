@@ -171,18 +171,14 @@ extension BoardState {
 
     mutating func undo() -> [Effect] {
         guard let tab = activeFormTab, let last = forms[tab].undoStack.popLast() else { return [] }
-        forms[tab].redoStack.append(FormState.Change(argument: last.argument, configuration: forms[tab].configuration))
-        forms[tab].configuration = last.configuration
-        forms[tab].reveal(last.argument)
+        forms[tab].redoStack.append(forms[tab].restore(last))
         status = StatusMessage(.note, say("Undid the change of \(last.argument)"))
         return formChanged(tab)
     }
 
     mutating func redo() -> [Effect] {
         guard let tab = activeFormTab, let last = forms[tab].redoStack.popLast() else { return [] }
-        forms[tab].undoStack.append(FormState.Change(argument: last.argument, configuration: forms[tab].configuration))
-        forms[tab].configuration = last.configuration
-        forms[tab].reveal(last.argument)
+        forms[tab].undoStack.append(forms[tab].restore(last))
         status = StatusMessage(.note, say("Redid the change of \(last.argument)"))
         return formChanged(tab)
     }
@@ -229,7 +225,8 @@ extension BoardState {
 
     mutating func startFilter() -> [Effect] {
         guard let tab = activeFormTab else { return [] }
-        forms[tab].filter = forms[tab].filter ?? TextField("")
+        // As in every other field: what is typed takes the place of what stands there.
+        forms[tab].filter = TextField(forms[tab].filter?.text ?? "", isSelected: true)
         forms[tab].isFiltering = true
         forms[tab].selectFirstField()
         return []
@@ -240,6 +237,11 @@ extension BoardState {
         if forms[tab].rows.isEmpty, let field = forms[tab].elsewhere {
             _ = clearFilter()
             return go(to: field)
+        }
+        // The cursor would be on a field that nobody sees.
+        guard !forms[tab].rows.isEmpty else {
+            status = StatusMessage(.warning, say("No argument of \(say(key: tab.title)) matches. Esc clears the filter."))
+            return [.bell]
         }
         forms[tab].isFiltering = false
         if forms[tab].filter?.text.isEmpty != false { forms[tab].filter = nil }

@@ -21,7 +21,7 @@ extension BoardState {
     }
 
     mutating func startRunFilter() -> [Effect] {
-        runList.filter = runList.filter ?? TextField("")
+        runList.filter = TextField(runList.filter?.text ?? "", isSelected: true)
         runList.isFiltering = true
         return []
     }
@@ -175,7 +175,7 @@ extension BoardState {
     // MARK: Extending
 
     func extendRefusal() -> String? {
-        if let reason = resumeRefusal() { return reason }
+        if let reason = continueRefusal() { return reason }
         guard let run = selectedRun, run.state == .finished else { return say("Only a finished run can be made longer; r resumes this one.") }
         return nil
     }

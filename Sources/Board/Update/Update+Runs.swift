@@ -5,10 +5,15 @@ import Terminal
 
 extension BoardState {
     mutating func openRuns() -> [Effect] {
-        if !runList.wasOpened, runList.filter == nil {
+        let shown = monitoredRun.map { RunName.absolute($0.directory) }
+        if runList.filter == nil, !runList.wasOpened || shown != nil && shown != runList.shown {
             // What is shown, or the newest.
-            let shown = monitoredRun.map { RunName.absolute($0.directory) }
-            runList.selection = visibleRuns.firstIndex { RunName.absolute($0.directory) == shown } ?? 0
+            if let index = visibleRuns.firstIndex(where: { RunName.absolute($0.directory) == shown }) {
+                runList.selection = index
+                runList.shown = shown
+            } else if !runList.wasOpened {
+                runList.selection = 0
+            }
             runList.wasOpened = true
         }
         if tab == .monitor, monitoredRun == nil || layout.isWide {
@@ -38,7 +43,15 @@ extension BoardState {
 
     func runRefusal() -> String? { selectedRun == nil ? say("There are no runs under saves/ yet.") : nil }
 
+    /// A run that is done is not begun again: nothing would be trained, and its record would be that of an empty run.
     func resumeRefusal() -> String? {
+        if let reason = continueRefusal() { return reason }
+        guard let run = selectedRun, run.state == .finished, run.totalSteps > 0, run.step >= run.totalSteps else { return nil }
+        return say("\(Path.name(run.directory)) has all of its \(run.totalSteps) steps behind it: nothing is left to train. e makes it longer.")
+    }
+
+    /// Why the run under the cursor cannot go on from a checkpoint.
+    func continueRefusal() -> String? {
         guard let run = selectedRun else { return runRefusal() }
         if run.isAlive { return say("\(Path.name(run.directory)) is at work; there is nothing to resume.") }
         if let reason = startRefusal() { return reason }
@@ -69,6 +82,7 @@ extension BoardState {
         chart.view.fit()
         chart.view.cursor = nil
         logPane = LogPaneState()
+        runList.shown = RunName.absolute(run.directory)
         if run.isOurs, jobs[.train]?.directory == run.directory {
             openedRun = nil
             return [.closeRun]
@@ -118,6 +132,17 @@ extension BoardState {
         openedRun = run
         viewGrew(events, logLinesBefore: before)
         return ended ? rescan() : []
+    }
+
+    /// A run tells of the checkpoints that it makes, not of those that `save_total_limit` takes away.
+    mutating func forgetDeletedCheckpoints() {
+        for run in catalog.runs where run.kind == .train {
+            guard let steps = run.checkpointSteps, let newest = steps.max() else { continue }
+            // Newer ones were made after the look at the disk.
+            let isGone = { (record: CheckpointRecord) in record.step < newest && !steps.contains(record.step) }
+            if let job = jobs[.train], RunName.isSame(job.directory, run.directory) { jobs[.train]?.checkpoints.removeAll(where: isGone) }
+            if let opened = openedRun, RunName.isSame(opened.directory, run.directory) { openedRun?.checkpoints.removeAll(where: isGone) }
+        }
     }
 
     mutating func closeOpenedRun() -> [Effect] {
@@ -189,7 +214,7 @@ extension BoardState {
             }
         }
         if configuration != forms[tab].configuration {
-            forms[tab].undoStack.append(FormState.Change(argument: "model_name_or_path", configuration: forms[tab].configuration))
+            forms[tab].undoStack.append(FormState.Change(argument: "model_name_or_path", configuration: forms[tab].configuration, recipe: forms[tab].recipe))
             forms[tab].redoStack.removeAll()
         }
         forms[tab].configuration = configuration

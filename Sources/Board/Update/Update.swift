@@ -35,6 +35,7 @@ extension BoardState {
             let isFirst = !self.catalog.isScanned
             let selected = selectedRun?.directory
             self.catalog = catalog
+            forgetDeletedCheckpoints()
             keepRunSelected(selected)
             clampSelections()
             return reviewFolders() + (isFirst ? showLiveRun() : [])

@@ -82,7 +82,7 @@ extension Painter {
         let inside = box(rect, title: say("Now"), note: run.nonFiniteSteps > 0 ? say("NaN in \(run.nonFiniteSteps) steps") : "")
         var lines = [
             [loss, rate, norm],
-            [speed, say("s/step \(Words.optional(secondsPerStep(run)))"), tokenWords(run)].filter { !$0.isEmpty },
+            [speed, say("s/step \(Words.optional(run.secondsPerStep))"), tokenWords(run)].filter { !$0.isEmpty },
         ]
         if let best = run.bestEvaluation { lines.append([say("best eval \(Words.optional(best.loss)) @ \(best.step)")]) }
         if let checkpoint = run.checkpoints.last {
@@ -109,13 +109,6 @@ extension Painter {
             x += max(width + 2, row.width / 3)
             if x + 4 > row.endX { return }
         }
-    }
-
-    private func secondsPerStep(_ run: RunDigest) -> Double? {
-        guard let latest = run.latest, latest.elapsedSeconds > 0 else { return nil }
-        // A run that was taken up again counts its seconds anew, but not its steps.
-        let steps = latest.step - (run.origin == .here ? run.firstStep ?? 0 : 0)
-        return steps > 0 ? latest.elapsedSeconds / Double(steps) : nil
     }
 
     /// The run's plan and outcome, where there is room for a column of its own.

@@ -1,5 +1,7 @@
 /// The folder a run writes to: whether it may, what it continues, and what an earlier run left there.
 
+import Events
+import Formats
 import Models
 import Platform
 
@@ -78,6 +80,20 @@ public struct OutputDirectory: Sendable {
     }
 
     private static func isShard(_ name: String) -> Bool { name.hasPrefix("model-") && name.hasSuffix(".safetensors") }
+
+    /// The end of a resumed run that has nothing left to train and whose folder has its model and its record already: they are those of
+    /// the run, and would only be replaced by those of a session without steps. Nil for any other run, also for one that was cut off
+    /// between its last step and its results.
+    func finishedRun(ofSteps total: Int) -> JobSummary? {
+        guard let resumed, resumed.step >= total, let from = try? TrainerState.read(from: resumed.path), from.unfinishedStep == nil,
+            let last = try? TrainerState.read(from: path), last.globalStep >= resumed.step, Self.holdsModel(path),
+            let results = (try? JSONValue.read(file: Path.join(path, "train_results.json")))?.objectValue
+        else { return nil }
+        return JobSummary(
+            values: results.pairs.compactMap { pair in pair.value.doubleValue.map { NamedValue(pair.key, $0) } }, outputDirectory: path,
+            text: "Nothing is left to train: the run has \(resumed.step) of \(total) steps behind it, and what is in \(path) stays as it is. "
+                + "Raise num_train_epochs or max_steps to make it longer.")
+    }
 
     /// Makes the folder and proves that files can be written there.
     func prepare() throws(TrainingError) {
