@@ -204,14 +204,16 @@ import Testing
         #expect(changes(added).map(\.word) == ["add", "take"], "without a job at work it starts at once")
         let first = try #require(state.queue.first)
         _ = update(&state, .queueTaken(identifier: first.identifier, first, waiting: []))
-        #expect(starts(update(&state, .planned(.train, generation: state.forms.train.generation, .ready(BoardFixture.plan)))) == ["saves/demo-model/lora/quickstart"])
+        #expect(starts(update(&state, .queuePlanned(identifier: first.identifier, .ready(BoardFixture.plan)))) == ["saves/demo-model/lora/quickstart"])
         _ = update(&state, .jobStarted(.train, .train, title: "one", directory: "saves/demo-model/lora/quickstart"))
         #expect(changes(update(&state, .jobEvents([.state(.running)]))) == [.remove(first.identifier)], "what has begun waits no longer")
         state.press("1 A")
         #expect(state.queue.isEmpty, "the folder is taken")
+        state.press("c")
         try state.forms.train.configuration.set("output_dir", text: "./saves/demo-model/lora/quickstart/")
         state.press("A")
         #expect(state.queue.isEmpty, "however it is written")
+        state.press("c")
         for name in ["two", "three"] {
             try state.forms.train.configuration.set("output_dir", text: "saves/\(name)")
             #expect(changes(state.press("A")).map(\.word) == ["add"])
@@ -231,7 +233,7 @@ import Testing
         guard let first = state.queue.first(where: { $0.problem == nil }) else { return [] }
         let rest = state.queue.filter { $0.identifier != first.identifier }
         var effects = update(&state, .queueTaken(identifier: first.identifier, first, waiting: rest))
-        effects += update(&state, .planned(.train, generation: state.forms.train.generation, plan))
+        effects += update(&state, .queuePlanned(identifier: first.identifier, plan))
         return starts(effects)
     }
 

@@ -23,6 +23,7 @@ import Testing
         try state.forms.train.configuration.set("learning_rate", text: "0.5")
         state.press("1 A")
         #expect(state.queue.count == 1, "the folder of the job that is being started is taken")
+        state.press("c")
         _ = update(&state, .jobStarted(.train, .train, title: "one", directory: "saves/demo-model/lora/quickstart"))
         _ = update(&state, .jobEvents([.state(.running)]))
         #expect(state.queue.count == 1, "another job's beginning does not remove it")
@@ -44,11 +45,117 @@ import Testing
         let run = try #require(state.queue.first)
         _ = update(&state, .queueTaken(identifier: run.identifier, run, waiting: []))
         #expect(starts(state.press("2 f5")) == [.evaluate])
-        let effects = update(&state, .planned(.train, generation: state.forms.train.generation, .ready(BoardFixture.plan)))
+        let effects = update(&state, .queuePlanned(identifier: run.identifier, .ready(BoardFixture.plan)))
         #expect(starts(effects).isEmpty && state.queue.map(\.identifier) == [run.identifier])
         _ = update(&state, .jobStarted(.evaluate, .evaluate, title: "eval", directory: "saves/demo-model/eval"))
         _ = update(&state, .jobEvents([.state(.running)]))
         #expect(state.queue.count == 1)
+    }
+
+    /// The first job of the queue is claimed, planned and begun.
+    private func begin(_ state: inout BoardState) throws {
+        let run = try #require(state.queue.first)
+        _ = update(&state, .queueTaken(identifier: run.identifier, run, waiting: Array(state.queue.dropFirst())))
+        _ = update(&state, .queuePlanned(identifier: run.identifier, .ready(BoardFixture.plan)))
+        _ = update(&state, .jobStarted(run.tab, .train, title: Path.name(run.folder), directory: run.folder))
+        _ = update(&state, .jobEvents([.state(.running)]))
+    }
+
+    @Test func `a job that starts from the queue leaves the page and what is being typed`() throws {
+        var state = BoardFixture.state(columns: 80, rows: 24)
+        _ = update(&state, .jobStarted(.train, .train, title: "one", directory: "saves/one"))
+        state.press("1 A 3")
+        let info = ChatModelInfo(modelName: "demo-model", adapterName: nil, templateName: "chatml", contextLength: 512, parameterCount: 1)
+        _ = update(&state, .chat(.ready(info)))
+        state.focus = .message
+        state.type("hello ")
+        _ = update(&state, .jobEvents([.state(.finished)]))
+        try begin(&state)
+        state.type("xd")
+        #expect(state.tab == .chat && state.chat.input.text == "hello xd")
+        #expect(state.runningJob?.title == "quickstart" && state.runningJob?.pendingRequest == nil && state.overlays.isEmpty)
+    }
+
+    @Test func `A where nothing runs says that it started and stays`() throws {
+        var state = BoardFixture.state(columns: 80, rows: 24)
+        state.press("A")
+        try begin(&state)
+        #expect(state.tab == .train && state.status?.text == "Started quickstart")
+        state.press("5")
+        #expect(state.focus == .chart && state.monitoredRun?.title == "quickstart")
+    }
+
+    @Test func `a start by hand moves to the Monitor unless something else has the keys by then`() {
+        let started = Action.jobStarted(.train, .train, title: "quickstart", directory: "saves/demo-model/lora/quickstart")
+        func tab(after keys: String) -> Tab {
+            var state = BoardFixture.state(columns: 80, rows: 24)
+            state.press(keys)
+            _ = update(&state, started)
+            return state.tab
+        }
+        #expect(tab(after: "f5") == .monitor)
+        #expect(tab(after: "f5 /") == .train)
+        #expect(tab(after: "f5 ?") == .train)
+        #expect(tab(after: "f5 2") == .evaluate)
+    }
+
+    @Test func `a job of the queue runs from its own configuration and touches no form`() throws {
+        var state = BoardFixture.state(columns: 80, rows: 24)
+        _ = update(&state, .jobStarted(.train, .train, title: "one", directory: "saves/one"))
+        state.press("1")
+        try state.forms.train.configuration.set("output_dir", text: "saves/g2")
+        state.press("A")
+        try state.forms.train.configuration.set("output_dir", text: "saves/g3")
+        state.forms.train.reveal("output_dir")
+        state.press("e")
+        let undoable = state.forms.train.undoStack.count
+        _ = update(&state, .jobEvents([.state(.finished)]))
+        let chat = state.forms.chat.configuration
+        try begin(&state)
+        #expect(state.jobs[.train]?.plan == BoardFixture.plan)
+        #expect(state.forms.train.edit?.field.text == "saves/g3" && state.forms.train.undoStack.count == undoable)
+        state.press("ctrl+u")
+        state.type("g4")
+        state.press("enter")
+        #expect(state.forms.train.configuration.text("output_dir") == "g4" && state.activeStart?.folder == "saves/g2")
+        _ = update(&state, .jobEvents([.failed(JobFailure(what: "No such data.")), .state(.failed)]))
+        #expect(state.forms.train.refusal == nil)
+        state.press("A")
+        _ = update(&state, .jobEvents([.state(.finished)]))
+        #expect(state.forms.chat.configuration == chat)
+    }
+
+    @Test func `a folder that a job has is answered with a free one`() throws {
+        var state = BoardFixture.state(columns: 80, rows: 24)
+        _ = update(&state, .jobStarted(.train, .train, title: "one", directory: "saves/one"))
+        state.press("1 A A")
+        guard case .dialog(let dialog) = state.overlays.last else { return #expect(Bool(false), "nothing is asked") }
+        let folder = state.queue[0].folder
+        #expect(dialog.text.contains("is taken by a job at work or in the queue."))
+        state.press("n")
+        #expect(state.queue.count == 2 && state.queue[1].folder.hasPrefix(folder + "-"))
+        #expect(state.forms.train.configuration.text("output_dir") == state.queue[1].folder)
+        // An export's folder has another name.
+        state.press("4 A A n")
+        #expect(state.queue.count == 4 && state.queue[3].folder.hasPrefix(state.queue[2].folder + "-"))
+    }
+
+    @Test func `a page says what F5 will do while a job is at work, and leaving tells of the queue`() {
+        var state = BoardFixture.state(columns: 80, rows: 24)
+        _ = update(&state, .jobStarted(.train, .train, title: "one", directory: "saves/one"))
+        state.press("1")
+        let drawn = GoldenFrames.lines(state)
+        #expect(drawn.contains { $0.contains("✓ ready when the job at work ends; A queues it") })
+        #expect(drawn.last?.contains("F5 start") == false && drawn.last?.contains("A queue") == true)
+        state.press("A q")
+        guard case .dialog(let dialog) = state.overlays.last else { return #expect(Bool(false), "nothing is asked") }
+        #expect(dialog.text.contains("Waiting in the queue: 1."))
+    }
+
+    @Test func `a look at the disk counts the queue anew`() {
+        var state = BoardFixture.state(columns: 80, rows: 24)
+        let effects = update(&state, .catalogScanned(BoardFixture.catalog))
+        #expect(effects.contains { if case .changeQueue(.look) = $0 { true } else { false } })
     }
 
     @Test func `a terminal that hangs up takes nothing along that is being started`() {

@@ -113,7 +113,7 @@ import Testing
         state.press("A")
         let run = try #require(state.queue.first)
         _ = update(&state, .queueTaken(identifier: run.identifier, run, waiting: []))
-        let start = starts(update(&state, .planned(.train, generation: state.forms.train.generation, .ready(BoardFixture.plan))))
+        let start = starts(update(&state, .queuePlanned(identifier: run.identifier, .ready(BoardFixture.plan))))
         #expect(start.first?.replaces == false)
         _ = update(&state, .jobWouldReplace(.train, state.forms.train.configuration, earlier()))
         #expect(state.overlays.isEmpty)

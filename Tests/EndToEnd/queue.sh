@@ -74,6 +74,7 @@ tap Escape
 until_file() { local deadline=$((SECONDS + 20)); until [ -s "$1" ]; do [ "$SECONDS" -lt "$deadline" ] || return 1; sleep 0.05; done; }
 expect "and start one after the other" until_file "$work/saves/four/all_results.json"
 expect "the one before is done" test -s "$work/saves/three/all_results.json"
+expect "jobs of the queue take nobody elsewhere and leave the form" await 'output_dir.*saves/four|ready: F5 starts'
 await_gone 'queued'
 # A job leaves the file once its start is known to have worked.
 queue_is_empty() {

@@ -15,6 +15,8 @@ public struct BoardCommand: Sendable {
     public let contexts: [Context]
     /// Which come first in the footer when there is not room for all; small is first.
     public let footerRank: Int
+    /// Another rank where it is what one is likely to want now.
+    private let otherRank: @Sendable (BoardState) -> Int?
     /// Whether the footer leaves it out while it cannot be done, instead of showing it dimmed.
     public let isShownOnlyWhenPossible: Bool
     /// Whether its plain letters work although text is being typed.
@@ -28,6 +30,7 @@ public struct BoardCommand: Sendable {
     init(
         _ identifier: String, _ title: String, label: String? = nil, keys: [Key], in contexts: [Context], rank: Int = 50,
         onlyWhenPossible: Bool = false, worksWhileTyping: Bool = false, relabelled otherLabel: @escaping @Sendable (BoardState) -> String? = { _ in nil },
+        ranked otherRank: @escaping @Sendable (BoardState) -> Int? = { _ in nil },
         hinted: @escaping @Sendable (BoardState) -> Bool = { _ in true },
         refusal: @escaping @Sendable (BoardState) -> String? = { _ in nil },
         perform: @escaping @Sendable (inout BoardState) -> [Effect]
@@ -39,6 +42,7 @@ public struct BoardCommand: Sendable {
         self.keys = keys
         self.contexts = contexts
         self.footerRank = rank
+        self.otherRank = otherRank
         isShownOnlyWhenPossible = onlyWhenPossible
         self.worksWhileTyping = worksWhileTyping
         isHinted = hinted
@@ -48,6 +52,9 @@ public struct BoardCommand: Sendable {
 
     /// The word in the footer now, in the board's language.
     func footerLabel(_ state: BoardState) -> String { say(key: otherLabel(state) ?? label ?? "") }
+
+    /// Its place in the footer now; small is first.
+    func rank(_ state: BoardState) -> Int { otherRank(state) ?? footerRank }
 
     /// The keys as people read them, those of its twins included: `F1 ?`.
     public var keyText: String { CommandTable.keys(of: self).map(\.label).joined(separator: " ") }

@@ -71,6 +71,7 @@ extension CommandTable {
 
     static let jobs: [BoardCommand] = [
         BoardCommand("job.start", "Start what the form describes", label: "start", keys: keys("f5", "ctrl+r"), in: [.formPage], rank: 3,
+            onlyWhenPossible: true,
             refusal: { $0.startRefusal() }, perform: { $0.requestStart($0.tab) }),
         BoardCommand("job.stop", "Stop and save; twice: abort now", label: "stop", keys: keys("x"), in: [.page], rank: 2,
             onlyWhenPossible: true,

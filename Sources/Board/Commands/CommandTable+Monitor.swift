@@ -112,6 +112,7 @@ extension CommandTable {
 
     static let queue: [BoardCommand] = [
         BoardCommand("queue.add", "Add the form to the queue, or start it when nothing runs", label: "queue", keys: keys("A"), in: [.formPage], rank: 16,
+            ranked: { $0.startRefusal() == nil ? nil : 3 },
             refusal: { $0.enqueueRefusal() }, perform: { $0.enqueue() }),
         BoardCommand("queue.show", "Jobs that wait in the queue", keys: keys("B"), in: [.page]) { $0.openQueue() },
         BoardCommand("queue.start", "Start the queue", label: "start", keys: keys("f5", "ctrl+r"), in: [.queue], rank: 1, onlyWhenPossible: true,

@@ -224,7 +224,7 @@ public final class BoardProgram {
         case .quit:
             handler.perform(.endTalk)
             outcome = .quit
-        case .scanCatalog, .plan, .loadRecipe, .saveRecipe, .writeText, .rememberValue, .renameRun, .compareRuns, .changeQueue,
+        case .scanCatalog, .plan, .planQueued, .loadRecipe, .saveRecipe, .writeText, .rememberValue, .renameRun, .compareRuns, .changeQueue,
             .checkExportTarget, .exportChart, .startJob, .control, .controlRun, .openRun, .closeRun,
             .loadOverlay, .deleteRun, .logOutput, .loadChat, .unloadChat, .sendChat, .cancelChat, .setAdapter, .listConversations,
             .loadConversation, .talkToTraining, .endTalk, .previewDataset, .loadPredictions:

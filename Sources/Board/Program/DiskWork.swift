@@ -96,6 +96,20 @@ enum DiskWork {
         attempt(queue) { [.conversationLoaded(try Conversation(json: try FileSystem.readText(path), name: path), path: path)] }
     }
 
+    // MARK: Plans
+
+    /// What a job of the queue would need. Apart from the planner of the forms, where a newer question takes the place of an older one.
+    static func planQueued(_ identifier: String, _ configuration: Configuration, _ queue: ActionQueue) {
+        begin(queue) {
+            do {
+                return [.queuePlanned(identifier: identifier, .ready(try EngineJobs.plan(configuration, JobControl())))]
+            } catch {
+                let reason = (error as? JobFailure)?.description ?? String(describing: error)
+                return [.queuePlanned(identifier: identifier, .failed(reason))]
+            }
+        }
+    }
+
     // MARK: Exports
 
     /// What an export reads and writes, from the headers of the files.

@@ -78,6 +78,7 @@ public final class RunsEffects: EffectHandler {
         case .scanCatalog(let directory, let outputs):
             catalogScan.request(datasetDirectory: directory, outputs: outputs, ours: job?.runDirectory)
         case .plan(let tab, let configuration, let generation): plan(tab, configuration, generation, queue)
+        case .planQueued(let identifier, let configuration): DiskWork.planQueued(identifier, configuration, queue)
         case .loadRecipe(let tab, let path): DiskWork.loadRecipe(tab, path, queue)
         case .saveRecipe(let tab, let path, let configuration, let overwrites):
             DiskWork.saveRecipe(tab, path, configuration, overwrites: overwrites, queue)

@@ -95,6 +95,8 @@ public struct BoardState: Sendable {
     public var jobs: [Tab: RunDigest] = [:]
     /// The page whose job runs now.
     public var activeJob: Tab?
+    /// How that job was started.
+    var activeStart: StartingJob?
     /// A run opened from the list: finished, or alive in another process. Shown by the Monitor instead of our own.
     public var openedRun: RunDigest?
     /// Other runs drawn under the chart's own.

@@ -6,13 +6,18 @@ import Runs
 extension BoardState {
     /// What is wrong with a page's form: what the argument table knows, and a folder that another process writes to.
     func problems(of tab: Tab) -> [Problem] {
-        forms[tab].configuration.validate(for: tab.command) + [folderProblem(tab)].compactMap { $0 }
+        problems(of: tab, forms[tab].configuration)
+    }
+
+    /// The same of a configuration that is in no form.
+    func problems(of tab: Tab, _ configuration: Configuration) -> [Problem] {
+        configuration.validate(for: tab.command) + [folderProblem(tab, configuration)].compactMap { $0 }
     }
 
     /// Told in the words in which the engine would refuse the start.
-    func folderProblem(_ tab: Tab) -> Problem? {
+    func folderProblem(_ tab: Tab, _ configuration: Configuration) -> Problem? {
         guard tab == .train || tab == .evaluate else { return nil }
-        let folder = forms[tab].configuration.text("output_dir")
+        let folder = configuration.text("output_dir")
         guard !folder.isEmpty, let process = catalog.usedFolders[RunName.absolute(folder)] else { return nil }
         let error = RunError.directoryInUse(path: folder, processIdentifier: process)
         return Problem(argument: "output_dir", severity: .error, message: error.description)
@@ -31,9 +36,10 @@ extension BoardState {
     }
 
     /// Whether an evaluation would measure a model on the data that it was trained on, as far as the forms tell.
-    var evaluatesTrainingData: Bool {
+    var evaluatesTrainingData: Bool { evaluatesTrainingData(forms.evaluate.configuration) }
+
+    func evaluatesTrainingData(_ evaluation: Configuration) -> Bool {
         let training = forms.train.configuration
-        let evaluation = forms.evaluate.configuration
         let output = training.text("output_dir")
         let learners = [evaluation.text("model_name_or_path")] + evaluation.text("adapter_name_or_path").split(separator: ",").map { String($0).trimmingSpaces }
         // A checkpoint lies in the folder of its run.

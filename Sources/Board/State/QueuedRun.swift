@@ -28,9 +28,13 @@ public struct QueuedRun: Sendable, Equatable {
 
     /// The folder that the job writes to, as its recipe says.
     var folder: String {
-        let name = tab == .export ? "export_dir" : "output_dir"
-        return (try? Configuration.parse(recipe, name: title))?.text(name) ?? ""
+        (try? Configuration.parse(recipe, name: title))?.text(tab.folderArgument) ?? ""
     }
+}
+
+extension Tab {
+    /// The argument that names the folder which a job of the page writes to.
+    var folderArgument: String { self == .export ? "export_dir" : "output_dir" }
 }
 
 /// What happens to the queue on disk. Several boards may share it, so each change is made to what the file holds at that moment.
@@ -53,6 +57,9 @@ struct StartingJob: Sendable, Equatable {
     var queued: String?
     /// The folder that it writes to.
     var folder: String
+    var configuration: Configuration
+    /// The page that was shown when it was given.
+    var shown: Tab
 }
 
 /// The job of the queue that is being started or has just been.
@@ -71,5 +78,8 @@ struct QueueStart: Sendable {
     var identifier: String
     var stage = Stage.taking
     var run: QueuedRun?
+    /// What it runs with. The forms are the user's: they are neither read nor changed for it.
     var configuration = Configuration()
+    /// What a training will need, once that is known.
+    var plan: RunPlan?
 }

@@ -22,10 +22,11 @@ public enum Takeover: Sendable, Equatable {
     }
 
     /// The arguments of the run that is started then.
-    public func applied(to configuration: Configuration) -> Configuration {
+    /// - Parameter folderArgument: what names the folder.
+    public func applied(to configuration: Configuration, folderArgument: String = "output_dir") -> Configuration {
         var configuration = configuration
         switch self {
-        case .elsewhere(let folder): try? configuration.set("output_dir", text: folder)
+        case .elsewhere(let folder): try? configuration.set(folderArgument, text: folder)
         case .goOn:
             try? configuration.set("resume_from_checkpoint", text: "true")
             try? configuration.set("overwrite_output_dir", text: "false")

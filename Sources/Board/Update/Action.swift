@@ -55,6 +55,8 @@ public enum Action: Sendable {
     case queueChanged([QueuedRun])
     /// A job that was to be claimed; nil when it was there no longer.
     case queueTaken(identifier: String, QueuedRun?, waiting: [QueuedRun])
+    /// What a claimed job would need.
+    case queuePlanned(identifier: String, PlanState)
     /// The engine could not begin with a job.
     case jobRefused(Tab, reason: String, argument: String?)
     /// A run lies where the one to be started would go.

@@ -8,6 +8,8 @@ public enum Effect: Sendable {
     case scanCatalog(datasetDirectory: String, outputs: [String] = [])
     /// Estimates memory and steps of a configuration. Only the latest request of a page matters.
     case plan(Tab, Configuration, generation: Int)
+    /// The same of a job of the queue, which is in no form; comes back as `queuePlanned`.
+    case planQueued(String, Configuration)
     case loadRecipe(Tab, path: String)
     /// Writes a form. A file that exists is replaced only where that is asked for, otherwise it comes back as `recipeExists`.
     case saveRecipe(Tab, path: String, Configuration, overwrites: Bool)

@@ -20,7 +20,7 @@ extension BoardState {
             if let name = problem.argument { forms[tab].reveal(name) }
             status = StatusMessage(.failure, problem.words)
             // A folder in use may be free by now.
-            return [.bell] + (folderProblem(tab) == nil ? [] : rescan())
+            return [.bell] + (folderProblem(tab, forms[tab].configuration) == nil ? [] : rescan())
         }
         // A job that waits may have been told to replace what lies in its folder, but not the run that is to start now.
         let folder = forms[tab].configuration.text("output_dir")
@@ -59,7 +59,8 @@ extension BoardState {
     ///   - queued: the job of the queue that it is.
     ///   - replaces: whether a run that lies in its folder may go.
     mutating func handOver(_ tab: Tab, _ configuration: Configuration, queued: String? = nil, replaces: Bool = false) -> [Effect] {
-        starting = StartingJob(tab: tab, queued: queued, folder: configuration.text(tab == .export ? "export_dir" : "output_dir"))
+        starting = StartingJob(
+            tab: tab, queued: queued, folder: configuration.text(tab.folderArgument), configuration: configuration, shown: self.tab)
         status = StatusMessage(.note, say("Starting…"))
         return [.startJob(tab, kind(tab, configuration), configuration, replaces: replaces)]
     }
@@ -75,37 +76,57 @@ extension BoardState {
     }
 
     mutating func jobStarted(_ tab: Tab, _ kind: JobKind, title: String, directory: String) -> [Effect] {
-        if let queued = starting?.queued, queued == queueStart?.identifier { queueStart?.stage = .begun }
+        let start = starting
+        activeStart = start
         starting = nil
         queueGaveWay = false
         var run = RunDigest(kind: kind, title: title, directory: directory, origin: .here)
-        forms[tab].refusal = nil
-        if tab == .train, case .ready(let plan) = forms[.train].plan { run.plan = plan }
+        if start?.queued != nil {
+            if start?.queued == queueStart?.identifier {
+                queueStart?.stage = .begun
+                run.plan = queueStart?.plan
+            }
+        } else {
+            forms[tab].refusal = nil
+            if tab == .train, case .ready(let plan) = forms[.train].plan { run.plan = plan }
+        }
         run.metrics.setSmoothing(chart.smoothing)
+        // Where the Monitor's keys go must not hang on whether there is a run, now that there will be one.
+        if self.tab == .monitor { focusByTab[.monitor] = focus }
         jobs[tab] = run
         activeJob = tab
         // What was drawn of this folder is no longer what it holds.
         if kind == .train { overlayRuns.removeAll { RunName.isSame($0.directory, directory) } }
         status =
-            tab == .evaluate && evaluatesTrainingData
+            tab == .evaluate && evaluatesTrainingData(start?.configuration ?? forms.evaluate.configuration)
             ? StatusMessage(.success, say("Started \(title) on the training set: it shows memory, not skill"))
             : StatusMessage(.success, say("Started \(title)"))
-        if tab == .train {
-            openedRun = nil
-            resetViews()
-            self.tab = .monitor
-            focusByTab[.monitor] = .chart
-            return [.closeRun] + rescan()
-        }
+        if tab == .train { return showStarted(start) }
         if tab == .evaluate { evaluation = EvaluationViewState() }
         return []
     }
 
-    private mutating func resetViews() {
+    /// The Monitor turns to a training that has begun. Only one who has just asked for it is taken there, and not while something else
+    /// has the keys: the next letters would be commands.
+    private mutating func showStarted(_ start: StartingJob?) -> [Effect] {
+        let isAskedFor = start?.queued == nil
+        let isBusy = takesText || !overlays.isEmpty
+        // A run that is being looked at stays in view.
+        if !isAskedFor, tab == .monitor, openedRun != nil { return rescan() }
+        openedRun = nil
+        resetViews(keepsLog: isBusy && tab == .monitor)
+        if isAskedFor, !isBusy, start == nil || start?.shown == tab {
+            tab = .monitor
+            focusByTab[.monitor] = .chart
+        }
+        return [.closeRun] + rescan()
+    }
+
+    private mutating func resetViews(keepsLog: Bool) {
         chart.view.fit()
         chart.view.cursor = nil
         chart.metric = .loss
-        logPane = LogPaneState()
+        if !keepsLog { logPane = LogPaneState() }
     }
 
     // MARK: Events
@@ -133,15 +154,19 @@ extension BoardState {
 
     private mutating func jobEnded(_ tab: Tab, _ run: RunDigest) -> [Effect] {
         activeJob = nil
+        let start = activeStart
+        activeStart = nil
+        let isQueued = start?.queued != nil
         jobs[tab]?.origin = .finished
         var effects: [Effect] = []
         switch run.state {
         case .finished, .stopped:
             let what = run.state == .finished ? say("Finished") : say("Stopped and saved")
             status = StatusMessage(.success, run.summary.map { $0.text.isEmpty ? what : say(engine: $0.text) } ?? "\(what): \(run.title)")
-            effects = adoptResult(of: tab, run)
+            // The forms are the user's: a job that ran by itself leaves them as they are.
+            if !isQueued { effects = adoptResult(of: tab, run, start?.configuration ?? forms[.train].configuration) }
         case .failed:
-            forms[tab].refusal = run.failure?.words
+            if !isQueued { forms[tab].refusal = run.failure?.words }
             status = StatusMessage(.failure, run.failure?.words ?? say("The job failed; the log says why."))
         case .aborted: status = StatusMessage(.warning, say("Aborted: \(run.title)"))
         case .waiting, .loading, .running, .paused, .stopping: break
@@ -156,10 +181,9 @@ extension BoardState {
     }
 
     /// What was just trained is what one wants to talk to, measure and export next.
-    private mutating func adoptResult(of tab: Tab, _ run: RunDigest) -> [Effect] {
+    private mutating func adoptResult(of tab: Tab, _ run: RunDigest, _ trained: Configuration) -> [Effect] {
         guard tab == .train, !run.directory.isEmpty, run.kind == .train else { return [] }
         var effects: [Effect] = []
-        let trained = forms[.train].configuration
         let usesAdapter = trained.text("finetuning_type") == "lora"
         for other in [Tab.chat, .evaluate, .export] {
             var configuration = forms[other].configuration
@@ -249,13 +273,16 @@ extension BoardState {
 
     mutating func requestQuit() -> [Effect] {
         guard let job = runningJob else { return carryOut(.quit) }
-        return ask(Self.quitDialog(for: job))
+        return ask(quitDialog(for: job))
     }
 
-    private static func quitDialog(for job: RunDigest) -> DialogState {
+    private func quitDialog(for job: RunDigest) -> DialogState {
         let isTraining = job.kind == .train
+        var sentences = [say("\(job.title) is at work. What should become of it?")]
+        let waiting = queue.count { $0.problem == nil }
+        if waiting > 0 { sentences.append(say("Waiting in the queue: \(waiting). Detached, the queue goes on; after a stop it waits for you.")) }
         return DialogState(
-            title: say("A job is \(say(key: job.kind.activity))"), text: say("\(job.title) is at work. What should become of it?"),
+            title: say("A job is \(say(key: job.kind.activity))"), text: sentences.joined(separator: Wording.current.language.sentenceSpace),
             choices: [
                 .init(isTraining ? say("Stop and save") : say("Stop"), key: "s", isTraining ? .stopAndQuit : .abortAndQuit),
                 .init(say("Detach"), key: "d", .detachAndQuit), .init(say("Cancel"), key: "c", .dismiss),
@@ -281,7 +308,7 @@ extension BoardState {
         if let tab = activeFormTab, forms[tab].filter != nil { return clearFilter() }
         if logPane.draft != nil { return clearLogSearch() }
         if tab == .chat, chat.isStreaming { return stopAnswer() }
-        if let job = runningJob { return ask(Self.quitDialog(for: job)) }
+        if let job = runningJob { return ask(quitDialog(for: job)) }
         return ask(
             DialogState(
                 title: say("Leave Tuneboard?"), text: say("Nothing is running."),

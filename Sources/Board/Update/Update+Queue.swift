@@ -1,6 +1,7 @@
 import Configuration
 import Events
 import Platform
+import Runs
 import Terminal
 
 extension BoardState {
@@ -21,11 +22,8 @@ extension BoardState {
     /// - Parameter replaces: whether a run that lies in its folder may go. Where that was not agreed to, the job comes back with a question
     ///   instead of waiting with one.
     mutating func enqueue(_ tab: Tab, _ configuration: Configuration, replaces: Bool = false) -> [Effect] {
-        let folder = configuration.text(tab == .export ? "export_dir" : "output_dir")
-        if isTaken(folder) {
-            status = StatusMessage(.failure, say("\(folder) is taken by a job at work or in the queue: choose another folder."))
-            return [.bell]
-        }
+        let folder = configuration.text(tab.folderArgument)
+        if isTaken(folder) { return offerFreeFolder(tab, configuration, instead: folder) }
         queueCounter += 1
         var run = QueuedRun(
             tab: tab, title: "\(say(key: tab.title)) \(RunName.short(folder))", recipe: configuration.yaml(),
@@ -43,6 +41,22 @@ extension BoardState {
             ? StatusMessage(.success, say("\(queue.count) in the queue; B shows it"))
             : StatusMessage(.success, say("\(queue.count) in the queue; \(secrets.joined(separator: ", ")) is kept by this board alone, not on disk"))
         return [added]
+    }
+
+    /// Two jobs that wait cannot share a folder: the next free one is offered. What lies in it on disk is looked at once it is queued.
+    private mutating func offerFreeFolder(_ tab: Tab, _ configuration: Configuration, instead folder: String) -> [Effect] {
+        let known = catalog.runs.map(\.directory).filter { RunName.isSame(Path.directory($0), Path.directory(folder)) }
+        let holder = EarlierRun(
+            folder: folder, state: .waiting, step: 0, totalSteps: 0, checkpointStep: nil, neighbours: known.map { Path.name($0) })
+        let free = holder.freeFolder { isTaken($0) }
+        let sentences = [say("\(folder) is taken by a job at work or in the queue."), say("The new folder would be \(Path.name(free)).")]
+        let way = Takeover.elsewhere(free)
+        return ask(
+            DialogState(
+                title: say("\(Path.name(folder)) is taken"), text: sentences.joined(separator: Wording.current.language.sentenceSpace),
+                choices: [
+                    .init(way.label, key: way.key, .takeOver(tab, configuration, way, isQueued: true)), .init(say("Cancel"), key: "c", .dismiss),
+                ]))
     }
 
     func enqueueRefusal() -> String? { pageForm == .chat ? say("A chat cannot be queued.") : nil }
@@ -63,7 +77,7 @@ extension BoardState {
         return [.changeQueue(.take(next.identifier))]
     }
 
-    /// A claimed job goes into its form. What would ask somebody there is looked up first.
+    /// What would ask somebody about a claimed job is looked up first. Its configuration is its own: no form is touched.
     mutating func queueTaken(_ identifier: String, _ run: QueuedRun?, waiting: [QueuedRun]) -> [Effect] {
         queue = waiting
         guard queueStart?.identifier == identifier else { return run.map { [.changeQueue(.release($0, problem: nil))] } ?? [] }
@@ -90,25 +104,20 @@ extension BoardState {
         let tab = run.tab
         queueStart?.configuration = configuration
         queueStart?.stage = .checking
-        if configuration != forms[tab].configuration {
-            forms[tab].undoStack.append(FormState.Change(argument: "model_name_or_path", configuration: forms[tab].configuration))
-            forms[tab].configuration = configuration
-        }
-        let effects = formChanged(tab)
-        if let problem = forms[tab].firstError { return effects + holdQueued(problem.words) }
+        if let problem = problems(of: tab, configuration).first(where: { $0.severity == .error }) { return holdQueued(problem.words) }
         switch tab {
-        case .export: return effects + [.checkExportTarget(path: configuration.text("export_dir"))]
-        // The answer to the plan that `formChanged` asked for.
-        case .train: return effects
-        case .evaluate, .chat, .monitor: return effects + startQueued()
+        case .export: return [.checkExportTarget(path: configuration.text("export_dir"))]
+        case .train: return [.planQueued(run.identifier, configuration)]
+        case .evaluate, .chat, .monitor: return startQueued()
         }
     }
 
     /// What a run would need is known: enough, or somebody has to decide.
-    mutating func queuedPlanned(_ tab: Tab, _ plan: PlanState) -> [Effect] {
-        guard let start = queueStart, start.stage == .checking, start.run?.tab == tab, tab == .train else { return [] }
+    mutating func queuedPlanned(_ identifier: String, _ plan: PlanState) -> [Effect] {
+        guard let start = queueStart, start.stage == .checking, start.identifier == identifier else { return [] }
         switch plan {
         case .ready(let plan):
+            queueStart?.plan = plan
             guard let reason = memoryShortage(plan) else { return startQueued() }
             return holdQueued(reason)
         case .failed(let reason): return holdQueued(say(engine: reason))

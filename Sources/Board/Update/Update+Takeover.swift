@@ -41,10 +41,10 @@ extension BoardState {
     }
 
     mutating func takeOver(_ tab: Tab, _ configuration: Configuration, _ way: Takeover, isQueued: Bool) -> [Effect] {
-        let configuration = way.applied(to: configuration)
+        let configuration = way.applied(to: configuration, folderArgument: tab.folderArgument)
         var effects: [Effect] = []
         // The form follows to a new folder; what is decided about the old one is decided for this once.
-        if case .elsewhere(let folder) = way { effects = change(tab, "output_dir", to: folder) }
+        if case .elsewhere(let folder) = way { effects = change(tab, tab.folderArgument, to: folder) }
         if isQueued { return effects + enqueue(tab, configuration, replaces: way == .replace) }
         if let reason = startRefusal() {
             status = StatusMessage(.warning, reason)

@@ -38,10 +38,12 @@ extension BoardState {
             forgetDeletedCheckpoints()
             keepRunSelected(selected)
             clampSelections()
-            return reviewFolders() + (isFirst ? showLiveRun() : [])
+            // What waits is on disk too, and other boards change it.
+            return reviewFolders() + [.changeQueue(.look)] + (isFirst ? showLiveRun() : [])
         case .planned(let tab, let generation, let plan):
             if forms[tab].generation == generation { forms[tab].plan = plan }
-            return queuedPlanned(tab, plan)
+            return []
+        case .queuePlanned(let identifier, let plan): return queuedPlanned(identifier, plan)
         case .recipeLoaded(let tab, let path, let configuration, let notices):
             return adoptRecipe(tab, path: path, configuration, notices: notices)
         case .recipeSaved(let tab, let path):

@@ -210,6 +210,7 @@ extension Painter {
         // On narrow terminals the other panes are out of sight: their key matters more than the palette's, which the help has too.
         if row.width < 72, general.contains(where: { $0.identifier == "pane.next" }) { general.removeAll { $0.identifier == "board.palette.page" } }
         let special = commands.filter { $0.footerRank < 80 && $0.isHinted(state) && (!$0.isShownOnlyWhenPossible || $0.refusal(state) == nil) }
+            .enumerated().sorted { ($0.element.rank(state), $0.offset) < ($1.element.rank(state), $1.offset) }.map(\.element)
         var right = row.endX
         for command in general.reversed() {
             let width = TextWidth.width(of: shortKey(command)) + 1 + TextWidth.width(of: command.footerLabel(state))

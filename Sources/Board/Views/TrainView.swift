@@ -41,6 +41,8 @@ extension Painter {
         } else if let first = warnings.first {
             let count = warnings.count == 1 ? say("1 warning") : say("\(warnings.count) warnings")
             text(say("! 0 errors, \(count): \(first.words)"), in: row, "ui.warning")
+        } else if state.startRefusal() != nil {
+            text(say("✓ ready when the job at work ends; A queues it"), in: row, "ui.success")
         } else {
             text(say("✓ ready: F5 starts"), in: row, "ui.success")
         }
