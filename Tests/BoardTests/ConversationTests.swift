@@ -283,6 +283,8 @@ import Testing
         ask(&state, "before", answer: "yes")
         _ = update(&state, .jobStarted(.train, .train, title: "run", directory: "saves/run"))
         _ = update(&state, .jobEvents(BoardFixture.trainingEvents(steps: 3, of: 10)))
+        #expect(state.tab == .chat, "a message is being typed there")
+        state.tab = .monitor
         let effects = state.press("t")
         #expect(effects.contains { if case .talkToTraining = $0 { true } else { false } })
         let info = ChatModelInfo(

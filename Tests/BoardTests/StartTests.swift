@@ -73,7 +73,7 @@ import Testing
         try begin(&state)
         state.type("xd")
         #expect(state.tab == .chat && state.chat.input.text == "hello xd")
-        #expect(state.runningJob?.title == "quickstart" && state.runningJob?.pendingRequest == nil && state.overlays.isEmpty)
+        #expect(state.runningJob?.title == "quickstart" && state.runningJob?.pendingRequest == ControlRequest.none && state.overlays.isEmpty)
     }
 
     @Test func `A where nothing runs says that it started and stays`() throws {

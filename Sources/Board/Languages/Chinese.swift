@@ -846,6 +846,7 @@ extension LanguageFiles {
         "{1} is now {2}" = "{1} 现名为 {2}"
         "{1} is taken" = "{1} 已被占用"
         "{1} is taken by a job at work or in the queue." = "{1} 已被运行中或队列中的任务占用。"
+        "{1} is taken by a job at work or in the queue: choose another folder." = "{1} 已被运行中或队列中的任务占用：请选择其他目录。"
         "{1} is there already" = "{1} 已经存在"
         "{1} left no answers: evaluate it with generation on." = "{1} 没有留下答案：请开启生成后再评估。"
         "{1} left no results." = "{1} 没有留下结果。"

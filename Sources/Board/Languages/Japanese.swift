@@ -846,6 +846,7 @@ extension LanguageFiles {
         "{1} is now {2}" = "{1} は {2} になりました"
         "{1} is taken" = "{1} は使用中です"
         "{1} is taken by a job at work or in the queue." = "{1} は実行中か待機中のジョブが使います。"
+        "{1} is taken by a job at work or in the queue: choose another folder." = "{1} は実行中か待機中のジョブが使います。別のフォルダーにしてください。"
         "{1} is there already" = "{1} はすでにあります"
         "{1} left no answers: evaluate it with generation on." = "{1} に答えがありません。生成を有効にして評価してください。"
         "{1} left no results." = "{1} は結果を残していません。"

@@ -846,6 +846,7 @@ extension LanguageFiles {
         "{1} is now {2}" = "{1} → {2}"
         "{1} is taken" = "{1} 사용 중"
         "{1} is taken by a job at work or in the queue." = "{1}은(는) 실행 중이거나 대기 중인 작업이 씁니다."
+        "{1} is taken by a job at work or in the queue: choose another folder." = "{1}은(는) 실행 중이거나 대기 중인 작업이 씁니다. 다른 폴더를 고르세요."
         "{1} is there already" = "{1}이(가) 이미 있습니다"
         "{1} left no answers: evaluate it with generation on." = "{1}은(는) 답을 남기지 않았습니다. 생성을 켜고 평가하세요."
         "{1} left no results." = "{1}은(는) 결과를 남기지 않았습니다."

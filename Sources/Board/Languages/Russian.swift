@@ -846,6 +846,7 @@ extension LanguageFiles {
         "{1} is now {2}" = "{1} теперь {2}"
         "{1} is taken" = "{1}: папка занята"
         "{1} is taken by a job at work or in the queue." = "{1} занята заданием в работе или в очереди."
+        "{1} is taken by a job at work or in the queue: choose another folder." = "{1} занята заданием в работе или в очереди: выберите другую папку."
         "{1} is there already" = "{1} уже есть"
         "{1} left no answers: evaluate it with generation on." = "{1} не оставил ответов: оцените с генерацией."
         "{1} left no results." = "{1} не оставил результатов."

@@ -203,7 +203,7 @@ extension BoardState {
         talkLeavesPaused = runningJob?.state == .paused || runningJob?.pendingRequest == .pause
         status = StatusMessage(.note, say("The training holds after this step; then its weights can be talked to."))
         var configuration = forms[.chat].configuration
-        let trained = forms[.train].configuration
+        let trained = activeStart?.configuration ?? forms[.train].configuration
         if trained.isSet("template") { try? configuration.set("template", text: trained.text("template")) }
         return [.talkToTraining(configuration)]
     }
