@@ -309,6 +309,7 @@ import Testing
         for wasPaused in [true, false] {
             var state = loaded()
             _ = update(&state, .jobStarted(.train, .train, title: "run", directory: "saves/run"))
+            state.tab = .monitor
             _ = update(&state, .jobEvents(BoardFixture.trainingEvents(steps: 3, of: 10)))
             if wasPaused { _ = update(&state, .jobEvents([.state(.paused)])) }
             state.press("t")
