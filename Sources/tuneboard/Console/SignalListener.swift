@@ -25,12 +25,13 @@ final class SignalListener: Sendable {
         guard platform_pipe(&ends) == 0 else { return }
         signalPipe.store(ends[1], ordering: .releasing)
         let readEnd = ends[0]
-        _ = EngineThread(name: "signals", stackSize: 128 * 1024) { [self] in listen(readEnd) }
         Glibc.signal(SIGPIPE, SIG_IGN)
         for signal in Self.signals {
             let before = Glibc.signal(signal, noteSignal)
             if unsafeBitCast(before, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self) { Glibc.signal(signal, SIG_IGN) }
         }
+        // Last: a signal that waits is delivered as soon as this thread lets it in, and would end the program without a handler.
+        _ = EngineThread(name: "signals", stackSize: 128 * 1024) { [self] in listen(readEnd) }
     }
 
     /// What happens on an interruption: the first, the second, ... Called on the listener's thread. Without a handler, as while a
