@@ -338,6 +338,17 @@ import Testing
         #expect(!FileSystem.exists(file.path))
     }
 
+    @Test func `a queue that cannot be read is put aside and not lost`() throws {
+        let folder = try FileSystem.createTemporaryDirectory(prefix: "queue-")
+        defer { try? FileSystem.removeTree(folder) }
+        let file = QueueFile(folder: folder)
+        try FileSystem.writeAtomically(file.path, text: "[{\"id\": \"one\"")
+        #expect(try file.change(.look).waiting.isEmpty)
+        #expect(FileSystem.exists(file.path))
+        #expect(try file.change(.add(QueuedRun(tab: .train, title: "t", recipe: "lora_rank: 4\n", identifier: "two"))).waiting.count == 1)
+        #expect(try FileSystem.readText(file.path + ".unreadable") == "[{\"id\": \"one\"")
+    }
+
     @Test func `a stop by the user stops the queue too`() throws {
         var state = BoardFixture.state(columns: 80, rows: 24)
         _ = update(&state, .jobStarted(.train, .train, title: "one", directory: "saves/one"))

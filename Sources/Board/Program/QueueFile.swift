@@ -56,16 +56,23 @@ struct QueueFile: Sendable {
                 run.problem = problem
                 entries.insert(Entry(run: run), at: 0)
             }
-            if change != .look { try write(entries) }
+            if change != .look {
+                if list() == nil, FileSystem.exists(path) { try FileSystem.rename(path, path + ".unreadable") }
+                try write(entries)
+            }
             return (entries.filter(\.isFree).map(\.run), taken)
         }
     }
 
     // MARK: The file
 
+    /// Nil where there is no file, or one that is no list: the next change puts it aside.
+    private func list() -> [JSONValue]? {
+        (try? FileSystem.readText(path)).flatMap { try? JSONValue.parse($0, name: path) }?.arrayValue
+    }
+
     private func read() -> [Entry] {
-        guard let text = try? FileSystem.readText(path), let list = (try? JSONValue.parse(text, name: path))?.arrayValue else { return [] }
-        return list.enumerated().compactMap { index, entry in
+        (list() ?? []).enumerated().compactMap { index, entry in
             guard let object = entry.objectValue, let recipe = object["recipe"]?.stringValue,
                 let tab = [Tab.train, .evaluate, .export].first(where: { $0.command.rawValue == object["command"]?.stringValue })
             else { return nil }
