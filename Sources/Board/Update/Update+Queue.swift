@@ -46,9 +46,7 @@ extension BoardState {
     /// Two jobs that wait cannot share a folder: the next free one is offered. What lies in it on disk is looked at once it is queued.
     private mutating func offerFreeFolder(_ tab: Tab, _ configuration: Configuration, instead folder: String) -> [Effect] {
         let known = catalog.runs.map(\.directory).filter { RunName.isSame(Path.directory($0), Path.directory(folder)) }
-        let holder = EarlierRun(
-            folder: folder, state: .waiting, step: 0, totalSteps: 0, checkpointStep: nil, neighbours: known.map { Path.name($0) })
-        let free = holder.freeFolder { isTaken($0) }
+        let free = EarlierRun.freeFolder(beside: folder, neighbours: known.map { Path.name($0) }) { isTaken($0) }
         let sentences = [say("\(folder) is taken by a job at work or in the queue."), say("The new folder would be \(Path.name(free)).")]
         let way = Takeover.elsewhere(free)
         return ask(

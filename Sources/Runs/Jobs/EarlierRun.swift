@@ -56,9 +56,16 @@ public struct EarlierRun: Sendable, Equatable {
         return plannedSteps.map { checkpointStep < $0 } ?? (state != .finished)
     }
 
-    /// The first folder beside it that is free: `run-2`, `run-3`, …
     /// - Parameter isTaken: whether somebody has other plans with a folder.
     public func freeFolder(isTaken: (String) -> Bool = { _ in false }) -> String {
+        Self.freeFolder(beside: folder, neighbours: neighbours, isTaken: isTaken)
+    }
+
+    /// The first folder beside another that is free: `run-2`, `run-3`, …
+    /// - Parameters:
+    ///   - neighbours: the names of all that lies there.
+    ///   - isTaken: whether somebody has other plans with a folder.
+    public static func freeFolder(beside folder: String, neighbours: [String], isTaken: (String) -> Bool) -> String {
         var stem = folder
         while stem.count > 1, stem.hasSuffix("/") { stem.removeLast() }
         let digits = stem.reversed().prefix { $0.isASCII && $0.isNumber }.count
