@@ -55,6 +55,12 @@ import Tokenizers
             #expect(try count("toy@0.5,t.jsonl@1.5") == 20)
             #expect(try count("odd@2") == 10)
             #expect(throws: DatasetError.self) { try count("toy@-1") }
+            _ = try Fixtures.write(
+                #"{"more": {"file_name": "t.jsonl", "num_samples": 12}, "most": {"file_name": "t.jsonl", "num_samples": 4611686018427387904}}"#,
+                to: directory, "dataset_info.json")
+            #expect(try count("more") == 12)
+            let failure = #expect(throws: DatasetError.self) { try count("most") }
+            #expect(failure?.description.contains("num_samples is 4611686018427387904, expected at most 100000000") == true)
             #expect(throws: DatasetError.self) { try count("toy@0") }
         }
     }

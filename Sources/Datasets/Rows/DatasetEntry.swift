@@ -20,6 +20,8 @@ public struct DatasetEntry: Sendable, Equatable {
     public var isRanking = false
     /// Take so many rows at random; rows repeat when there are fewer.
     public var sampleCount: Int?
+    /// Rows are drawn with repetition up to `num_samples`, and each takes memory.
+    static let mostSamples = 100_000_000
     /// Take this part of the rows, from the start; above 1 they repeat.
     public var share: Double?
 
@@ -148,6 +150,10 @@ public struct DatasetDirectory: Sendable {
         entry.format = known
         entry.isRanking = object["ranking"]?.boolValue ?? false
         entry.sampleCount = object["num_samples"]?.intValue
+        if let count = entry.sampleCount, count > DatasetEntry.mostSamples {
+            throw .badEntry(
+                name: name, infoPath: infoPath, reason: "num_samples is \(count), expected at most \(DatasetEntry.mostSamples)")
+        }
         if let columns = object["columns"]?.objectValue {
             // Naming any column gives up the defaults of all.
             entry.prompt = columns["prompt"]?.stringValue
