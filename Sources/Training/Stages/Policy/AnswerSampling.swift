@@ -82,8 +82,9 @@ public struct AnswerSampling {
             guard let row = value?.objectValue, row["prompt"]?.stringValue == questions[lines.count].text,
                 row["answers"]?.arrayValue?.count == answerCount
             else {
-                // Behind rows of this run, what is no JSON is one that was cut off.
-                if !overwrites, value != nil || lines.isEmpty { throw DatasetError.outputExists(path: output) }
+                // Behind rows of this run, a last line that is no JSON is one that was cut off.
+                let wasCutOff = try value == nil && !lines.isEmpty && reader.next() == nil
+                if !overwrites, !wasCutOff { throw DatasetError.outputExists(path: output) }
                 break
             }
             lines.append(row)
