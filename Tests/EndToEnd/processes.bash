@@ -22,6 +22,20 @@ send_to_thread() {
     perl -e 'syscall($ARGV[0] + 0, $ARGV[1] + 0, $ARGV[2] + 0, $ARGV[3] + 0) == 0 or exit 1' "$number" "$1" "$2" "$3"
 }
 
+# strike_a_thread PID SIGNAL: the youngest thread of a process; one that was just about to end takes the signal with it, and the next one
+# is struck.
+strike_a_thread() {
+    local try
+    for try in 1 2 3 4 5; do
+        send_to_thread "$1" "$(ls "/proc/$1/task" 2>/dev/null | sort -n | tail -1)" "$2" 2>/dev/null
+        for _ in {1..20}; do
+            kill -0 "$1" 2>/dev/null || return 0
+            sleep 0.05
+        done
+    done
+    return 1
+}
+
 # Whether the pane's shell has its terminal back: line mode, echo, cursor, main screen, no mouse reports.
 is_sane() {
     local modes

@@ -34,8 +34,7 @@ done
 
 for number in 11 4 5 6 8 7; do
     start_board || continue
-    board=$(board_process)
-    send_to_thread "$board" "$(ls "/proc/$board/task" | tail -1)" "$number"
+    strike_a_thread "$(board_process)" "$number"
     ends_well "signal $number in a thread" $((128 + number))
 done
 
