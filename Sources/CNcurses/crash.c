@@ -3,6 +3,7 @@
 #include "state.h"
 
 // term.h makes macros of ordinary words such as columns, so it comes last.
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,9 +45,19 @@ void terminal_build_restore_string(void) {
     add("\r\n");
 }
 
-void terminal_write_restore_string(void) {
-    terminal_write_all(terminal_out_descriptor, restore_string, restore_length);
+static void restore(int out_descriptor) {
+    terminal_write_all(out_descriptor, restore_string, restore_length);
     if (terminal_has_saved_settings) tcsetattr(terminal_in_descriptor, TCSANOW, &terminal_saved_settings);
+}
+
+void terminal_write_restore_string(void) { restore(terminal_out_descriptor); }
+
+// Other threads run on until the end: from here on what they draw goes nowhere. A write that has begun is whole before ours begins.
+static int take_terminal_from_threads(void) {
+    int terminal = fcntl(terminal_out_descriptor, F_DUPFD_CLOEXEC, 3);
+    int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (terminal < 0 || nowhere < 0 || dup2(nowhere, terminal_out_descriptor) < 0) return terminal_out_descriptor;
+    return terminal;
 }
 
 // Shows what was printed just before the crash: the runtime's own message is in the pipe.
@@ -65,11 +76,11 @@ static void handle_crash(int signal_number, siginfo_t *info, void *context) {
     (void)info;
     (void)context;
     if (!atomic_exchange(&terminal_has_crashed, 1) && atomic_load(&terminal_is_active)) {
-        // Let a frame that is under way on another thread end, or it would be drawn over the restored screen. If it is this very
-        // thread that was drawing, or the terminal is stuck, a tenth of a second is enough of politeness.
+        // Let a frame that is under way on another thread end, so that no sequence is cut in two. If it is this very thread that was
+        // drawing, or the terminal is stuck, a tenth of a second is enough of politeness.
         struct timespec pause = {.tv_nsec = 1000000};
         for (int i = 0; i < 100 && atomic_load(&terminal_is_drawing); i++) nanosleep(&pause, NULL);
-        terminal_write_restore_string();
+        restore(take_terminal_from_threads());
     }
     release_captured_text();
     for (int i = 0; i < CRASH_SIGNALS; i++) {
