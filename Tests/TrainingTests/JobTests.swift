@@ -19,7 +19,10 @@ struct JobTests {
             let plan = try #require(sink.plans.first)
             #expect(plan.samples == 9 && plan.evalSamples == 3)
             #expect(plan.totalSteps == 12 && plan.stepsPerEpoch == 3 && plan.effectiveBatch == 4)
-            #expect(plan.trainableCount < plan.parameterCount && plan.peakBytes > 0 && plan.checkpointBytes > 0)
+            #expect(plan.trainableCount < plan.parameterCount && plan.peakBytes > 0)
+            let checkpoint = Path.join(directory, "out/checkpoint-12")
+            let written = FileSystem.treeSize(checkpoint)
+            #expect(abs(plan.checkpointBytes - written) < 32 << 10, "\(plan.checkpointBytes) planned, \(written) written")
             let losses = sink.losses
             #expect(losses.count == 12)
             #expect((losses.last ?? 9) < (losses.first ?? 0) - 1)

@@ -7,6 +7,7 @@ import Evaluation
 import Models
 import Platform
 import Tensors
+import Tokenizers
 
 struct RunPlanner {
     let configuration: Configuration
@@ -139,10 +140,14 @@ struct RunPlanner {
             + "Set create_new_adapter: true to put one on top."
     }
 
-    /// What a checkpoint takes on disk: the trained weights, the optimizer's state, and what surrounds them.
+    /// What a checkpoint takes on disk: the trained weights, the optimizer's state, the tokenizer, and small files.
     private func checkpointBytes(weights: Int, _ optimizer: Optimizer) -> Int64 {
-        Int64(weights) + (settings.savesOptimizer ? Int64(optimizer.plannedStateBytes()) : 0) + (4 << 20)
+        let tokenizer = Tokenizer.fileNames.reduce(0) { $0 + ((try? FileSystem.size(Path.join(settings.modelDirectory, $1))) ?? 0) }
+        return Int64(weights) + (settings.savesOptimizer ? Int64(optimizer.plannedStateBytes()) : 0) + tokenizer + Self.smallFilesBytes
     }
+
+    /// Headers, configurations and the trainer's state.
+    private static let smallFilesBytes: Int64 = 32 << 10
 
     private func existingPart(of path: String) -> String {
         var path = Path.absolute(path)
