@@ -27,6 +27,17 @@ struct BrailleCanvas {
         dots[(y >> 2) * columns + (x >> 1)] |= BrailleCanvas.bits[(x & 1) << 2 | (y & 3)]
     }
 
+    /// Takes away the dots of the columns that are named: a line becomes a broken one.
+    mutating func clearColumns(where isCleared: (Int) -> Bool) {
+        for column in 0..<columns {
+            var kept: UInt8 = 0
+            if !isCleared(column * 2) { kept |= 0x47 }
+            if !isCleared(column * 2 + 1) { kept |= 0xB8 }
+            guard kept != 0xFF else { continue }
+            for row in 0..<rows { dots[row * columns + column] &= kept }
+        }
+    }
+
     /// A vertical stroke, ends included.
     mutating func stroke(x: Int, from start: Int, to end: Int) {
         guard x >= 0, x < width else { return }

@@ -28,15 +28,12 @@ extension LinePlot {
         let yAxis = PlotAxis(low: yRange.low, high: yRange.high, isLogarithmic: view.isLogarithmic)
         let xAxis = PlotAxis(low: xRange.lowerBound, high: xRange.upperBound)
 
-        var yTicks = yAxis.ticks(count: max(2, (rect.height - 2) / (view.isLogarithmic ? 2 : 3)))
-        // One mark does not tell a scale.
-        for count in 3...6 where yTicks.count < 2 && rect.height > 5 { yTicks = yAxis.ticks(count: count) }
-        let step = yTicks.count > 1 && !view.isLogarithmic ? yTicks[1] - yTicks[0] : 0
-        let labels = yTicks.map { view.isLogarithmic ? PlotAxis.short($0, digits: 3) : PlotAxis.label($0, step: step) }
-        let labelWidth = min(rect.width / 3, max(3, labels.map { TextWidth.width(of: $0) }.max() ?? 3))
+        let (yMarks, xMarks) = (yMarks(yAxis, rows: rect.height - 2, width: rect.width), xMarks(xAxis, columns: rect.width))
+        let labelWidth = min(rect.width / 3, max(3, yMarks.map { TextWidth.width(of: $0.label) }.max() ?? 3))
         let area = Rect(x: rect.x + labelWidth + 1, y: rect.y, width: rect.width - labelWidth - 1, height: rect.height - 2)
 
-        drawAxes(into: &grid, area, labelWidth: labelWidth, xAxis: xAxis, yAxis: yAxis, yTicks: yTicks, labels: labels, theme: theme)
+        drawAxes(into: &grid, area, labelWidth: labelWidth, yAxis, yMarks, theme)
+        drawStepAxis(into: &grid, area, xAxis, xMarks, theme)
         drawMarkers(into: &grid, area, xAxis, theme)
         drawCursorLine(into: &grid, area, xAxis, theme)
         drawSeries(into: &grid, area, xAxis, yAxis, theme)
@@ -73,44 +70,7 @@ extension LinePlot {
         return first..<max(first, end)
     }
 
-    // MARK: Axes
-
-    private func drawAxes(
-        into grid: inout CellGrid, _ area: Rect, labelWidth: Int, xAxis: PlotAxis, yAxis: PlotAxis, yTicks: [Double], labels: [String],
-        theme: Theme
-    ) {
-        let axis = theme.style("plot.axis")
-        let label = theme.style("plot.label")
-        let axisX = area.x - 1
-        for y in area.y..<area.endY { grid.set("│", at: Point(x: axisX, y: y), style: axis) }
-        for x in area.x..<area.endX { grid.set("─", at: Point(x: x, y: area.endY), style: axis) }
-        grid.set("└", at: Point(x: axisX, y: area.endY), style: axis)
-        for (tick, text) in zip(yTicks, labels) {
-            let row = Int(((1 - yAxis.share(of: tick)) * Double(area.height * 4 - 1) / 4).rounded(.down))
-            guard row >= 0, row < area.height else { continue }
-            grid.set("┤", at: Point(x: axisX, y: area.y + row), style: axis)
-            let place = Rect(x: axisX - labelWidth, y: area.y + row, width: labelWidth, height: 1)
-            grid.put(text, in: place, style: label, alignment: .trailing)
-        }
-        var ticks = xAxis.ticks(count: max(1, area.width / 12))
-        // A single point has no scale but its own place.
-        if let only = series.first(where: { !$0.isEmpty })?.xs.first, dataRange == (only - 1)...(only + 1), view.xRange == nil { ticks = [only] }
-        let step = ticks.count > 1 ? ticks[1] - ticks[0] : 0
-        var free = area.x - 1
-        let nameStart = area.endX - TextWidth.width(of: xLabel)
-        grid.put(xLabel, at: Point(x: nameStart, y: area.endY + 1), style: label)
-        for tick in ticks {
-            let x = area.x + Int((xAxis.share(of: tick) * Double(area.width * 2 - 1) / 2).rounded(.down))
-            guard x >= area.x, x < area.endX else { continue }
-            grid.set("┬", at: Point(x: x, y: area.endY), style: axis)
-            let text = PlotAxis.label(tick, step: step)
-            let width = TextWidth.width(of: text)
-            let start = max(axisX, min(x - width / 2, area.endX - width))
-            guard start >= free, start + width < nameStart else { continue }
-            grid.put(text, at: Point(x: start, y: area.endY + 1), style: label)
-            free = start + width + 1
-        }
-    }
+    // MARK: Marks
 
     private func drawMarkers(into grid: inout CellGrid, _ area: Rect, _ xAxis: PlotAxis, _ theme: Theme) {
         for marker in markers where xAxis.range.contains(marker) {
@@ -137,11 +97,14 @@ extension LinePlot {
 
     private func drawSeries(into grid: inout CellGrid, _ area: Rect, _ xAxis: PlotAxis, _ yAxis: PlotAxis, _ theme: Theme) {
         let styles = seriesStyles(theme)
-        for (one, style) in zip(series, styles) where one.kind == .line && one.smoothing > 0 && view.showsRaw {
+        // Without colours the raw values would be one curve more among those of the other runs.
+        let hidesRaw = theme.depth == .mono && series.contains { $0.kind == .overlay }
+        for (one, style) in zip(series, styles) where one.kind == .line && one.smoothing > 0 && view.showsRaw && !hidesRaw {
             drawLine(one, one.raw, into: &grid, area, xAxis, yAxis, theme.style("plot.raw").over(Style(foreground: style.foreground)))
         }
-        for (one, style) in zip(series, styles) where one.kind == .overlay {
-            drawLine(one, one.smoothing > 0 ? one.smooth : one.raw, into: &grid, area, xAxis, yAxis, style)
+        for (place, index) in overlayIndices.enumerated() {
+            let one = series[index]
+            drawLine(one, one.smoothing > 0 ? one.smooth : one.raw, into: &grid, area, xAxis, yAxis, styles[index], dash: Dash(place: place))
         }
         for (one, style) in zip(series, styles).reversed() where one.kind == .line {
             drawLine(one, one.smoothing > 0 ? one.smooth : one.raw, into: &grid, area, xAxis, yAxis, style)
@@ -155,10 +118,11 @@ extension LinePlot {
                 grid.set("●", at: area.origin.offset(x: x, y: y), style: style)
             }
         }
+        drawLetters(into: &grid, area, xAxis, yAxis, styles)
     }
 
     /// Series without a scope take the theme's series colours in turn.
-    func seriesStyles(_ theme: Theme) -> [Style] {
+    public func seriesStyles(_ theme: Theme) -> [Style] {
         var next = 0
         return series.map { one in
             if let scope = one.scope { return theme.style(scope) }
@@ -172,7 +136,8 @@ extension LinePlot {
     }
 
     private func drawLine(
-        _ one: PlotSeries, _ values: MinMaxPyramid, into grid: inout CellGrid, _ area: Rect, _ xAxis: PlotAxis, _ yAxis: PlotAxis, _ style: Style
+        _ one: PlotSeries, _ values: MinMaxPyramid, into grid: inout CellGrid, _ area: Rect, _ xAxis: PlotAxis, _ yAxis: PlotAxis, _ style: Style,
+        dash: Dash? = nil
     ) {
         var canvas = BrailleCanvas(columns: area.width, rows: area.height)
         let indices = visibleIndices(one, xAxis.range)
@@ -198,6 +163,7 @@ extension LinePlot {
         } else {
             drawDense(one, values, &canvas, indices, xAxis, dotY)
         }
+        if let dash { canvas.clearColumns { !dash.isOn(atDot: $0) } }
         canvas.draw(into: &grid, at: area.origin, style: style)
     }
 
@@ -238,9 +204,9 @@ extension LinePlot {
     private func drawReadings(into grid: inout CellGrid, _ area: Rect, _ theme: Theme) {
         guard let first = readings().first else { return }
         var lines: [(text: String, style: Style)] = [(xLabel + " " + PlotAxis.reading(first.x), theme.style("plot.cursor"))]
-        for (one, style) in zip(series, seriesStyles(theme)) {
+        for (index, (one, style)) in zip(series, seriesStyles(theme)).enumerated() {
             guard let reading = reading(of: one) else { continue }
-            var text = one.name + " " + PlotAxis.reading(reading.y)
+            var text = (letter(ofSeries: index).map { "\($0) " } ?? "") + one.name + " " + PlotAxis.reading(reading.y)
             if let smoothed = reading.smoothed { text += "  ema " + PlotAxis.reading(smoothed) }
             lines.append((text, style))
         }
@@ -259,13 +225,7 @@ extension LinePlot {
 
     /// The names of the series with their marks, for a title: `loss ━  eval ●`; and a word on smoothing, scale and gaps.
     public func legend() -> String {
-        var parts = series.filter { !$0.isEmpty || $0.kind == .line }.map { one in
-            switch one.kind {
-            case .line: one.name + " ━"
-            case .points: one.name + " ●"
-            case .overlay: one.name + " ┄"
-            }
-        }
+        var parts = series.indices.filter { !series[$0].isEmpty || series[$0].kind == .line }.map { series[$0].name + " " + mark(ofSeries: $0) }
         if let factor = series.map(\.smoothing).max(), factor > 0 { parts.append("ema " + PlotAxis.short(factor)) }
         if view.isLogarithmic { parts.append("log y") }
         if gapCount > 0 { parts.append("\(gapCount) NaN") }
