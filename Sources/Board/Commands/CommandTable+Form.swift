@@ -84,7 +84,9 @@ extension CommandTable {
         BoardCommand("list.run", "Run the command", label: "run", keys: keys("enter"), in: [.commandList], rank: 1) {
             $0.runSelectedCommand()
         },
-        BoardCommand("list.close", "Close", label: "close", keys: keys("escape"), in: [.commandList, .picker], rank: 3) {
+        BoardCommand("list.leave", "Clear what is typed, then close", label: "close", keys: keys("escape"), in: [.commandList], rank: 3,
+            relabelled: { $0.hasListSearch ? "clear" : nil }, perform: { $0.leaveList() }),
+        BoardCommand("list.close", "Close", label: "close", keys: keys("escape"), in: [.picker], rank: 3) {
             $0.closeOverlay()
         },
         BoardCommand("picker.accept", "Take it", label: "take", keys: keys("enter"), in: [.picker], rank: 1) { $0.acceptPick() },

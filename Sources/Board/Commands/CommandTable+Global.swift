@@ -20,7 +20,7 @@ extension CommandTable {
         BoardCommand("board.quit", "Quit; asks while a job runs", label: "quit", keys: keys("q"), in: [.page], rank: 92) {
             $0.requestQuit()
         },
-        BoardCommand("board.cancel", "Cancel the current thing, then offer to quit", keys: keys("ctrl+c"), in: [.anywhere]) {
+        BoardCommand("board.cancel", "Cancel, then offer to quit", keys: keys("ctrl+c"), in: [.anywhere]) {
             $0.cancelCurrent()
         },
         BoardCommand("board.repaint", "Repaint the screen", keys: keys("ctrl+l"), in: [.anywhere]) { _ in [.repaint] },
@@ -42,11 +42,11 @@ extension CommandTable {
 
     static let pages: [BoardCommand] = Tab.allCases.map { tab in
         BoardCommand("tab.\(tab.title.lowercased())", "Go to \(tab.title)",
-            keys: keys("alt+\(tab.number)", "f\(tab.number + 5)"), in: [.anywhere], perform: { $0.select(tab) })
+            keys: keys("alt+\(tab.number)", "f\(tab.number + 5)"), in: [.anywhere], perform: { $0.goOn(to: tab) })
     } + Tab.allCases.map { tab in
         // The footer names a page where it is the next thing to go to.
         BoardCommand("tab.\(tab.title.lowercased()).page", "Go to \(tab.title)", label: nextLabels[tab], keys: keys("\(tab.number)"), in: [.page],
-            rank: 0, hinted: { $0.isNext(tab) }, perform: { $0.select(tab) })
+            rank: 0, hinted: { $0.isNext(tab) }, perform: { $0.goOn(to: tab) })
     } + [
         BoardCommand("tab.next", "Next page", keys: keys("]"), in: [.page]) { $0.select($0.tab.following(by: 1)) },
         BoardCommand("tab.previous", "Previous page", keys: keys("["), in: [.page]) { $0.select($0.tab.following(by: -1)) },
@@ -77,7 +77,7 @@ extension CommandTable {
             onlyWhenPossible: true,
             refusal: { $0.controlRefusal("stop") }, perform: { $0.requestStop() }),
         BoardCommand("job.pause", "Pause or resume the job", label: "pause", keys: keys("p"), in: [.page], rank: 2,
-            onlyWhenPossible: true, relabelled: { $0.steeredRun?.state == .paused ? "resume" : nil },
+            onlyWhenPossible: true, relabelled: { $0.steeredRun?.state == .paused && !($0.isTalking && !$0.staysPaused) ? "resume" : nil },
             refusal: { $0.controlRefusal("pause") }, perform: { $0.togglePause() }),
         BoardCommand("job.pause.space", "Pause or resume the job", keys: keys("space"), in: [.chart, .log],
             refusal: { $0.controlRefusal("pause") }, perform: { $0.togglePause() }),

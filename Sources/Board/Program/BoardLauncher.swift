@@ -90,7 +90,8 @@ public enum BoardLauncher {
         goesOnAlone(runner)
         runner.current?.keepTrace()
         let last = program.state
-        effects.waitForJobs(isAtWork: last.runningJob != nil, claimed: last.queueStart, secrets: last.queueSecrets)
+        // What is written down for the next board speaks the language of this one.
+        last.withSurroundings { effects.waitForJobs(isAtWork: last.runningJob != nil, claimed: last.queueStart, secrets: last.queueSecrets) }
         return 0
     }
 
@@ -159,7 +160,7 @@ enum FirstState {
         if let problem {
             state.status = StatusMessage(.failure, problem)
         } else if path == nil {
-            state.status = StatusMessage(.note, "There is no \(recipe) here. ⏎ picks a model and data, L loads a recipe.")
+            state.status = StatusMessage(.note, say("There is no \(recipe) here. ⏎ picks a model and data, L loads a recipe."))
         }
         return state
     }

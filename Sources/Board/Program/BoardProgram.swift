@@ -136,7 +136,7 @@ public final class BoardProgram {
         // A board that is being left begins nothing any more.
         guard !isPollWaiting, outcome != .quit else { return }
         lastPoll = now
-        for action in handler.poll() {
+        for action in state.withSurroundings({ handler.poll() }) {
             // A plot may wait; a streamed answer should not.
             if case .jobEvents = action { apply(action, isEvent: true) } else { apply(action) }
         }
@@ -224,7 +224,7 @@ public final class BoardProgram {
         case .quit:
             handler.perform(.endTalk)
             outcome = .quit
-        case .scanCatalog, .plan, .planQueued, .loadRecipe, .saveRecipe, .writeText, .rememberValue, .renameRun, .compareRuns, .changeQueue,
+        case .scanCatalog, .plan, .planQueued, .loadRecipe, .saveRecipe, .writeText, .rememberValue, .renameRun, .readFacts, .compareRuns, .changeQueue,
             .checkExportTarget, .exportChart, .startJob, .control, .controlRun, .openRun, .closeRun,
             .loadOverlay, .deleteRun, .logOutput, .loadChat, .unloadChat, .sendChat, .cancelChat, .setAdapter, .listConversations,
             .loadConversation, .talkToTraining, .endTalk, .previewDataset, .loadPredictions:

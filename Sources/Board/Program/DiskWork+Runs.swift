@@ -12,6 +12,11 @@ extension DiskWork {
         }
     }
 
+    /// What a form needs that is to take the run up.
+    static func readFacts(_ directory: String, _ tab: Tab, _ queue: ActionQueue) {
+        begin(queue) { [.runFactsRead(directory: directory, RunFacts.read(directory), for: tab)] }
+    }
+
     /// Results and arguments of several runs, where they differ.
     static func compare(_ directories: [String], _ queue: ActionQueue) {
         attempt(queue) {

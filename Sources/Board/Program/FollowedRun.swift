@@ -30,6 +30,7 @@ final class FollowedRun: Sendable {
         var run = RunDigest(kind: follower.record.kind, title: Path.name(directory), directory: directory, origin: .finished)
         // Smoothed here as the board does at first, so that nothing is left to do when it is shown.
         run.metrics.setSmoothing(ChartState().smoothing)
+        run.facts = RunFacts.read(directory)
         var update = follower.poll()
         run.apply(update.events)
         var shown = 0.0
@@ -62,5 +63,7 @@ final class FollowedRun: Sendable {
                         directory: directory, update.events, startedOver: update.startedOver, isAlive: follower.record.isLive))
             }
         }
+        // What it has learnt lies there now.
+        if mayGoOn { queue.post(.runFactsRead(directory: directory, RunFacts.read(directory), for: nil)) }
     }
 }

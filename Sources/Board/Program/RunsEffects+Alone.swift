@@ -33,7 +33,7 @@ extension RunsEffects {
             guard job === handle else { continue }
             if let run = queued {
                 // What failed before it began stays in the queue.
-                let failure = events.lazy.compactMap { if case .failed(let failure) = $0 { failure.description } else { nil } }.first
+                let failure = events.lazy.compactMap { if case .failed(let failure) = $0 { failure.words } else { nil } }.first
                 _ = try? queueFile.change(handle.runState.step == 0 && failure != nil ? .release(run, problem: failure) : .remove(run.identifier))
             }
             // As with a board: what waits goes on after an end of any kind but the user's own.
@@ -61,14 +61,14 @@ extension RunsEffects {
     /// Begins what a board had asked for.
     /// - Returns: what kept it from beginning.
     private func begin(_ prepared: PreparedJob) -> String? {
-        if let problem = prepared.problem { return problem.description }
+        if let problem = prepared.problem { return say(engine: problem.description) }
         // Nobody is there to be asked.
         if let earlier = prepared.earlier { return Takeover.reason(earlier) }
         do {
             try start(prepared.sequence)
             return nil
         } catch {
-            return error.description
+            return say(engine: error.description)
         }
     }
 
@@ -110,23 +110,23 @@ extension RunsEffects {
     /// What a board would ask before it starts a job; nil when there is nothing to ask.
     private func problem(of run: QueuedRun, _ configuration: Configuration, _ secrets: [(name: String, value: String)]) -> String? {
         if let missing = run.secretNames.first(where: { name in !secrets.contains { $0.name == name } }) {
-            return "\(missing) is not kept on disk: enter it anew."
+            return say("\(missing) is not kept on disk: enter it anew.")
         }
-        if let error = configuration.validate(for: run.tab.command).first(where: { $0.severity == .error }) { return error.message }
+        if let error = configuration.validate(for: run.tab.command).first(where: { $0.severity == .error }) { return error.words }
         if let earlier = run.runInTheWay { return Takeover.reason(earlier) }
         switch run.tab {
         case .train:
             do {
                 let plan = try EngineJobs.plan(configuration, JobControl())
                 guard plan.availableBytes > 0, plan.peakBytes > plan.availableBytes else { return nil }
-                return "The run is estimated to need \(NumberText.bytes(plan.peakBytes)), and \(NumberText.bytes(plan.availableBytes)) are free."
+                return BoardState.shortageWords(plan)
             } catch {
-                return String(describing: error)
+                return say(engine: String(describing: error))
             }
         case .export:
             let target = configuration.text("export_dir")
             let files = (try? FileSystem.list(target)) ?? []
-            return files.isEmpty ? nil : "\(target) holds \(files.count) files."
+            return files.isEmpty ? nil : say("\(target) holds \(files.count) files.")
         case .evaluate, .chat, .monitor: return nil
         }
     }

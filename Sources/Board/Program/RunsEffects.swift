@@ -85,6 +85,7 @@ public final class RunsEffects: EffectHandler {
         case .writeText(let path, let text, let overwrites): DiskWork.write(text, to: path, overwrites: overwrites, queue)
         case .rememberValue(let argument, let value): history.remember(argument, value, queue)
         case .renameRun(let directory, let name): DiskWork.rename(directory, to: name, queue)
+        case .readFacts(let directory, let tab): DiskWork.readFacts(directory, tab, queue)
         case .compareRuns(let directories): DiskWork.compare(directories, queue)
         case .changeQueue(let change): queueKeeper.request(change, queue)
         case .checkExportTarget(let path): DiskWork.checkExportTarget(path, queue)
@@ -323,7 +324,7 @@ public final class RunsEffects: EffectHandler {
             return [.talkEnded]
         case .failed(let failure) where !isTalkReady:
             queue?.endWork()
-            return [.notify(StatusMessage(.failure, failure.description))]
+            return [.notify(StatusMessage(.failure, failure.words))]
         case .loading, .piece, .finished, .failed, .adapter: return chatUpdate(event).map { [.chat($0)] } ?? []
         }
     }

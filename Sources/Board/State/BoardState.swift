@@ -99,6 +99,8 @@ public struct BoardState: Sendable {
     var activeStart: StartingJob?
     /// A run opened from the list: finished, or alive in another process. Shown by the Monitor instead of our own.
     public var openedRun: RunDigest?
+    /// The run of another process whose model each form was last given.
+    var takenRuns: [Tab: String] = [:]
     /// Other runs drawn under the chart's own.
     public var overlayRuns: [OverlayRun] = []
     /// Jobs that wait for their turn.

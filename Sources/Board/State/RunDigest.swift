@@ -24,6 +24,8 @@ public struct RunDigest: Sendable {
     /// Every phase so far, in order.
     public var phases: [String] = []
     public var plan: RunPlan?
+    /// What its folder tells, once somebody has looked.
+    public var facts: RunFacts?
     public var metrics = MetricsStore()
     /// The latest step, logged or not.
     public var latest: StepMetrics?

@@ -27,6 +27,8 @@ public enum Action: Sendable {
     case jobEvents([JobEvent])
     case runOpened(RunDigest)
     case runGrew(directory: String, [JobEvent], startedOver: Bool, isAlive: Bool)
+    /// What a run's folder tells; with a page, its form is to take up what was learnt.
+    case runFactsRead(directory: String, RunFacts, for: Tab?)
     case runDeleted(directory: String)
     case overlayLoaded(directory: String, MetricsStore)
 

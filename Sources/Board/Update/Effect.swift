@@ -24,6 +24,8 @@ public enum Effect: Sendable {
     /// Writes the points of a chart as a table.
     case exportChart(path: String, [PlotSeries], axis: String)
     case renameRun(directory: String, to: String)
+    /// Looks up what the form of a page needs to take up what a run has learnt; comes back as `runFactsRead`.
+    case readFacts(directory: String, for: Tab)
     /// Reads the configurations of two runs, to show where they differ.
     case compareRuns([String])
     /// Changes the queue of jobs on disk, or reads it.

@@ -193,9 +193,21 @@ extension BoardState {
         return nil
     }
 
+    /// Whether the training of this process holds for a conversation with it.
+    var isTalking: Bool { chat.modelInfo?.isInTraining == true }
+
+    /// What `p` means while the training holds for a talk, which goes on either way: what becomes of the training afterwards.
+    mutating func togglePauseAfterTalk() -> [Effect] {
+        let stays = staysPaused
+        talkLeavesPaused = !stays
+        status = StatusMessage(
+            .note, stays ? say("The talk goes on; after it the training goes on too.") : say("The talk goes on; after it the training stays paused."))
+        return request(stays ? .resume : .pause)
+    }
+
     /// Whether the job at work holds until somebody lets it go on.
-    private var staysPaused: Bool {
-        guard chat.modelInfo?.isInTraining == true else { return runningJob?.state == .paused }
+    var staysPaused: Bool {
+        guard isTalking else { return runningJob?.state == .paused }
         return talkLeavesPaused && runningJob?.pendingRequest != .resume
     }
 

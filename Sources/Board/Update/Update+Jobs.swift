@@ -42,8 +42,11 @@ extension BoardState {
 
     /// Why a run would not fit in memory; nil when it does.
     func memoryShortage(_ plan: RunPlan) -> String? {
-        guard plan.availableBytes > 0, plan.peakBytes > plan.availableBytes else { return nil }
-        return say("The run is estimated to need \(NumberText.bytes(plan.peakBytes)), and \(NumberText.bytes(plan.availableBytes)) are free. A smaller batch or cutoff_len needs less.")
+        plan.availableBytes > 0 && plan.peakBytes > plan.availableBytes ? Self.shortageWords(plan) : nil
+    }
+
+    static func shortageWords(_ plan: RunPlan) -> String {
+        say("The run is estimated to need \(NumberText.bytes(plan.peakBytes)), and \(NumberText.bytes(plan.availableBytes)) are free. A smaller batch or cutoff_len needs less.")
     }
 
     mutating func start(_ tab: Tab) -> [Effect] {
@@ -90,6 +93,7 @@ extension BoardState {
             forms[tab].refusal = nil
             if tab == .train, case .ready(let plan) = forms[.train].plan { run.plan = plan }
         }
+        if kind == .train, let configuration = start?.configuration { run.facts = RunFacts(arguments: configuration, startTime: now) }
         run.metrics.setSmoothing(chart.smoothing)
         // Where the Monitor's keys go must not hang on whether there is a run, now that there will be one.
         if self.tab == .monitor { focusByTab[.monitor] = focus }
@@ -183,27 +187,7 @@ extension BoardState {
     /// What was just trained is what one wants to talk to, measure and export next.
     private mutating func adoptResult(of tab: Tab, _ run: RunDigest, _ trained: Configuration) -> [Effect] {
         guard tab == .train, !run.directory.isEmpty, run.kind == .train else { return [] }
-        var effects: [Effect] = []
-        let usesAdapter = trained.text("finetuning_type") == "lora"
-        for other in [Tab.chat, .evaluate, .export] {
-            var configuration = forms[other].configuration
-            try? configuration.set("model_name_or_path", text: usesAdapter ? trained.text("model_name_or_path") : run.directory)
-            try? configuration.set("adapter_name_or_path", text: usesAdapter ? run.directory : "")
-            for name in ["template", "finetuning_type"] where !trained.text(name).isEmpty {
-                try? configuration.set(name, text: trained.text(name))
-            }
-            switch other {
-            case .evaluate: ResultFolder.follow(&configuration, before: forms[other].configuration)
-            case .export: ResultFolder.followExport(&configuration, before: forms[other].configuration)
-            case .train, .chat, .monitor: break
-            }
-            guard configuration != forms[other].configuration else { continue }
-            forms[other].undoStack.append(
-                FormState.Change(argument: "adapter_name_or_path", configuration: forms[other].configuration))
-            forms[other].configuration = configuration
-            if forms[other].recipePath == nil { forms[other].baseline = configuration }
-            effects += formChanged(other)
-        }
+        let effects = adopt(trained, learntIn: run.directory, for: [.chat, .evaluate, .export])
         if chat.modelInfo != nil, !chat.isStreaming {
             status = StatusMessage(.success, say("\((status?.text ?? say("Finished")).withoutFullStop). In Chat, F5 loads the new adapter."))
         }
@@ -259,7 +243,9 @@ extension BoardState {
 
     mutating func togglePause() -> [Effect] {
         guard let run = steeredRun else { return [] }
+        if run.origin == .here, isTalking { return togglePauseAfterTalk() }
         let isPaused = run.state == .paused || run.pendingRequest == .pause
+        if run.origin == .here { talkLeavesPaused = !isPaused }
         status = StatusMessage(.note, isPaused ? say("Going on.") : say("Pausing after this step."))
         return request(isPaused ? .resume : .pause)
     }
@@ -318,7 +304,7 @@ extension BoardState {
 
 extension String {
     /// Without the mark that ends a sentence, for one that another sentence follows.
-    fileprivate var withoutFullStop: String {
+    var withoutFullStop: String {
         guard let last, ".。．".contains(last) else { return self }
         return String(dropLast())
     }

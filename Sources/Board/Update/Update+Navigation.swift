@@ -43,7 +43,9 @@ extension BoardState {
     func isNext(_ page: Tab) -> Bool {
         guard tab == .monitor, runningJob == nil, overlays.isEmpty else { return false }
         if page == .train { return monitoredRun == nil && catalog.runs.isEmpty }
-        guard page != .monitor, openedRun == nil, chart.view.cursor == nil, let run = jobs[.train] else { return false }
+        guard page != .monitor, chart.view.cursor == nil else { return false }
+        if let openedRun { return isLearnt(openedRun) }
+        guard let run = jobs[.train] else { return false }
         return run.state == .finished || run.state == .stopped
     }
 

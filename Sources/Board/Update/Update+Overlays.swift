@@ -23,6 +23,25 @@ extension BoardState {
         return []
     }
 
+    /// Whether something is typed into the help or the palette.
+    var hasListSearch: Bool {
+        switch overlays.last {
+        case .help(let list), .palette(let list): !list.filter.text.isEmpty
+        default: false
+        }
+    }
+
+    /// Esc in the help: what is typed goes first, and with nothing typed the help.
+    mutating func leaveList() -> [Effect] {
+        guard hasListSearch else { return closeOverlay() }
+        switch overlays.last {
+        case .help(let list): overlays[overlays.count - 1] = .help(CommandListState(contexts: list.contexts))
+        case .palette(let list): overlays[overlays.count - 1] = .palette(CommandListState(contexts: list.contexts, isPalette: true))
+        default: break
+        }
+        return []
+    }
+
     /// What the help shows before anything is typed: the keys that work here, by pane, the innermost first.
     public func helpGroups(of list: CommandListState) -> [(title: String, commands: [BoardCommand])] {
         var seen: Set<String> = []

@@ -61,6 +61,7 @@ extension BoardState {
         case .runOpened(let run): return show(run)
         case .runGrew(let directory, let events, let startedOver, let isAlive):
             return growOpenedRun(directory, events, startedOver: startedOver, isAlive: isAlive)
+        case .runFactsRead(let directory, let facts, let tab): return take(facts, of: directory, for: tab)
         case .runDeleted(let directory): return runDeleted(directory)
         case .overlayLoaded(let directory, let metrics): return layUnder(directory, metrics)
         case .recipeExists(let tab, let path): return askToReplaceRecipe(tab, path)

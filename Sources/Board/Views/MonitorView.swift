@@ -48,7 +48,7 @@ extension Painter {
     private func runEnding(_ run: RunDigest) -> (String, String) {
         let elsewhere = run.origin == .elsewhere ? say("other process") + "  " : ""
         switch run.state {
-        case .paused: return (elsewhere + say("paused"), "ui.status.paused")
+        case .paused: return (elsewhere + (run.origin == .here && state.isTalking ? say("held for the talk") : say("paused")), "ui.status.paused")
         case .stopping: return (elsewhere + say("stopping"), "ui.status.paused")
         case .finished: return (say("finished"), "ui.success")
         case .stopped: return (say("stopped, saved"), "ui.warning")
@@ -76,21 +76,19 @@ extension Painter {
         let norm = say("grad \(Words.optional(step?.gradientNorm))")
         let speed = say("tok/s \((run.latest?.tokensPerSecond ?? step?.tokensPerSecond).map(Words.whole) ?? "-")")
         if rect.height < 3 {
-            text([loss, rate, norm, speed].joined(separator: "   "), in: rect.inset(horizontal: 1, vertical: 0), "ui.text")
+            let row = rect.inset(horizontal: 1, vertical: 0)
+            let line = [loss, rate, norm, speed].joined(separator: "   ")
+            let long = line + "   " + say("s/step \(Words.optional(run.secondsPerStep))")
+            text(TextWidth.width(of: long) <= row.width ? long : line, in: row, "ui.text")
             return
         }
         let inside = box(rect, title: say("Now"), note: run.nonFiniteSteps > 0 ? say("NaN in \(run.nonFiniteSteps) steps") : "")
-        var lines = [
-            [loss, rate, norm],
-            [speed, say("s/step \(Words.optional(run.secondsPerStep))"), tokenWords(run)].filter { !$0.isEmpty },
-        ]
-        if let best = run.bestEvaluation { lines.append([say("best eval \(Words.optional(best.loss)) @ \(best.step)")]) }
-        if let checkpoint = run.checkpoints.last {
-            let words = say("saved @ \(checkpoint.step)")
-            if lines.count > 2 { lines[2].append(words) } else { lines.append([words, NumberText.bytes(checkpoint.bytes)]) }
-        }
-        if let latest = run.latest { lines.append([say("elapsed \(Words.duration(latest.elapsedSeconds))")]) }
-        for (index, line) in lines.prefix(inside.height).enumerated() { drawWords(line, in: inside.row(index)) }
+        var words = [loss, rate, norm, speed, say("s/step \(Words.optional(run.secondsPerStep))")]
+        if let best = run.bestEvaluation { words.append(say("best eval \(Words.optional(best.loss)) @ \(best.step)")) }
+        if let checkpoint = run.checkpoints.last { words.append(say("saved @ \(checkpoint.step)")) }
+        words.append(tokenWords(run))
+        if let latest = run.latest { words.append(say("elapsed \(Words.duration(latest.elapsedSeconds))")) }
+        drawWords(words.filter { !$0.isEmpty }, in: inside)
     }
 
     /// Tokens seen so far; nothing where the run does not say.
@@ -99,32 +97,24 @@ extension Painter {
         return say("tokens \(NumberText.count(tokens))")
     }
 
-    /// Words in a row with space between them; those that do not fit are left out whole.
-    private mutating func drawWords(_ words: [String], in row: Rect) {
-        var x = row.x
+    /// Words one under the other where there are rows for all of them, else side by side in as few rows as they need; what then has no
+    /// room is left out whole, the last first.
+    private mutating func drawWords(_ words: [String], in area: Rect) {
+        let isColumn = words.count <= area.height
+        var (x, y) = (area.x, area.y)
         for word in words {
             let width = TextWidth.width(of: word)
-            guard x + width <= row.endX else { return }
-            text(word, x: x, y: row.y, width: width, "ui.text")
-            x += max(width + 2, row.width / 3)
-            if x + 4 > row.endX { return }
+            if x > area.x, isColumn || x + width > area.endX { (x, y) = (area.x, y + 1) }
+            guard y < area.endY else { return }
+            text(word, x: x, y: y, width: min(width, area.endX - x), "ui.text")
+            x += max(width + 2, area.width / 3)
         }
     }
 
     /// The run's plan and outcome, where there is room for a column of its own.
     private mutating func drawRunFacts(_ run: RunDigest, in rect: Rect) {
         let inside = box(rect, title: say("Run"), note: run.origin == .elsewhere ? (run.isControllable ? say("read-only: p S x work") : say("read-only")) : "")
-        var lines: [(String, String)] = [(say("folder"), RunName.short(run.directory)), (say("state"), say(key: run.state.word))]
-        if let plan = run.plan {
-            lines += [
-                (say("model"), plan.modelName), (say("family"), plan.architecture),
-                (say("trains"), say("\(NumberText.count(plan.trainableCount)) of \(NumberText.count(plan.parameterCount))")),
-                (say("samples"), NumberText.grouped(plan.samples)), (say("tokens"), NumberText.count(plan.tokens)),
-                (say("batch"), say("\(plan.effectiveBatch) per step")), (say("memory"), NumberText.bytes(plan.peakBytes)),
-            ]
-        }
-        lines += run.checkpoints.suffix(3).reversed().map { (say("saved"), say("step \($0.step)  \(NumberText.bytes($0.bytes))")) }
-        for value in run.summary?.values ?? [] { lines.append((value.name, Words.metric(value.value))) }
+        let lines = runFacts(run)
         // Labels are whole as far as half of the width goes.
         let longest = lines.prefix(inside.height).map { TextWidth.width(of: $0.0) }.max() ?? 8
         let nameWidth = min(max(8, longest), max(8, inside.width / 2))
@@ -135,6 +125,40 @@ extension Painter {
         }
         let rest = inside.droppingFirstRows(lines.count + 1)
         if let failure = run.failure, rest.height > 0 { paragraph(failure.description, in: rest, "ui.error") }
+    }
+
+    /// What the run is and how it went, the weightiest first.
+    private func runFacts(_ run: RunDigest) -> [(String, String)] {
+        var lines: [(String, String)] = [(say("folder"), RunName.short(run.directory)), (say("state"), say(key: run.state.word))]
+        let arguments = run.facts?.arguments
+        func add(_ name: String, _ value: String?) { if let value, !value.isEmpty { lines.append((name, TextWidth.sanitize(value))) } }
+        add(say("model"), run.plan?.modelName ?? run.facts.map { Path.name($0.model) })
+        add(say("family"), run.plan?.architecture)
+        add(FieldLabel.short("stage"), run.facts?.stage)
+        add(FieldLabel.short("finetuning_type"), run.facts?.method)
+        add(FieldLabel.short("dataset"), arguments?.text("dataset"))
+        add(FieldLabel.short("template"), arguments?.text("template"))
+        add(FieldLabel.short("learning_rate"), arguments?.text("learning_rate"))
+        add(say("batch"), (run.plan?.effectiveBatch ?? run.facts?.effectiveBatch).map { say("\($0) per step") })
+        if let arguments {
+            let steps = arguments[.maxSteps]
+            add(steps > 0 ? FieldLabel.short("max_steps") : FieldLabel.short("num_train_epochs"), steps > 0 ? "\(steps)" : arguments.text("num_train_epochs"))
+        }
+        if let plan = run.plan {
+            add(say("trains"), say("\(NumberText.count(plan.trainableCount)) of \(NumberText.count(plan.parameterCount))"))
+            add(say("samples"), NumberText.grouped(plan.samples))
+            add(say("tokens"), NumberText.count(plan.tokens))
+            add(say("memory"), NumberText.bytes(plan.peakBytes))
+        }
+        if let started = run.facts?.startTime, started > 0 {
+            add(say("started"), Words.time(started, secondsFromUTC: state.secondsFromUTC) + "  " + Age.text(since: started, now: state.now))
+        }
+        if let seconds = run.latest?.elapsedSeconds, seconds.isFinite, seconds > 0 { add(say("duration"), Words.duration(seconds)) }
+        if let best = run.bestEvaluation { add(say("best eval"), say("\(Words.optional(best.loss)) @ \(best.step)")) }
+        if let lowest = run.lowestLoss { add(say("best loss"), Words.metric(lowest)) }
+        lines += run.checkpoints.suffix(3).reversed().map { (say("saved"), say("step \($0.step)  \(NumberText.bytes($0.bytes))")) }
+        for value in run.summary?.values ?? [] { add(value.name, Words.metric(value.value)) }
+        return lines
     }
 
     // MARK: Log

@@ -140,6 +140,15 @@ enum RunName {
         if directory.hasPrefix("saves/") { return String(directory.dropFirst(6)) }
         return directory
     }
+
+    /// Paths without the folders that all of them begin with; each keeps its last part.
+    static func withoutSharedFolders(_ names: [String]) -> [String] {
+        var parts = names.map { $0.split(separator: "/") }
+        while parts.count > 1, let first = parts.first?.first, parts.allSatisfy({ $0.count > 1 && $0.first == first }) {
+            parts = parts.map { Array($0.dropFirst()) }
+        }
+        return parts.map { $0.joined(separator: "/") }
+    }
 }
 
 extension String {

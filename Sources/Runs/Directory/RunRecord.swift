@@ -3,6 +3,7 @@
 import Events
 import Formats
 import Platform
+import Training
 
 /// How a run stands, as far as its files tell.
 public enum RunStatus: String, Sendable, Equatable, CaseIterable {
@@ -71,6 +72,11 @@ public struct RunRecord: Sendable, Equatable {
     public var isControllable: Bool { status.isLive && origin == .tuneboard }
     /// From 0 to 1; nil where the number of steps is not known.
     public var fractionDone: Double? { totalSteps > 0 ? min(1, Double(step) / Double(totalSteps)) : nil }
+
+    /// Where what was learnt lies: the run's folder, once it is over, or its newest checkpoint. Nil while there is neither.
+    public var learntFolder: String? {
+        !isLive && OutputDirectory.holdsModel(directory.path) ? directory.path : checkpoints.last?.path
+    }
 
     /// A run of another program that wrote within this many seconds counts as running.
     private static let livelySeconds = 120.0
