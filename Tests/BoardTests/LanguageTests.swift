@@ -163,7 +163,7 @@ import Training
             #expect(rank?.allowedWords == "整数，至少 1 且至多 65536")
             #expect(say(engine: "lora_rank is \"0\"; it must be \(rank?.allowed ?? "").", about: rank) == "lora_rank 是 \"0\"；必须是整数，至少 1 且至多 65536。")
             #expect(say(engine: "stage is \"sfft\"; it must be one of pt, sft. Did you mean sft?") == "stage 是 \"sfft\"；必须是以下之一：pt, sft。 是否指 sft？")
-            #expect(say(engine: "galore_rank has no effect. Only with use_galore.") == "galore_rank 不起作用。仅在设置 use_galore 时。")
+            #expect(say(engine: "galore_rank has no effect. Only with use_galore.") == "galore_rank 不起作用。需设置 use_galore。")
             #expect(say(engine: "A sentence that nobody knows.") == "A sentence that nobody knows.")
         }
     }

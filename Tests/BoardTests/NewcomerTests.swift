@@ -174,7 +174,7 @@ import Testing
     @Test func `a run of another process is named with the key that shows it`() {
         var state = state()
         state.catalog.runs[1].isAlive = true
-        #expect(GoldenFrames.lines(state).first?.contains("sft elsewhere: R shows it") == true)
+        #expect(GoldenFrames.lines(state).first?.contains("● in another process") == true)
     }
 
     // MARK: Footer

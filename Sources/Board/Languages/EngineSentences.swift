@@ -53,9 +53,15 @@ struct SentencePattern: Sendable {
 
 /// A sentence of the argument table in the board's language; as it is where no translation knows it.
 /// - Parameter argument: the one that the sentence is about.
-func say(engine sentence: String, about argument: Argument? = nil) -> String {
+public func say(engine sentence: String, about argument: Argument? = nil) -> String {
     let wording = Wording.current
     guard wording.language != .english else { return sentence }
+    guard argument == nil else { return translate(engine: sentence, wording, about: argument) }
+    // A log is drawn again and again.
+    return wording.known.words(for: sentence) { translate(engine: sentence, wording, about: nil) }
+}
+
+private func translate(engine sentence: String, _ wording: Wording, about argument: Argument?) -> String {
     // A suggestion follows as a sentence of its own.
     if let mark = Substring(sentence).firstRange(of: " Did you mean ") {
         let suggestion = sentence[sentence.index(after: mark.lowerBound)...]
@@ -64,20 +70,54 @@ func say(engine sentence: String, about argument: Argument? = nil) -> String {
     func value(_ text: String) -> String {
         if let argument, text == argument.allowed { return argument.allowedWords }
         if let bounds = argument?.bounds, text == bounds.text { return bounds.words }
+        if let parts = memoryParts(text) { return parts }
         return say(engine: text, about: argument)
     }
     for pattern in wording.engineSentences { if let translated = pattern.translate(sentence, value: value) { return translated } }
     return sentence
 }
 
+/// `weights 9.0 MiB, adapter 1.4 MiB` with its names translated; nil for any other text.
+private func memoryParts(_ text: String) -> String? {
+    guard text.hasSuffix("iB"), text.contains(", ") else { return nil }
+    var rest = Substring(text)
+    var parts: [Substring] = []
+    while let mark = rest.firstRange(of: ", ") {
+        parts.append(rest[..<mark.lowerBound])
+        rest = rest[mark.upperBound...]
+    }
+    return (parts + [rest]).map { part in
+        let words = part.split(separator: " ")
+        guard words.count > 2 else { return String(part) }
+        return say(key: words.dropLast(2).joined(separator: " ")) + " " + words.suffix(2).joined(separator: " ")
+    }.joined(separator: ", ")
+}
+
+/// Sentences that were looked up before, and what came of it.
+final class KnownSentences: Sendable {
+    private static let limit = 2_000
+    private let table = Mutex<[String: String]>([:])
+
+    func words(for sentence: String, _ look: () -> String) -> String {
+        if let known = table.withLock({ $0[sentence] }) { return known }
+        // Outside of the lock: a sentence holds others.
+        let words = look()
+        table.withLock { table in
+            if table.count >= Self.limit { table.removeAll() }
+            table[sentence] = words
+        }
+        return words
+    }
+}
+
 extension Problem {
     /// The message in the board's language.
-    var words: String { say(engine: message, about: argument.flatMap(ArgumentTable.argument(named:))) }
+    public var words: String { say(engine: message, about: argument.flatMap(ArgumentTable.argument(named:))) }
 }
 
 extension Argument {
     /// What may be written here, in the board's language.
-    var allowedWords: String {
+    public var allowedWords: String {
         guard Wording.current.language != .english else { return allowed }
         if kind == .flag { return say(key: isNullable ? "true, false or null" : "true or false") }
         var text = kind == .choice ? say("one of \(choices.joined(separator: ", "))") : say(key: kind.phrase)

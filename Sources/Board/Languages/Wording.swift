@@ -11,6 +11,7 @@ public struct Wording: Sendable {
     public let problems: [LanguageFile.Problem]
     /// The sentences of the argument table, the wordiest first. Their keys begin with `engine:`.
     let engineSentences: [SentencePattern]
+    let known = KnownSentences()
 
     @TaskLocal static var current = Wording.english
 

@@ -1,12 +1,12 @@
 import Configuration
 
 /// Short names for the arguments whose own are too long for a form's name column. The help panel shows the argument's own name.
-enum FieldLabel {
+public enum FieldLabel {
     /// The name in the board's language; in English the argument's own, shortened.
     static func short(_ name: String) -> String { Wording.current.translation(of: "field:" + name) ?? table[name] ?? name }
 
     /// What the argument does, in the board's language where it is a field of the forms.
-    static func help(_ argument: Argument) -> String { Wording.current.translation(of: "help:" + argument.name) ?? argument.help }
+    public static func help(_ argument: Argument) -> String { Wording.current.translation(of: "help:" + argument.name) ?? argument.help }
 
     private static let table: [String: String] = [
         "model_name_or_path": "model",
@@ -40,5 +40,8 @@ enum FieldLabel {
         "badam_switch_interval": "badam_interval",
         "loraplus_lr_ratio": "loraplus_ratio",
         "create_new_adapter": "new_adapter",
+        "quantization_bit": "quant_bit",
+        "loraplus_lr_embedding": "loraplus_embed_lr",
+        "eval_on_each_dataset": "eval_each_dataset",
     ]
 }

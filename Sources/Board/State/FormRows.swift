@@ -1,4 +1,5 @@
 import Configuration
+import Runs
 import Terminal
 
 /// What a form shows on one line.
@@ -23,6 +24,8 @@ public struct FieldRow: Sendable {
     public var value: String
     /// The value in the recipe, where it differs.
     public var was: String?
+    /// Whether it differs because another field does.
+    public var isFollowing = false
     public var isSet: Bool
     public var problem: Problem?
     /// Why the field has no effect now, or nil.
@@ -52,9 +55,11 @@ extension FormState {
     func fieldRow(_ argument: Argument) -> FieldRow {
         let value = configuration.text(argument.name)
         let before = baseline.text(argument.name)
-        return FieldRow(
+        var row = FieldRow(
             argument: argument, value: value, was: value == before ? nil : before, isSet: configuration.isSet(argument.name),
             problem: problem(of: argument.name), inapplicableReason: argument.applies(configuration).map { say(engine: $0) })
+        if row.was != nil, isFollowing(argument.name) { row.isFollowing = followingNames.contains(argument.name) }
+        return row
     }
 
     /// The gravest problem of an argument.
@@ -69,8 +74,28 @@ extension FormState {
         return fieldRow(argument)
     }
 
+    /// The fields whose values differ from the recipe's.
     public var changedNames: [String] {
         FormSections.allArguments(for: tab).map(\.name).filter { configuration.text($0) != baseline.text($0) }
+    }
+
+    /// Those of them that changed because another field did: the folder of a result, the template of a model.
+    public var followingNames: [String] {
+        let changed = changedNames
+        let following = changed.filter { isFollowing($0) }
+        // What follows follows something.
+        return following.count < changed.count ? following : []
+    }
+
+    private func isFollowing(_ name: String) -> Bool {
+        switch (tab, name) {
+        case (.evaluate, "output_dir"): ResultFolder.isFollowedByEvaluation(configuration) && ResultFolder.isFollowedByEvaluation(baseline)
+        case (.export, "export_dir"): ResultFolder.isFollowedByExport(configuration) && ResultFolder.isFollowedByExport(baseline)
+        case (_, "template"):
+            configuration.text("model_name_or_path") != baseline.text("model_name_or_path")
+                && KnownModels.named(configuration.text("model_name_or_path"))?.template == configuration.text(name)
+        default: false
+        }
     }
 
     public var isModified: Bool { configuration != baseline }

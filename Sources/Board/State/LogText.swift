@@ -6,6 +6,12 @@ enum LogText {
 
     /// `{'loss': 1.39012, 'learning_rate': 4.1100e-05}` is `loss 1.39012  lr 4.1100e-05`; other text stays as it is.
     static func readable(_ text: String) -> String {
+        let words = plain(text)
+        // The dictionaries of the Trainer are put into words already, and they are most of a log.
+        return text.utf8.contains(UInt8(ascii: "{")) ? words : say(engine: words)
+    }
+
+    private static func plain(_ text: String) -> String {
         var text = Substring(text)
         if let mark = text.firstRange(of: " >> "), isPlace(text[..<mark.lowerBound]) { text = text[mark.upperBound...] }
         guard text.utf8.contains(UInt8(ascii: "{")), let open = text.firstRange(of: "{'"), let close = text[open.upperBound...].firstIndex(of: "}"),
@@ -29,7 +35,7 @@ enum LogText {
             let key = unquoted(pair[..<colon])
             let value = unquoted(pair[pair.index(after: colon)...])
             guard !key.isEmpty, !value.isEmpty, !value.contains(where: { "{}[]()".contains($0) }) else { return nil }
-            parts.append("\(shortNames[key] ?? key) \(shortened(value))")
+            parts.append("\(say(key: shortNames[key] ?? key)) \(shortened(value))")
         }
         return parts.isEmpty ? nil : parts.joined(separator: "  ")
     }

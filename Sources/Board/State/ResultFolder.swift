@@ -29,16 +29,20 @@ enum ResultFolder {
         return "saves/\(model)/gguf-" + (configuration.isOn("export_gguf_adapter") ? "adapter-" : "") + type
     }
 
+    /// Whether the folder is the one that goes with the model, rather than one of the user's choice.
+    static func isFollowedByExport(_ configuration: Configuration) -> Bool { configuration.text("export_dir") == export(of: configuration) }
+    static func isFollowedByEvaluation(_ configuration: Configuration) -> Bool { configuration.text("output_dir") == evaluation(of: configuration) }
+
     /// Lets the folder of an export follow the model and the form it is written in, unless the user has chosen another.
     static func followExport(_ configuration: inout Configuration, before: Configuration) {
-        guard before.text("export_dir") == export(of: before), configuration.text("export_dir") == before.text("export_dir") else { return }
+        guard isFollowedByExport(before), configuration.text("export_dir") == before.text("export_dir") else { return }
         let folder = export(of: configuration)
         if !folder.isEmpty { try? configuration.set("export_dir", text: folder) }
     }
 
     /// Lets the folder follow the model and the adapter, unless the user has chosen another.
     static func follow(_ configuration: inout Configuration, before: Configuration) {
-        guard before.text("output_dir") == evaluation(of: before), configuration.text("output_dir") == before.text("output_dir") else { return }
+        guard isFollowedByEvaluation(before), configuration.text("output_dir") == before.text("output_dir") else { return }
         let folder = evaluation(of: configuration)
         if !folder.isEmpty { try? configuration.set("output_dir", text: folder) }
     }

@@ -11,10 +11,10 @@ extension Painter {
         let page = layout.chat
         if let others = state.chat.otherTurns {
             let (left, right) = layout.comparison
-            drawTranscript(state.chat.turns, in: left, title: "A  " + transcriptTitle, pane: .transcript)
+            drawTranscript(state.chat.turns, in: left, title: "A  " + transcriptTitle(width: left.width - 9), pane: .transcript)
             drawTranscript(others, in: right, title: "B  " + say("base model, adapter off"), pane: nil)
         } else {
-            drawTranscript(state.chat.turns, in: page.transcript, title: transcriptTitle, pane: .transcript)
+            drawTranscript(state.chat.turns, in: page.transcript, title: transcriptTitle(width: page.transcript.width - 6), pane: .transcript)
         }
         drawMessage(in: page.message, withOptions: page.options.isEmpty)
         if !page.options.isEmpty { drawOptions(in: page.options) }
@@ -55,15 +55,18 @@ extension Painter {
             total: lines.count, theme: theme)
     }
 
-    private var transcriptTitle: String {
+    /// Who answers, how much of the context is used, how fast it was; where there is no room for all, the name of the base goes first.
+    private func transcriptTitle(width: Int) -> String {
         guard let info = state.chat.modelInfo else { return say("Chat") }
-        var title = info.modelName
+        var (long, short) = (info.modelName, info.modelName)
         if let adapter = info.adapterName {
-            title = (state.chat.isAdapterEnabled || state.chat.otherTurns != nil ? adapter : say("base, \(adapter) off")) + " on " + info.modelName
+            short = state.chat.isAdapterEnabled || state.chat.otherTurns != nil ? adapter : say("base, \(adapter) off")
+            long = say("\(short) on \(info.modelName)")
         }
-        if info.contextLength > 0 { title += "   " + say("ctx \(state.chat.contextUsed)/\(info.contextLength)") }
-        if let speed = state.chat.lastTokensPerSecond { title += "   " + say("\(Words.speed(speed)) tok/s") }
-        return title
+        let context = info.contextLength > 0 ? "   " + say("ctx \(state.chat.contextUsed)/\(info.contextLength)") : ""
+        let speed = state.chat.lastTokensPerSecond.map { "   " + say("\(Words.speed($0)) tok/s") } ?? ""
+        let titles = [long + context + speed, short + context + speed, short + context]
+        return titles.first { TextWidth.width(of: $0) <= width } ?? short
     }
 
     private mutating func drawEmptyChat(in area: Rect) {
@@ -95,7 +98,7 @@ extension Painter {
         var words = configuration.isOn("do_sample")
             ? "T \(configuration.text("temperature"))  top_p \(configuration.text("top_p"))  top_k \(configuration.text("top_k"))"
             : say("greedy")
-        words += "  max \(configuration.text("max_new_tokens"))"
+        words += "  " + say("max \(configuration.text("max_new_tokens"))")
         let system = configuration.text("default_system")
         if !system.isEmpty { words += "  " + say("system: \(TextWidth.sanitize(system))") }
         if !state.chat.tools.isEmpty { words += "  " + say("tools: \(ToolList.count(in: state.chat.tools))") }

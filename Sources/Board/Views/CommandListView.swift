@@ -9,7 +9,7 @@ extension Painter {
     }
 
     mutating func drawCommands(_ list: CommandListState, title: String, isTop: Bool) {
-        let inside = popup(layout.listPopup, title: title, note: say("⏎ runs, Esc closes"))
+        let inside = popup(layout.listPopup, title: title, note: list.filter.text.isEmpty ? say("⏎ runs, Esc closes") : say("⏎ runs, Esc clears"))
         let entries = state.entries(of: list)
         let isGrouped = list.filter.text.isEmpty && !list.isPalette
         let noun: (Int) -> String = { count in
@@ -18,13 +18,14 @@ extension Painter {
             return count == 1 ? say("1 command") : say("\(count) commands")
         }
         drawListFilter(list.filter, count: entries.count, noun: noun, isTop: isTop, in: inside.row(0))
-        let area = inside.droppingFirstRows(2)
+        // Under the list: at its top a reason would read as if it were about all of it.
+        let area = inside.droppingFirstRows(2).droppingLastRows(1)
         if entries.isEmpty {
             text(say("No command and no field matches."), in: area.row(0), "ui.placeholder")
             return
         }
         let beneath = state.beneathList
-        if entries.indices.contains(list.selection) { drawRemark(on: entries[list.selection], list, beneath, in: inside.row(1)) }
+        if entries.indices.contains(list.selection) { drawRemark(on: entries[list.selection], list, beneath, in: inside.row(inside.height - 1)) }
         var rows: [CommandRow] = []
         if isGrouped {
             var index = 0
@@ -63,7 +64,7 @@ extension Painter {
         switch entry {
         case .command(let command):
             guard state.isHere(command, list), let reason = command.refusal(beneath) else { return }
-            text("! " + reason, in: row, "ui.warning")
+            text(say("Not now: \(reason)"), in: row, "ui.warning")
         case .field(let field):
             let words = say("⏎ goes to \(field.argument.name) in \(say(key: field.tab.title))")
             text(words, in: row, "ui.info")

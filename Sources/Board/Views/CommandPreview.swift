@@ -10,7 +10,7 @@ enum CommandPreview {
     /// The text in lines: a single command is broken between its options, by backslashes, to be no wider than `width`.
     static func wrapped(_ form: FormState, style: LaunchStyle, shape: LaunchShape = LaunchShape(), width: Int) -> [String] {
         guard style.isSingleCommand else {
-            return launch(form, style, shape).text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+            return launch(form, style, shape).text.split(separator: "\n", omittingEmptySubsequences: false).flatMap { comment(String($0), width) }
         }
         var lines: [String] = []
         var line = ""
@@ -25,6 +25,12 @@ enum CommandPreview {
         }
         lines.append(line)
         return lines
+    }
+
+    /// A comment that is too long goes on in the next line, as a comment; anything else stays a line.
+    private static func comment(_ line: String, _ width: Int) -> [String] {
+        guard line.hasPrefix("# "), TextWidth.width(of: line) > width else { return [line] }
+        return TextWidth.wrap(String(line.dropFirst(2)), to: max(8, width - 2)).map { "# " + $0 }
     }
 
     /// The command and each option with its value, quoted.

@@ -32,11 +32,12 @@ extension Painter {
         let list = Rect(x: inside.x, y: inside.y + 1, width: inside.width, height: max(1, inside.height - 1 - differenceRows))
         let selection = state.evaluation.resultSelection
         let top = max(0, min(selection - list.height / 2, results.count - list.height))
+        let names = RunName.withoutSharedFolders(results.map { RunName.short($0.directory) })
         for (index, result) in results.enumerated().dropFirst(top).prefix(list.height) {
             let row = list.row(index - top)
             let isMarked = state.evaluation.marked.contains(result.directory)
             text(isMarked ? "●" : " ", x: row.x, y: row.y, width: 1, "ui.mark")
-            text(TextWidth.truncateStart(RunName.short(result.directory), to: nameWidth), x: row.x + 2, y: row.y, width: nameWidth, "ui.text")
+            text(TextWidth.truncateStart(names[index], to: nameWidth), x: row.x + 2, y: row.y, width: nameWidth, "ui.text")
             for (place, column) in columns.enumerated() { drawCell(Words.optional(result.value(column.name)), place, nameWidth, in: row, "ui.text") }
             hits.append(HitRegion(row, .listRow(.results, index)))
             if index == selection {

@@ -37,18 +37,13 @@ extension Painter {
         if plan.freeDiskBytes > 0 { lines.append((say("disk free"), NumberText.bytes(plan.freeDiskBytes), isTight ? "ui.error" : "ui.text")) }
         if plan.peakBytes > 0 { lines.append((say("memory"), NumberText.bytes(plan.peakBytes), "ui.text")) }
         if plan.parameterCount > 0 { lines.append((say("model"), "\(plan.modelName)  \(NumberText.count(plan.parameterCount))", "ui.text")) }
-        // A warning is read to its end; sizes give way to it.
-        let warnings = plan.warnings.map { TextWidth.wrap("! " + TextWidth.sanitize($0), to: inside.width) }
-        let free = max(1, inside.height - warnings.reduce(0) { $0 + $1.count })
-        var y = inside.y
-        for line in lines.prefix(free) {
-            pair(line.0, line.1, in: Rect(x: inside.x, y: y, width: inside.width, height: 1), nameWidth: 10, scope: line.2)
-            y += 1
-        }
-        for line in warnings.joined() where y < inside.endY {
-            text(line, x: inside.x, y: y, width: inside.width, "ui.warning")
-            y += 1
-        }
+        for (index, line) in lines.prefix(inside.height).enumerated() { pair(line.0, line.1, in: inside.row(index), nameWidth: 10, scope: line.2) }
+    }
+
+    /// What is to be known before the export begins. It has the whole width: beside the sizes it would push them out of view.
+    private var exportWarnings: [String] {
+        guard case .ready(let plan) = state.forms[.export].plan else { return [] }
+        return plan.warnings.map { "! " + TextWidth.sanitize($0) }
     }
 
     /// Every phase that was seen, the last one with its bar, then the outcome with what verification found.
@@ -101,7 +96,9 @@ extension Painter {
         return lines
     }
 
-    private mutating func drawExportSteps(in area: Rect) {
+    private mutating func drawExportSteps(in rect: Rect) {
+        var area = rect
+        for warning in exportWarnings where area.height > 0 { area = area.droppingFirstRows(paragraph(warning, in: area, "ui.warning")) }
         let configuration = state.forms[.export].configuration
         let type = configuration.text("export_gguf")
         if configuration.isOn("export_gguf_adapter") {

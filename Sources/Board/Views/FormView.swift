@@ -7,15 +7,20 @@ extension Painter {
     mutating func drawForm(_ tab: Tab, in rect: Rect) {
         guard !rect.isEmpty else { return }
         let form = state.forms[tab]
-        let inside = box(rect, title: formTitle(form), note: formNote(form), pane: .form)
+        let inside = box(rect, title: formTitle(form, width: rect.width - 6), note: formNote(form), pane: .form)
         drawFormRows(tab, in: inside, isFocused: state.overlays.isEmpty && state.focus == .form)
     }
 
-    private func formTitle(_ form: FormState) -> String {
+    private func formTitle(_ form: FormState, width: Int) -> String {
         let name = form.recipePath ?? say("\(say(key: form.tab.title)) settings")
-        let changes = form.changedNames.count
+        let following = form.followingNames
+        let changes = form.changedNames.count - following.count
         guard changes > 0 else { return name }
-        return changes == 1 ? "\(name)  ● \(say("1 change"))" : "\(name)  ● \(say("\(changes) changes"))"
+        let words = changes == 1 ? say("1 change") : say("\(changes) changes")
+        guard !following.isEmpty else { return "\(name)  ● \(words)" }
+        let long = "● " + say("\(words) (\(following.map(FieldLabel.short).joined(separator: ", ")) follows)")
+        // What has changed tells more than the name of the page that one is on.
+        return TextWidth.width(of: name + long) + 2 <= width || form.recipePath != nil ? "\(name)  \(long)" : long
     }
 
     private func formNote(_ form: FormState) -> String {
@@ -97,7 +102,7 @@ extension Painter {
 
     /// `learning_rate is "abc"; it must be a number.` under the field itself: only what is asked for.
     private func withoutName(_ problem: String, _ name: String) -> String {
-        guard problem.hasPrefix(name + " is "), let mark = problem.firstRange(of: "; ") else { return problem }
+        guard problem.hasPrefix(name + " "), let mark = problem.firstRange(of: "; ") ?? problem.firstRange(of: "；") else { return problem }
         return String(problem[mark.upperBound...])
     }
 
@@ -108,8 +113,10 @@ extension Painter {
             drawSection(
                 title, isOpen: isOpen, fieldCount: fieldCount, changedCount: changedCount, problemCount: problemCount, in: line)
         case .inapplicable(_, let names, let reason, let isOpen):
-            let words = names.count == 1 ? say("1 field does not apply: \(reason)") : say("\(names.count) fields do not apply: \(reason)")
-            text("    \(isOpen ? "▾" : "▸") \(words)", in: line, "ui.field.disabled")
+            let mark = "    \(isOpen ? "▾" : "▸") "
+            let long = mark + (names.count == 1 ? say("1 field does not apply: \(reason)") : say("\(names.count) fields do not apply: \(reason)"))
+            let words = TextWidth.width(of: long) <= line.width ? long : mark + say("\(names.count) off: \(reason.withoutFullStop)")
+            text(words, in: line, "ui.field.disabled")
         case .field(let field): drawField(field, form: form, in: line, isSelected: isSelected)
         }
         guard isSelected else { return }
@@ -184,6 +191,7 @@ extension Painter {
         if let remark = fieldRemark(row, form.tab) {
             return (TextWidth.width(of: remark.long) <= room ? remark.long : remark.short, "ui.text.dim")
         }
+        if row.isFollowing { return (say("● follows"), "ui.field.changed") }
         if let was = row.was {
             if row.argument.isFlag || row.argument.isSecret { return (say("● changed"), "ui.field.changed") }
             return (say("● was \(was.isEmpty ? say("not set") : was)"), "ui.field.changed")

@@ -9,6 +9,10 @@ extension Painter {
         let form = state.forms[tab]
         guard let row = form.selectedField else {
             let inside = box(rect, title: say("Help"))
+            if let words = inapplicableWords(form) {
+                paragraph(words, in: inside, "ui.text.dim")
+                return
+            }
             paragraph(say("⏎ opens or folds a section. / finds any field by name or by what it does."), in: inside, "ui.text.dim")
             return
         }
@@ -28,28 +32,43 @@ extension Painter {
             text(problemOrFacts(row, form), in: area.row(1), row.problem == nil ? "ui.text.dim" : "ui.error")
             return
         }
-        var y = area.y + paragraph(help, in: Rect(x: area.x, y: area.y, width: area.width, height: max(1, area.height / 2)), "ui.text") + 1
-        for fact in facts(row, form, remark: area.height < 9 ? nil : remark) {
+        // What a field is for is read to its end; where there is little room its default and the like give way.
+        let helpRows = area.height > 8 ? area.height * 2 / 3 : area.height - 1
+        var y = area.y + paragraph(help, in: Rect(x: area.x, y: area.y, width: area.width, height: max(1, helpRows)), "ui.text")
+        if area.endY - y > 3 { y += 1 }
+        let facts = facts(row, form, remark: area.height < 9 ? nil : remark)
+        let nameWidth = min(8, facts.map { TextWidth.width(of: $0.name) }.max() ?? 8)
+        let valueWidth = area.width - nameWidth - 1
+        for fact in facts {
             guard y < area.endY else { return }
             if !fact.mayWrap {
                 // A flag is copied by hand: never broken, and without its name where there is no room for both.
-                let isLong = TextWidth.width(of: fact.value) > area.width - 9
-                if !isLong { text(fact.name, x: area.x, y: y, width: 8, "ui.text.dim") }
-                let x = isLong ? area.x : area.x + 9
+                let isLong = TextWidth.width(of: fact.value) > valueWidth
+                if !isLong { text(fact.name, x: area.x, y: y, width: nameWidth, "ui.text.dim") }
+                let x = isLong ? area.x : area.x + nameWidth + 1
                 text(fact.value, x: x, y: y, width: area.endX - x, fact.scope)
                 y += 1
                 continue
             }
-            let wrapped = TextWidth.wrap(fact.value, to: max(8, area.width - 9))
+            let wrapped = TextWidth.wrap(fact.value, to: max(8, valueWidth))
             for (index, line) in wrapped.enumerated() where y < area.endY {
-                if index == 0 { text(fact.name, x: area.x, y: y, width: 8, "ui.text.dim") }
+                if index == 0 { text(fact.name, x: area.x, y: y, width: nameWidth, "ui.text.dim") }
                 let isCut = y == area.endY - 1 && index < wrapped.count - 1
-                text(isCut ? TextWidth.prefix(of: line, cells: area.width - 10) + "…" : line, x: area.x + 9, y: y, width: area.width - 9, fact.scope)
+                let shown = isCut ? TextWidth.prefix(of: line, cells: valueWidth - 1) + "…" : line
+                text(shown, x: area.x + nameWidth + 1, y: y, width: valueWidth, fact.scope)
                 y += 1
             }
         }
         guard area.height > 12, y + 1 < area.endY else { return }
         drawHistory(row.name, form, in: Rect(x: area.x, y: y + 1, width: area.width, height: area.endY - y - 1))
+    }
+
+    /// Why the fields of a folded line do not apply, and which they are; nil for any other line.
+    private func inapplicableWords(_ form: FormState) -> String? {
+        guard case .inapplicable(let section, let names, let reason, _)? = form.rows.first(where: { $0.identity == form.selection }),
+            form.selection == .inapplicable(section)
+        else { return nil }
+        return reason + Wording.current.language.sentenceSpace + names.map(FieldLabel.short).joined(separator: ", ")
     }
 
     private func problemOrFacts(_ row: FieldRow, _ form: FormState) -> String {
@@ -90,7 +109,8 @@ extension Painter {
     }
 
     private func source(_ row: FieldRow, _ form: FormState) -> String {
-        if let was = row.was { return say("you (\(form.recipePath == nil ? say("it was") : say("the recipe has")) \(was.isEmpty ? say("none") : was))") }
+        if row.isFollowing { return say("the board: it follows another field") }
+        if let was = row.was { return say("you (was \(was.isEmpty ? say("none") : was))") }
         guard row.isSet else { return say("the default") }
         return form.recipePath.map { Path.name($0) } ?? say("the board")
     }

@@ -147,8 +147,8 @@ extension Painter {
             x += text(shown, x: x, y: 0, width: max(0, layout.size.columns - x), isActive ? "ui.tab.active" : "ui.tab")
             hits.append(HitRegion(Rect(x: start, y: 0, width: x - start, height: 1), .tab(tab)))
         }
-        let (words, share, scope) = headerStatus
         let room = layout.size.columns - x - 2
+        let (words, share, scope) = headerStatus(room)
         // How far it is tells more than the rest of a name.
         let shown = TextWidth.truncate(words, to: room - TextWidth.width(of: share)) + share
         let width = TextWidth.width(of: shown)
@@ -156,7 +156,7 @@ extension Painter {
     }
 
     /// What runs, at the right of the tab bar, and how far it is.
-    private var headerStatus: (words: String, share: String, scope: String) {
+    private func headerStatus(_ room: Int) -> (words: String, share: String, scope: String) {
         if let run = state.runningJob {
             var words = "● " + run.title
             var share = ""
@@ -180,7 +180,11 @@ extension Painter {
             return ("● " + (adapter ?? info.modelName), "", "ui.status")
         }
         if let run = state.catalog.runs.first(where: { $0.isAlive && !$0.isOurs }) {
-            return (say("● \(Path.name(run.directory)) elsewhere: R shows it"), "", "ui.info")
+            let name = Path.name(run.directory)
+            let isShown = state.tab == .monitor && state.openedRun?.directory == run.directory
+            let long = isShown ? say("● \(name) is at work in another process") : say("● \(name) is at work in another process: R shows it")
+            let words = [long, say("● at work in another process"), say("● in another process"), "●"].first { TextWidth.width(of: $0) <= room }
+            return (words ?? "", "", "ui.info")
         }
         return (say("idle"), "", "ui.status")
     }

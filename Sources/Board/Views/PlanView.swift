@@ -15,14 +15,14 @@ extension Painter {
                 (say("memory"), memory(plan, width: area.width - 9), isTight ? "ui.error" : "ui.text"),
                 (say("steps"), NumberText.grouped(plan.totalSteps), "ui.text"),
                 (say("samples"), samples(plan), "ui.text"),
-                (say("trains"), say("\(NumberText.count(plan.trainableCount)) of \(NumberText.count(plan.parameterCount))"), "ui.text"),
+                (say("trains"), trained(plan, width: area.width - 9), "ui.text"),
                 (say("tokens"), NumberText.count(plan.tokens), "ui.text"),
             ]
             for (index, line) in lines.prefix(area.height).enumerated() {
                 pair(line.0, line.1, in: area.row(index), nameWidth: 8, scope: line.2)
             }
             if area.height > lines.count, let warning = plan.warnings.first {
-                text("! " + warning, in: area.row(lines.count), "ui.warning")
+                paragraph("! " + say(engine: warning), in: area.droppingFirstRows(lines.count), "ui.warning")
             }
         }
     }
@@ -98,7 +98,7 @@ extension Painter {
         ] where count > 0 {
             lines.append(PlanLine(name: name, value: say("\(NumberText.grouped(count)) samples"), scope: "ui.warning"))
         }
-        lines += plan.warnings.map { PlanLine(name: "", value: "! " + $0, scope: "ui.warning") }
+        lines += plan.warnings.map { PlanLine(name: "", value: "! " + say(engine: $0), scope: "ui.warning") }
         lines += form.problems.filter { $0.severity != .error }.map { PlanLine(name: "", value: "! " + $0.words, scope: "ui.warning") }
         return lines
     }
@@ -113,6 +113,12 @@ extension Painter {
     private func memory(_ plan: RunPlan) -> String {
         plan.availableBytes > 0
             ? say("\(NumberText.bytes(plan.peakBytes)) of \(NumberText.bytes(plan.availableBytes))") : NumberText.bytes(plan.peakBytes)
+    }
+
+    private func trained(_ plan: RunPlan, width: Int) -> String {
+        let (part, whole) = (NumberText.count(plan.trainableCount), NumberText.count(plan.parameterCount))
+        let long = say("\(part) of \(whole)")
+        return TextWidth.width(of: long) <= width ? long : part + "/" + whole
     }
 
     private func samples(_ plan: RunPlan) -> String {

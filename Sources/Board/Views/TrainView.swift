@@ -16,35 +16,40 @@ extension Painter {
         guard rect.height > 2 else { return }
         let inside = box(rect, title: say("Command"), note: say("y copies, v shows all"))
         let lines = CommandPreview.wrapped(state.forms[tab], style: .command, width: inside.width)
-        let room = inside.height - 1
+        let (verdict, scope) = formVerdict(tab)
+        let words = TextWidth.wrap(verdict, to: inside.width)
+        // What is wrong is read to its end where the command leaves rows.
+        let verdictRows = min(words.count, max(1, inside.height - lines.count))
+        let room = inside.height - verdictRows
         for (index, line) in lines.prefix(room).enumerated() {
             let isCut = index == room - 1 && lines.count > room
             text(isCut ? TextWidth.fit(line, to: max(0, inside.width - 1)) + "…" : line, in: inside.row(index), "ui.code")
         }
-        drawFormVerdict(tab, in: inside.row(inside.height - 1))
+        paragraph(verdict, in: inside.droppingFirstRows(room), scope)
     }
 
-    private mutating func drawFormVerdict(_ tab: Tab, in row: Rect) {
+    /// How the form stands, in a sentence.
+    private func formVerdict(_ tab: Tab) -> (String, String) {
         let form = state.forms[tab]
         let problems = form.problems
         let errors = problems.filter { $0.severity == .error }
         let warnings = problems.filter { $0.severity == .warning }
         if let first = errors.first {
             let count = errors.count == 1 ? say("1 error") : say("\(errors.count) errors")
-            text("✗ \(count): \(first.words)", in: row, "ui.error")
+            return ("✗ \(count): \(first.words)", "ui.error")
         } else if let refusal = form.refusal {
-            text("✗ " + refusal, in: row, "ui.error")
+            return ("✗ " + refusal, "ui.error")
         } else if case .failed(let reason) = form.plan {
-            text("✗ " + say(engine: reason), in: row, "ui.error")
+            return ("✗ " + say(engine: reason), "ui.error")
         } else if form.plan == .computing {
-            text(say("estimating…"), in: row, "ui.text.dim")
+            return (say("estimating…"), "ui.text.dim")
         } else if let first = warnings.first {
             let count = warnings.count == 1 ? say("1 warning") : say("\(warnings.count) warnings")
-            text(say("! 0 errors, \(count): \(first.words)"), in: row, "ui.warning")
+            return (say("! 0 errors, \(count): \(first.words)"), "ui.warning")
         } else if state.startRefusal() != nil {
-            text(say("✓ ready when the job at work ends; A queues it"), in: row, "ui.success")
+            return (say("✓ ready when the job at work ends; A queues it"), "ui.success")
         } else {
-            text(say("✓ ready: F5 starts"), in: row, "ui.success")
+            return (say("✓ ready: F5 starts"), "ui.success")
         }
     }
 }

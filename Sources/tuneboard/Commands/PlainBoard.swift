@@ -40,7 +40,7 @@ final class PlainBoard {
             let problems = forms[tab].configuration.validate(for: tab.command)
             let errors = problems.filter { $0.severity == .error }
             terminal.say("\(board(key: tab.title)): " + (errors.isEmpty ? board("ready to start") : board("errors: \(errors.count)")))
-            for problem in problems { terminal.say((problem.severity == .error ? "  ✗ " : "  ! ") + problem.message) }
+            for problem in problems { terminal.say((problem.severity == .error ? "  ✗ " : "  ! ") + problem.words) }
             let actions = [
                 board("Start"), board("Show the values"), board("Change a value"), board("Load a recipe"), board("Save the form as a recipe"),
                 board("Show the command line"),
@@ -64,7 +64,7 @@ final class PlainBoard {
                 guard let argument = ArgumentTable.argument(named: name) else { continue }
                 let text = forms[tab].configuration.text(name)
                 var line = "  \(name): " + (argument.isSecret && !text.isEmpty ? "••••" : text.isEmpty ? board("none") : text)
-                if let reason = argument.applies(forms[tab].configuration) { line += "  (\(board("does not apply: \(reason)")))" }
+                if let reason = argument.applies(forms[tab].configuration) { line += "  (\(board("does not apply: \(Board.say(engine: reason))")))" }
                 terminal.say(line)
             }
         }
@@ -78,11 +78,11 @@ final class PlainBoard {
             return
         }
         if case .elsewhere(let reason) = argument.support {
-            terminal.say(board("\(name) is not available here: \(reason)"))
+            terminal.say(board("\(name) is not available here: \(Board.say(engine: reason))"))
             return
         }
-        terminal.say(argument.help)
-        terminal.say(argument.allowed)
+        terminal.say(FieldLabel.help(argument))
+        terminal.say(argument.allowedWords)
         guard let text = terminal.ask(board("new value, - for none"), preset: forms[tab].configuration.text(name)) else { return }
         do {
             var configuration = forms[tab].configuration
@@ -90,7 +90,7 @@ final class PlainBoard {
             replace(tab, configuration)
             terminal.say("\(name): \(configuration.text(name))")
         } catch {
-            terminal.say("✗ \(error)")
+            terminal.say("✗ " + Board.say(engine: String(describing: error), about: argument))
         }
     }
 
@@ -104,7 +104,7 @@ final class PlainBoard {
             replace(tab, try Configuration.load(file: path, overrides: []))
             terminal.say(board("Loaded \(path)"))
         } catch {
-            terminal.say("✗ \(error.description)")
+            terminal.say("✗ " + Board.say(engine: error.description))
         }
     }
 
@@ -143,7 +143,7 @@ final class PlainBoard {
                 }
                 guard code == ExitCode.done else { return }
             } catch {
-                terminal.say("✗ \(error.description)")
+                terminal.say("✗ " + Board.say(engine: error.description))
                 return
             }
         }
