@@ -142,6 +142,13 @@ import Testing
         #expect(labels == expected || labels == trimmed, "\(labels)")
     }
 
+    @Test(arguments: [
+        (1.0, 14.0, 6, [5.0, 10.0]), (1.0, 3.0, 6, [1, 2, 3]), (1.0, 2.0, 12, [1, 2]), (0.0, 1240.0, 5, [0, 250, 500, 750, 1000]),
+    ])
+    func whatIsCountedHasWholeTicks(_ low: Double, _ high: Double, _ count: Int, _ expected: [Double]) {
+        #expect(PlotAxis(low: low, high: high).ticks(count: count, isCounted: true) == expected)
+    }
+
     @Test func aFrameOfAHundredThousandPointsIsFast() {
         var series = PlotSeries(name: "loss", smoothing: 0.9)
         for step in 0..<100_000 { series.append(x: Double(step), y: Double(step % 1000)) }

@@ -16,6 +16,14 @@ public enum ChartAxis: Sendable, Equatable, CaseIterable {
         }
     }
 
+    /// Whether there is nothing between two whole numbers.
+    var isCounted: Bool {
+        switch self {
+        case .step, .tokens: true
+        case .time, .epoch: false
+        }
+    }
+
     public var next: ChartAxis {
         switch self {
         case .step: .time

@@ -25,7 +25,7 @@ extension BoardState {
             other.kind = .overlay
             series.append(other)
         }
-        var plot = LinePlot(series: series, view: chart.view, xLabel: chart.axis.title)
+        var plot = LinePlot(series: series, view: chart.view, xLabel: chart.axis.title, isXCounted: chart.axis.isCounted)
         plot.placeholder = say("no data yet")
         return plot
     }

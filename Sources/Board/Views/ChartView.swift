@@ -121,7 +121,7 @@ extension Painter {
             let inside = box(column, title: say(key: metric.title))
             var series = run.metrics[metric]
             series.name = metric.title
-            LinePlot(series: [series], xLabel: state.chart.axis.title).draw(
+            LinePlot(series: [series], xLabel: state.chart.axis.title, isXCounted: state.chart.axis.isCounted).draw(
                 into: &grid, Rect(x: inside.x - 1, y: inside.y, width: inside.width + 2, height: inside.height), theme: theme)
             hits.append(HitRegion(column, .metric(metric)))
         }

@@ -26,14 +26,16 @@ extension LinePlot {
 
     /// The marks of the x axis from left to right: its ends and the round values between them.
     func xMarks(_ axis: PlotAxis, columns: Int) -> [AxisMark] {
-        let ticks = axis.ticks(count: max(1, columns / 12))
+        let ticks = axis.ticks(count: max(1, columns / 12), isCounted: isXCounted)
         // A single point has no scale but its own place.
         if let only = series.first(where: { !$0.isEmpty })?.xs.first, dataRange == (only - 1)...(only + 1), view.xRange == nil {
             return [AxisMark(value: only, label: PlotAxis.label(only, step: 0))]
         }
         let step = ticks.count > 1 ? ticks[1] - ticks[0] : 0
         let (low, high) = (axis.range.lowerBound, axis.range.upperBound)
-        func end(_ value: Double) -> AxisMark { AxisMark(value: value, label: PlotAxis.endLabel(value, step: step, span: axis.span)) }
+        func end(_ value: Double) -> AxisMark {
+            AxisMark(value: value, label: PlotAxis.endLabel(isXCounted ? value.rounded() : value, step: step, span: axis.span))
+        }
         let between = ticks.filter { $0 > low && $0 < high }.map { AxisMark(value: $0, label: PlotAxis.label($0, step: step)) }
         return [end(low)] + between + [end(high)]
     }

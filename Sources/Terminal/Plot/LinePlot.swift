@@ -64,15 +64,18 @@ public struct LinePlot: Sendable {
     public var view: PlotView
     /// The name of the x axis, shown at its right end.
     public var xLabel: String
+    /// Whether x is counted in whole numbers, as steps are: no mark lies between two.
+    public var isXCounted: Bool
     /// Marks drawn across the plot at some x: checkpoints, epochs.
     public var markers: [Double] = []
     /// What stands in place of the curves while there are none.
     public var placeholder = "no data yet"
 
-    public init(series: [PlotSeries] = [], view: PlotView = PlotView(), xLabel: String = "step") {
+    public init(series: [PlotSeries] = [], view: PlotView = PlotView(), xLabel: String = "step", isXCounted: Bool = true) {
         self.series = series
         self.view = view
         self.xLabel = xLabel
+        self.isXCounted = isXCounted
     }
 
     /// From the least to the greatest x of all series.

@@ -38,13 +38,15 @@ struct PlotAxis: Equatable, Sendable {
     }
 
     /// Round values inside the range, at most about `count`.
-    func ticks(count: Int) -> [Double] {
+    /// - Parameter isCounted: only whole numbers
+    func ticks(count: Int, isCounted: Bool = false) -> [Double] {
         guard count > 0 else { return [] }
         if isLogarithmic, range.upperBound / range.lowerBound > 8 { return logarithmicTicks(count) }
         let rough = (range.upperBound - range.lowerBound) / Double(max(1, count))
         let magnitude = pow(10, floor(log10(rough)))
         guard magnitude.isFinite, magnitude > 0 else { return [] }
-        let step = [1, 2, 2.5, 5, 10].map { $0 * magnitude }.first { $0 >= rough * 0.999 } ?? magnitude * 10
+        let nearest = [1, 2, 2.5, 5, 10].map { $0 * magnitude }.first { $0 >= rough * 0.999 && !(isCounted && $0 != $0.rounded()) } ?? magnitude * 10
+        let step = isCounted ? max(1, nearest) : nearest
         var ticks: [Double] = []
         var index = ceil(range.lowerBound / step - 1e-9)
         while index * step <= range.upperBound + step * 1e-9, ticks.count < 100 {
