@@ -5,6 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
+static _Thread_local uint64_t context_owner;
+
+uint64_t tb_context_owner(void) { return context_owner; }
+void tb_set_context_owner(uint64_t owner) { context_owner = owner; }
+
 static void copy_text(char *to, size_t capacity, const char *from) {
     if (!to || capacity == 0) return;
     snprintf(to, capacity, "%s", from ? from : "");

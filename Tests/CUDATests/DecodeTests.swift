@@ -127,6 +127,47 @@ extension CardTests {
             #expect(found == mixture)
         }
 
+        @Test("what fails in the midst of a recording costs the recording alone, and a lost card is an error", .enabled(if: !TestCard.isReal))
+        func brokenRecording() throws {
+            let expected = try reference(Self.prompt, 12, Self.sampled)
+            var settings = tb_fake_settings()
+            settings.failure = 1
+            for part in [1, 7, 30] {
+                settings.fail_capture = part
+                let found = try looped(Self.prompt, 12, Self.sampled, settings: settings) { _, loop in #expect(loop.replayCount == 0) }
+                #expect(found == expected && tb_fake_read_counts().captures == 1)
+            }
+            settings.failure = 719
+            do {
+                _ = try looped(Self.prompt, 12, Self.sampled, settings: settings)
+                Issue.record("a lost card went unnoticed")
+            } catch let error as CUDAError {
+                guard case .lost = error else {
+                    Issue.record("\(error)")
+                    return
+                }
+            }
+        }
+
+        @Test("two kinds of step are recorded where the card has little memory left, which statistics tell of", .enabled(if: !TestCard.isReal))
+        func shortMemory() throws {
+            let count = 290
+            var held: [Int] = []
+            let roomy = try looped(Self.prompt, count, Self.sampled) { card, loop in
+                held.append(card.memoryUses.first { $0.purpose == .recordings }?.liveBytes ?? 0)
+            }
+            var settings = tb_fake_settings()
+            // A segment of small blocks, the workspace of products, and no room for another segment.
+            settings.memory_bytes = 65 << 20
+            let short = try looped(Self.prompt, count, Self.sampled, settings: settings) { card, loop in
+                held.append(card.memoryUses.first { $0.purpose == .recordings }?.liveBytes ?? 0)
+                #expect(loop.replayCount == count - 1 - 2 && tb_fake_read_counts().captures == 2)
+                #expect(tb_fake_read_counts().peak_bytes <= 65 << 20)
+            }
+            #expect(short == roomy)
+            #expect(held[0] == 32 << 20 && held[1] > 0 && held[1] <= 4 << 20, "\(held)")
+        }
+
         @Test("conversations that come and go get the tokens that they get alone, each with pages of its own")
         func together() throws {
             let prompts: [[Int32]] = [Self.prompt, [5, 6], [7, 8, 9, 10, 11], Array(Self.prompt.reversed())]

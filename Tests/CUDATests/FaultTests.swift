@@ -144,6 +144,42 @@ extension CardTests {
             #expect(TestCard.complaint == "")
         }
 
+        @Test("threads that come and go, and cards side by side, all call the driver with their own context")
+        func contexts() throws {
+            let card = try TestCard.start(settings(), activationType: .float32)
+            @Sendable func work(_ card: CUDABackend, _ value: Float) -> Bool {
+                // More than what goes without the staging ring.
+                let large = Tensor([Float](repeating: value, count: 20_000), shape: [20_000]), sum = card.empty([20_000], .float32)
+                card.add(large, large, into: sum)
+                return sum.floats() == [Float](repeating: 2 * value, count: 20_000)
+            }
+            #expect(work(card, 1))
+            let results = Mutex<[Bool]>([])
+            for number in 2..<8 {
+                // The system gives the identifier of a thread that has ended to the next one.
+                let thread = EngineThread(name: "work") { results.update { $0.append(work(card, Float(number))) } }
+                thread.join()
+            }
+            #expect(results.withLock { $0 } == [Bool](repeating: true, count: 6))
+            var other: CUDABackend? = try CUDABackend(libraries: TestCard.libraries(), activationType: .float32, kernelCache: nil)
+            for number in 10..<13 {
+                #expect(other.map { work($0, 1) } == true && work(card, Float(number)))
+            }
+            other = nil
+            #expect(work(card, 13))
+            try card.throwIfFailed()
+            #expect(TestCard.complaint == "")
+        }
+
+        @Test("heads that no kernel is written for are an error that says so")
+        func wideHeads() throws {
+            let card = try TestCard.start(settings(), activationType: .float32)
+            let shape = AttentionShape(headCount: 1, keyValueHeadCount: 1, headDimension: 320), x = card.empty([4, 320], .float32)
+            card.fill(x, with: 1)
+            card.attention(query: x, key: x, value: x, shape: shape, layout: SequenceLayout(lengths: [4]), into: card.empty([4, 320], .float32), logSumExp: nil)
+            #expect(failure { try card.throwIfFailed() } == .unsupported("attention with 320 columns a head"))
+        }
+
         @Test("bytes cross only when a side is out of date")
         func transfers() throws {
             let card = try TestCard.start(settings(), activationType: .float32)

@@ -177,6 +177,50 @@ extension CardTests {
             #expect(stopped.savedSteps == [4] && stopped.losses.count == 4)
         }
 
+        @Test("moments in 8 bits of all parameters are updated by one launch, to the numbers that they get one by one")
+        func groupOfEightBits() throws {
+            var results: [[[UInt8]]] = [], norms: [Double] = []
+            let counts = [40_000, 300, 5_001, 16_384]
+            for isGrouped in [false, true] {
+                let backend = try card(isLazy: true), tables = EightBitTables(), settings = AdamWSettings(weightDecay: 0.1)
+                var random = RandomGenerator(seed: 4)
+                let parameters = counts.enumerated().map { index, count in
+                    let value = Tensor((0..<count).map { _ in Float(random.normal()) }, shape: [count])
+                    return Parameter(
+                        name: "linear\(count)", value: index == 2 ? value.converted(to: .bfloat16) : value, requiresGradient: true)
+                }
+                let optimizer = Optimizer(
+                    name: "adamw_8bit",
+                    members: parameters.map { parameter in
+                        Optimizer.Member(parameter, decays: true) { memory -> any UpdateRule in
+                            parameter.count < EightBitAdamW.smallestCount
+                                ? AdamW(shape: parameter.shape, settings: settings, memory: memory)
+                                : EightBitAdamW(count: parameter.count, settings: settings, tables: tables, memory: memory)
+                        }
+                    }, weightDecay: 0.1, memory: StateMemory(backend: backend))
+                for _ in 0..<4 {
+                    for parameter in parameters {
+                        parameter.gradient = Tensor((0..<parameter.count).map { _ in Float(random.normal()) / 100 }, shape: [parameter.count])
+                    }
+                    if isGrouped {
+                        let update = try #require(optimizer.updateGroup(learningRate: 0.01, maximumNorm: 0, gradientScale: 0.5))
+                        norms.append(update.norm.value)
+                    } else {
+                        norms.append(optimizer.gradientNorm() * 0.5)
+                        optimizer.update(learningRate: 0.01, gradientScale: 0.5)
+                    }
+                }
+                let states = parameters.indices.flatMap { optimizer.rule(at: $0).state.map { Array($0.tensor.bytes) } }
+                results.append(parameters.map { Array($0.value.bytes) } + states)
+                try backend.throwIfFailed()
+                #expect(TestCard.complaint == "")
+                // Squares, their sum, the factor, one update for each kind of moments.
+                if isGrouped { #expect(tb_fake_read_counts().launches == 4 * 5, "\(tb_fake_read_counts().launches)") }
+            }
+            #expect(results[0].count == 4 + 4 * 3 + 2 && results[0] == results[1])
+            for (want, have) in zip(norms[..<4], norms[4...]) { #expect(abs(want - have) < 1e-9 * want) }
+        }
+
         @Test("the norm and the clipped update of a group are those that parameters have one by one")
         func group() throws {
             for factor in [Float(1), 40] {

@@ -55,9 +55,13 @@ extension CardTests {
         }
 
         /// Trains to the end on a card of its own, which is given back whatever happens.
-        private func train(_ output: String, _ settings: tb_fake_settings = tb_fake_settings(), changes: [String: String] = [:]) throws {
+        private func train(
+            _ output: String, _ settings: tb_fake_settings = tb_fake_settings(), changes: [String: String] = [:], offload: Offload? = nil
+        ) throws {
             let card = try TestCard.start(settings, activationType: .float32)
-            let configuration = try configuration(output, changes), settings = try TrainingSettings(configuration)
+            let configuration = try configuration(output, changes)
+            var settings = try TrainingSettings(configuration)
+            if let offload { settings.offload = offload }
             let directory = try OutputDirectory(settings)
             try directory.prepare()
             let samples = try FixtureSamples(), steps = settings.stepPlan(batchesPerEpoch: samples.batchesPerEpoch)
@@ -105,6 +109,50 @@ extension CardTests {
             #expect(
                 try FileSystem.readBytes(Path.join(parts, "adapter_model.safetensors"))
                     == FileSystem.readBytes(Path.join(whole, "adapter_model.safetensors")))
+        }
+
+        @Test("a run whose paged optimizer waits in the host's memory goes on from its checkpoint to the same end, with that memory or without")
+        func resumesOffloaded() throws {
+            let directory = try FileSystem.createTemporaryDirectory()
+            defer { try? FileSystem.removeTree(directory) }
+            let whole = Path.join(directory, "whole"), parts = Path.join(directory, "parts")
+            let changes = ["optim": "paged_adamw_8bit"], away = Offload(optimizer: true, checkpoints: true)
+            try train(whole, changes: changes)
+            var broken = tb_fake_settings()
+            broken.fail_launch = tb_fake_read_counts().launches * 3 / 4
+            broken.failure = 719
+            for (folder, offload) in [(parts, away), (parts + "2", Offload())] {
+                #expect(throws: CUDAError.self) { try train(folder, broken, changes: changes, offload: away) }
+                #expect(CheckpointFolder.all(in: folder).map(\.step) == [3, 6])
+                try train(folder, changes: changes.merging(["resume_from_checkpoint": "true"]) { $1 }, offload: offload)
+                #expect(TestCard.complaint == "")
+                #expect(try losses(folder) == losses(whole))
+                #expect(
+                    try FileSystem.readBytes(Path.join(folder, "adapter_model.safetensors"))
+                        == FileSystem.readBytes(Path.join(whole, "adapter_model.safetensors")))
+            }
+        }
+
+        @Test("with gradient checkpointing the plan lets the checkpoints wait first, then the optimizer, then both")
+        func planWithCheckpoints() throws {
+            let directory = try FileSystem.createTemporaryDirectory()
+            defer { try? FileSystem.removeTree(directory) }
+            let card = try TestCard.start(activationType: .float32), samples = try FixtureSamples()
+            func planner(_ availableBytes: Int64) throws -> RunPlanner {
+                let configuration = try configuration(Path.join(directory, "run"), ["finetuning_type": "full", "gradient_checkpointing": "true"])
+                let settings = try TrainingSettings(configuration)
+                return RunPlanner(
+                    configuration: configuration, settings: settings, data: data(samples), steps: settings.stepPlan(batchesPerEpoch: samples.batchesPerEpoch),
+                    resumed: nil, availableBytes: availableBytes, backend: card)
+            }
+            let roomy = try planner(1 << 40).plan()
+            var available = roomy.peakBytes - 1, found: [Offload] = [], peaks = [roomy.peakBytes]
+            while let (offload, smaller) = try planner(available).offloaded(roomy) {
+                found.append(offload)
+                peaks.append(smaller.peakBytes)
+                available = smaller.peakBytes - 1
+            }
+            #expect(found == [Offload(checkpoints: true), Offload(optimizer: true), Offload(optimizer: true, checkpoints: true)], "\(found) \(peaks)")
         }
 
         @Test("a plan that does not fit the card leaves to the host's memory what helps, and no more")

@@ -23,8 +23,15 @@ void complain(const std::string &text) {
     if (state.complaint.empty()) state.complaint = text;
 }
 
+static thread_local uintptr_t currentContext;
+bool hasContext() {
+    if (state.contexts > 0 && currentContext == state.context) return true;
+    complain("a thread calls the driver without a context");
+    return false;
+}
+
 struct Module { int element = 0, variant = 0; };
-struct Function { std::string name; int element, variant; std::vector<std::string> parameters; };
+struct Function { std::string name; int element, variant; std::vector<std::string> parameters; unsigned sharedLimit; };
 
 // Kernel -> its parameters, from the table that the host side and the kernels share.
 static const std::map<std::string, std::vector<std::string>> &table() {
@@ -86,17 +93,17 @@ static int totalMemory(size_t *bytes, int) { *bytes = state.settings.memory_byte
 static int busIdentifier(char *text, int length, int) { snprintf(text, length, "0000:01:00.0"); return 0; }
 static int retain(void **context, int) {
     if (state.contexts == 0) state.lost = 0;
-    ALIVE
+    NOT_LOST
     state.contexts++;
-    *context = &state;
+    *context = (void *)state.context;
     return 0;
 }
 // A lost card's context goes with the last who holds it; the next one is fresh.
 static int release(int) {
-    if (--state.contexts <= 0) state.contexts = 0, state.lost = 0, state.late = 0;
+    if (--state.contexts <= 0) state.contexts = 0, state.lost = 0, state.late = 0, state.context++;
     return 0;
 }
-static int setCurrent(void *) { ALIVE return 0; }
+static int setCurrent(void *context) { NOT_LOST currentContext = (uintptr_t)context; return 0; }
 static int synchronizeContext(void) {
     ALIVE NO_CAPTURE("a wait for the card")
     state.counts.waits++;
@@ -240,10 +247,15 @@ static int function(void **function, void *module, const char *name) {
     if (found == table().end()) return 500;
     Module *own = (Module *)module;
     // The driver keeps functions as long as their module; the fake keeps them for good.
-    *function = new Function{name, own->element, own->variant, found->second};
+    *function = new Function{name, own->element, own->variant, found->second, 48 << 10};
     return 0;
 }
-static int setFunctionAttribute(void *, int, int) { ALIVE return 0; }
+static int setFunctionAttribute(void *function, int attribute, int value) {
+    ALIVE
+    if (attribute != 8 || value < 0 || value > 227 << 10) return 1;
+    ((Function *)function)->sharedLimit = (unsigned)value;
+    return 0;
+}
 
 // Bytes of a parameter, by its type in the table.
 static size_t sizeOf(const std::string &parameter) {
@@ -296,6 +308,10 @@ static int launch(void *handle, unsigned gridX, unsigned gridY, unsigned gridZ, 
         complain(function->name + ": an impossible grid");
         return 1;
     }
+    if (sharedBytes > function->sharedLimit) {
+        complain(function->name + ": more shared memory than was asked for");
+        return 1;
+    }
     if (!emulated_has(function->name.c_str(), function->element, function->variant)) {
         state.missing.insert(function->name + " element " + std::to_string(function->element) + " variant " + std::to_string(function->variant));
         return 500;
@@ -322,6 +338,7 @@ void tb_fake_start(tb_fake_settings settings) {
     fake::state.complaint.clear();
     fake::state.lost = 0;
     fake::state.late = 0;
+    fake::state.captured = 0;
     for (auto &block : fake::state.pinned) fake::state.counts.live_pinned += block.second;
 }
 tb_fake_counts tb_fake_read_counts(void) {

@@ -85,9 +85,17 @@ static int setLayout(void *, int, const void *, size_t) { return 7; }
 static int createPreference(void **to) { *to = new int(0); return 0; }
 static int destroyPreference(void *preference) { delete (int *)preference; return 0; }
 static int prefer(void *, int attribute, const void *, size_t bytes) { return (attribute == 1 && bytes == 8) || (attribute >= 5 && attribute <= 8 && bytes == 4) ? 0 : 7; }
-static int heuristic(void *, void *, void *a, void *b, void *c, void *d, void *, int wanted, tb_matmul_heuristic *results, int *found) {
+static int heuristic(void *, void *description, void *a, void *b, void *c, void *d, void *, int wanted, tb_matmul_heuristic *results, int *found) {
     *found = 0;
-    if (((Layout *)a)->type != ((Layout *)b)->type || c != d || wanted < 1) return 15;
+    int factors = ((Layout *)a)->type, result = ((Layout *)c)->type;
+    if (((Layout *)b)->type != factors || c != d || wanted < 1) return 15;
+    // f32 factors have an f32 result; those of 16 bits their own type or f32.
+    if (result != 0 && result != factors) return 15;
+    Description *how = (Description *)description;
+    if (how->epilogue == 4 && !how->bias) {
+        complain("a product is looked for whose bias points nowhere");
+        return 15;
+    }
     memset(results, 0, sizeof *results);
     *found = 1;
     return 0;
@@ -169,7 +177,7 @@ struct Product {
 
 static int multiply(void *, void *description, const void *alpha, const void *a, void *aLayout, const void *b, void *bLayout, const void *beta,
                     const void *c, void *cLayout, void *d, void *dLayout, const void *, void *workspace, size_t workspaceBytes, void *stream) {
-    if (state.lost) return 13;
+    if (state.lost || !hasContext()) return 13;
     if (c != d || cLayout != dLayout) return 7;
     // Descriptions and factors have been read when the call returns.
     Product product = {*(Description *)description, *(Layout *)aLayout, *(Layout *)bLayout, *(Layout *)cLayout, a, b, d, workspace,

@@ -33,6 +33,11 @@ int whatFailed() {
 int submit(void *handle, std::string name, std::function<int()> work) {
     Stream *stream = (Stream *)handle;
     if (stream->captured) {
+        if (state.settings.fail_capture && ++state.captured == state.settings.fail_capture) {
+            // What fails in the midst of a capture makes the whole of it useless.
+            stream->isInvalid = true;
+            return state.settings.failure;
+        }
         stream->captured->push_back({name, work});
         return 0;
     }
@@ -116,6 +121,7 @@ static int beginCapture(void *stream, int mode) {
     ALIVE
     if (mode < 0 || mode > 2 || isCapturing()) return 900;
     ((Stream *)stream)->captured = std::make_shared<std::vector<Work>>();
+    ((Stream *)stream)->isInvalid = false;
     state.counts.captures++;
     return 0;
 }
@@ -123,6 +129,11 @@ static int endCapture(void *stream, void **graph) {
     ALIVE
     Stream *own = (Stream *)stream;
     if (!own->captured) return 901;
+    if (own->isInvalid) {
+        own->captured = nullptr;
+        *graph = nullptr;
+        return 901;
+    }
     *graph = new Graph{own->captured};
     own->captured = nullptr;
     return 0;

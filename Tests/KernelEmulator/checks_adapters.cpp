@@ -32,6 +32,12 @@ CHECK(expertChoice, "experts: choice, grouping and combination") {
             expectEqual("choice", chosen, choice);
             expectClose("weights", weights, isNormalised ? normalised : share);
         }
+        // Nothing is used beyond its end, whatever the logits are.
+        Array odd = logits, places1(i32, tokens * count), shares(f32, tokens * count);
+        for (int e = 0; e < experts; e++) odd.set(e, NAN), odd.set(experts + e, -INFINITY), odd.set(2 * experts + e, e == 7 ? 1 : NAN);
+        launch("expert_route", type, 0, Grid{3}, 128, (unsigned)(4 * experts), odd.data(), 3LL, experts, count, 0, places1.data(), shares.data());
+        for (int i = 0; i < 3 * count; i++) if (places1.integers()[i] < 0 || places1.integers()[i] >= experts) fail("expert %d of %d", places1.integers()[i], experts);
+        if (places1.integers()[2 * count] != 7 || shares.get(0) == shares.get(0)) fail("expert %d with a share of %f", places1.integers()[2 * count], shares.get(0));
         int pairs = tokens * count;
         Array loads(i32, experts), starts(i32, experts), sortedTokens(i32, pairs), places(i32, pairs), slots(i32, pairs);
         launch("expert_group", type, 0, Grid{1}, 256, (unsigned)(260 * experts), chosen.data(), pairs, experts, count, loads.data(), starts.data(), sortedTokens.data(), places.data(), slots.data());

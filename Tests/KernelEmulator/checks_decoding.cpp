@@ -185,7 +185,7 @@ static void decode(int type, int cacheType, int heads, int keyHeads, int D, int 
 
     Array query = random(type, S * heads * D, 1.5f, 5), slopes = random(f32, heads, 0.2f, 6), workspace = zeros(f32, (long)S * heads * splits * (D + 2)), result = zeros(type, S * heads * D);
     float scale = 1 / std::sqrt((float)D);
-    launch("attention_decode", type, 0, Grid{(unsigned)splits, (unsigned)keyHeads, (unsigned)S}, 128, (unsigned)((16 * D + 16 * 64 + 64) * 4), query.data(), (long long)(heads * D), cache, hasSlopes ? slopes.data() : nullptr, heads, keyHeads, D, window, scale, softCap, workspace.data());
+    launch("attention_decode", type, 0, Grid{(unsigned)splits, (unsigned)keyHeads * pieces(heads / keyHeads, 16), (unsigned)S}, 128, (unsigned)((16 * D + 16 * 64 + 64) * 4), query.data(), (long long)(heads * D), cache, hasSlopes ? slopes.data() : nullptr, heads, keyHeads, D, window, scale, softCap, workspace.data());
     launch("attention_decode_combine", type, 0, Grid{(unsigned)heads, (unsigned)S}, 128, 0, workspace.data(), splits, heads, D, result.data(), (long long)(heads * D));
     std::vector<float> w;
     for (int s = 0; s < S; s++) for (int h = 0; h < heads; h++) {
@@ -216,6 +216,9 @@ CHECK(caches, "caches of pages and attention of one token to them") {
     decode(bf16, bf16, 6, 6, 80, 50, 0, false, 3);
     decode(f32, bf16, 10, 1, 96, 0, 5, true, 2);
     decode(f16, f16, 2, 1, 256, 40, 0, false, 5);
+    // More query heads than a block serves.
+    decode(f32, f32, 48, 1, 64, 0, 0, false, 2);
+    decode(bf16, bf16, 42, 2, 32, 0, 3, true, 3);
 }
 
 // What steps hand on, for rows of which one number was drawn before.

@@ -83,7 +83,7 @@ CHECK(adamwGroup, "AdamW of a group of parameters by one launch, and the squares
             Array *of = &arrays[(size_t)(4 * i)], *w = &wanted[(size_t)(4 * i)];
             long n = counts[i];
             tb_cuda_adamw step = {0.9f, 0.999f, 1e-8f, 0.01f * (float)(i + 1), 1.3f, 0.999f, 1};
-            tb_cuda_adamw_member member = {of[0].data(), of[1].data(), of[2].floats(), of[3].floats(), n, blocks, of[0].type, f32, step, 0};
+            tb_cuda_adamw_member member = {of[0].data(), of[1].data(), of[2].floats(), of[3].floats(), nullptr, nullptr, n, blocks, of[0].type, f32, step, 0};
             memcpy(members.bytes.data() + i * (long)sizeof member, &member, sizeof member);
             blocks += (n + TB_MEMBER_BLOCK - 1) / TB_MEMBER_BLOCK;
             squares += tb_sum_of_squares(of[1].floats(), n);
@@ -159,7 +159,33 @@ CHECK(eightBits, "Adam with moments in 8 bits") {
     Array p = random(bf16, n, 1, 8), clip = constant(f32, 1, 1);
     std::vector<float> w = p.values();
     for (long i = 0; i < n; i++) w[(size_t)i] = w[(size_t)i] * step.decay - step.step_size * cd.get(i);
-    launch("adamw_8bit", f32, 0, Grid{3}, 256, 0, p.data(), (int)bf16, g.data(), (int)f32, first, second, (long long)n, step, clip.data());
+    // As the second of its kind in a group, behind five blocks of others.
+    Array other = zeros(f32, TB_MEMBER_BLOCK), codes(u8, TB_MEMBER_BLOCK), scales = zeros(f32, TB_MEMBER_BLOCK / 256), members(u8, 2 * (long)sizeof(tb_cuda_adamw_member));
+    tb_cuda_adamw_member list[] = {
+        {other.data(), other.data(), scales.floats(), scales.floats(), codes.bytes.data(), codes.bytes.data(), TB_MEMBER_BLOCK, 5, f32, f32, step, 0},
+        {p.data(), g.data(), scales1.floats(), scales2.floats(), codes1.bytes.data(), codes2.bytes.data(), n, 6, bf16, f32, step, 0}};
+    memcpy(members.bytes.data(), list, sizeof list);
+    tb_cuda_moment tables1 = {nullptr, nullptr, table1.floats(), middle1.floats()}, tables2 = {nullptr, nullptr, table2.floats(), middle2.floats()};
+    Array before = p, closed = constant(f32, 1, -1);
+    launch("adamw_8bit_group", f32, 0, Grid{2}, 256, 0, members.data(), 2, 5LL, tables1, tables2, closed.data());
+    expectEqual("parameter behind a closed gate", p, before.values());
+    launch("adamw_8bit_group", f32, 0, Grid{2}, 256, 0, members.data(), 2, 5LL, tables1, tables2, clip.data());
     expectClose("parameter", p, w);
     compare();
+}
+
+CHECK(oddLogits, "logits that are ruled out count for nothing, and one that is no number makes the loss none") {
+    for (int type : {(int)f32, (int)bf16}) {
+        long width = 5000;
+        Array logits = random(type, 2 * width, 4, 1), targets(std::vector<int32_t>{4900, 4900}), losses(f32, 2), lse(f32, 2), hits(i32, 2);
+        for (long i = 0; i < 4200; i++) logits.set(i, -INFINITY);
+        logits.set(width + 17, NAN);
+        double sum = 0;
+        for (long i = 4200; i < width; i++) sum += std::exp((double)logits.get(i));
+        float target = logits.get(4900);
+        launch("cross_entropy", type, 0, Grid{2}, 512, 0, logits.data(), targets.data(), 1.0f, (void *)nullptr, 1, 0.0f, losses.data(), lse.data(), hits.data(), 2LL, (long long)width);
+        if (!(std::fabs(losses.get(0) - (std::log(sum) - target)) < 1e-4)) fail("a loss of %f for %f", losses.get(0), std::log(sum) - target);
+        if (logits.get(0) != 0) fail("a gradient of %f where there is no probability", logits.get(0));
+        if (losses.get(1) == losses.get(1)) fail("a loss of %f with a logit that is no number", losses.get(1));
+    }
 }

@@ -58,6 +58,22 @@ struct JobTests {
         }
     }
 
+    @Test("Checkpoints that are to wait in the host's memory are told to be there already where a processor computes")
+    func offloadsNothing() throws {
+        try withData { _, configuration in
+            var changed = configuration
+            try changed.set("use_unsloth_gc", text: "true")
+            try changed.set("device", text: "cpu")
+            try changed.set("max_steps", text: "1")
+            #expect(changed.validate(for: .train).contains { $0.argument == "use_unsloth_gc" && $0.severity == .notice })
+            let sink = RecordingSink()
+            _ = try TrainingJob(configuration: changed, sink: sink, control: JobControl()).run()
+            #expect(sink.warnings.filter { $0.hasPrefix("use_unsloth_gc has no effect on a processor") }.count == 1)
+            #expect(Offload(checkpoints: true).notice(isCard: true, recomputesBlocks: true) == nil)
+            #expect(Offload(checkpoints: true).notice(isCard: true, recomputesBlocks: false) != nil && Offload().notice(isCard: false, recomputesBlocks: true) == nil)
+        }
+    }
+
     @Test("The same arguments give the same losses, digit for digit, with one thread and with two")
     func isDeterministic() throws {
         try withData { directory, configuration in

@@ -152,6 +152,11 @@ const char *tb_nvrtc_load(void *library, tb_nvrtc *table);
 const char *tb_cublaslt_load(void *library, tb_cublaslt *table);
 const char *tb_nvml_load(void *library, tb_nvml *table);
 
+// Whose context is current in the calling thread, by a number that its owner has given itself; 0 in a new thread. Threads cannot be
+// told apart by their identifiers: the system gives those of ended threads away again.
+uint64_t tb_context_owner(void);
+void tb_set_context_owner(uint64_t owner);
+
 #ifdef __cplusplus
 }
 #endif

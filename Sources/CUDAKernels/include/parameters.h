@@ -63,7 +63,8 @@ typedef struct {
 typedef struct {
     void *parameter;
     const void *gradient;
-    float *first, *second;
+    float *first, *second;           // moments; of moments in 8 bits the scales of their blocks
+    unsigned char *first_codes, *second_codes;  // null where moments are f32
     long long count, first_block;
     int parameter_type, gradient_type;
     tb_cuda_adamw step;

@@ -1,5 +1,6 @@
 // Attention of one new token for each sequence to its cache, in splits of the cache (Flash-Decoding; Dao et al., 2023): a block has a
-// part of the keys of one key head and all query heads that it serves (up to 16), so keys and values are read once. Bound by that:
+// part of the keys of one key head and up to 16 of the query heads that it serves, so keys and values are mostly read once; where a key
+// head serves more, several blocks share it. Bound by that reading:
 // 4 * dimension bytes a token and key head in bf16. With 4 query heads and 128 columns a token costs 2,048 multiply-adds for 512 bytes.
 //
 // The new token's own key and value are in the cache already (cache_append); cache.lengths does not count it.
@@ -11,9 +12,9 @@ constexpr int THREADS = 128, TILE = 64, MOST = 16, LANES = 8, TOGETHER = 4;  // 
 }
 
 // The part of one block: for each query head maximum and sum of its exponentials and its results, in `to` [heads][splits][D + 2].
-template <class T> DEVICE void attend(const E *query, const tb_cuda_cache &cache, const f32 *slopes, int group, int D, int window, float scale,
+template <class T> DEVICE void attend(const E *query, const tb_cuda_cache &cache, const f32 *slopes, int keyHead, int group, int D, int window, float scale,
                                       float softCap, float *memory, float *to, i64 toStride) {
-    int sequence = blockIdx.z, keyHead = blockIdx.y, tid = threadIdx.x, lane = tid % 32, warp = tid / 32;
+    int sequence = blockIdx.z, tid = threadIdx.x, lane = tid % 32, warp = tid / 32;
     float *queries = memory, *scores = queries + MOST * D, *maxima = scores + MOST * TILE, *sums = maxima + MOST, *shrinks = sums + MOST;
     int place = cache.lengths[sequence], total = place + 1;
     int begin = window ? max(0, total - window) : 0;
@@ -59,7 +60,7 @@ template <class T> DEVICE void attend(const E *query, const tb_cuda_cache &cache
             for (int i = 0; i < 2; i++) {
                 int key = lane + 32 * i;
                 x[i] = scores[h * TILE + key] * scale;
-                if (slopes) x[i] += slopes[keyHead * group + h] * (float)(start + key - place);
+                if (slopes) x[i] += slopes[h] * (float)(start + key - place);
                 if (softCap != 0) x[i] = softCap * tanhf(x[i] / softCap);
                 x[i] = key < count ? x[i] * LOG2_E : -INFINITY;
             }
@@ -113,13 +114,15 @@ template <class T> DEVICE void attend(const E *query, const tb_cuda_cache &cache
 BOUNDED_KERNEL(attention_decode, THREADS, 4)(const E *query, i64 queryStride, tb_cuda_cache cache, const f32 *slopes, i32 heads,
                                              i32 keyValueHeads, i32 dimension, i32 window, f32 scale, f32 softCap, f32 *workspace) {
     DYNAMIC_SHARED(memory);
-    int sequence = blockIdx.z, group = heads / keyValueHeads, first = blockIdx.y * group;
+    int sequence = blockIdx.z, served = heads / keyValueHeads, parts = (served + MOST - 1) / MOST;
+    int keyHead = blockIdx.y / parts, part = blockIdx.y % parts, group = min(MOST, served - part * MOST), first = keyHead * served + part * MOST;
     i64 stride = (i64)gridDim.x * (dimension + 2);
     float *to = workspace + ((i64)sequence * heads + first) * stride + (i64)blockIdx.x * (dimension + 2);
     const E *q = query + sequence * queryStride + (i64)first * dimension;
-    if (cache.type == BFLOAT16) attend<bf16>(q, cache, slopes, group, dimension, window, scale, softCap, (float *)memory, to, stride);
-    else if (cache.type == FLOAT16) attend<f16>(q, cache, slopes, group, dimension, window, scale, softCap, (float *)memory, to, stride);
-    else attend<float>(q, cache, slopes, group, dimension, window, scale, softCap, (float *)memory, to, stride);
+    if (slopes) slopes += first;
+    if (cache.type == BFLOAT16) attend<bf16>(q, cache, slopes, keyHead, group, dimension, window, scale, softCap, (float *)memory, to, stride);
+    else if (cache.type == FLOAT16) attend<f16>(q, cache, slopes, keyHead, group, dimension, window, scale, softCap, (float *)memory, to, stride);
+    else attend<float>(q, cache, slopes, keyHead, group, dimension, window, scale, softCap, (float *)memory, to, stride);
 }
 
 KERNEL(attention_decode_combine)(const f32 *workspace, i32 splits, i32 heads, i32 dimension, E *result, i64 resultStride) {

@@ -3,7 +3,8 @@
 #include "common.cuh"
 
 // The `count` best experts of each row of logits, best first (the first of equals), and their weights: softmax over all experts,
-// or over the chosen ones where isNormalised is set.
+// or over the chosen ones where isNormalised is set. Of logits that are no numbers some expert is chosen all the same: places are
+// used as they are, and the weights tell.
 KERNEL(expert_route)(const E *logits, i64 rows, i32 experts, i32 count, i32 isNormalised, i32 *chosen, f32 *weights) {
     DYNAMIC_SHARED(memory);
     float *line = (float *)memory;
@@ -33,11 +34,12 @@ KERNEL(expert_route)(const E *logits, i64 rows, i32 experts, i32 count, i32 isNo
         if (threadIdx.x == 0) {
             for (int w = 1; w < (int)blockDim.x / 32; w++)
                 if (values[w] > mine || (values[w] == mine && places[w] < place)) mine = values[w], place = places[w];
+            if (place >= experts) place = n;
             chosen[row * count + n] = place;
             float weight = __expf(mine - best) / total;
             weights[row * count + n] = weight;
             kept += weight;
-            if (place < experts) line[place] = -INFINITY;
+            line[place] = -INFINITY;
         }
         __syncthreads();
     }

@@ -13,8 +13,9 @@ DEVICE Running merged(Running a, Running b) {
     r.best = fmaxf(a.best, b.best);
     r.index = a.best > b.best || (a.best == b.best && a.index < b.index) ? a.index : b.index;
     r.sum = 0;
-    if (a.sum > 0) r.sum += a.sum * __expf(a.best - r.best);
-    if (b.sum > 0) r.sum += b.sum * __expf(b.best - r.best);
+    // A sum that is no number stays one.
+    if (a.sum != 0) r.sum += a.sum * __expf(a.best - r.best);
+    if (b.sum != 0) r.sum += b.sum * __expf(b.best - r.best);
     return r;
 }
 
@@ -46,7 +47,7 @@ KERNEL(cross_entropy)(E *logits, const i32 *targets, f32 weight, const f32 *rowW
             mine.index = index;
         }
 #pragma unroll
-        EIGHT mine.sum += __expf(x[k] - mine.best);
+        EIGHT mine.sum += x[k] == -INFINITY ? 0.0f : __expf(x[k] - mine.best);
     }
 #pragma unroll
     for (int distance = 16; distance > 0; distance /= 2) {
@@ -64,7 +65,8 @@ KERNEL(cross_entropy)(E *logits, const i32 *targets, f32 weight, const f32 *rowW
     if (smoothing != 0) total = block_sum(total);
     i32 target = targets[row];
     if (threadIdx.x == 0) {
-        if (losses) losses[row] = lse - (1.0f - smoothing) * value(line[target]) - smoothing * total / (float)width;
+        float spread = smoothing != 0 ? smoothing * total / (float)width : 0.0f;
+        if (losses) losses[row] = lse - (1.0f - smoothing) * value(line[target]) - spread;
         if (logSumExp) logSumExp[row] = lse;
         if (hits) hits[row] = all.index == target;
     }

@@ -33,11 +33,11 @@ KERNEL(adamw)(void *parameter, i32 parameterType, const void *gradient, i32 grad
 }
 
 // The member of a group that a block works for: the last whose blocks do not begin behind it.
-DEVICE int member_of(const tb_cuda_adamw_member *members, int count) {
+DEVICE int member_of(const tb_cuda_adamw_member *members, int count, i64 block) {
     int low = 0, high = count - 1;
     while (low < high) {
         int middle = (low + high + 1) / 2;
-        if (members[middle].first_block <= (i64)blockIdx.x) low = middle;
+        if (members[middle].first_block <= block) low = middle;
         else high = middle - 1;
     }
     return low;
@@ -45,7 +45,7 @@ DEVICE int member_of(const tb_cuda_adamw_member *members, int count) {
 
 // The squares of all gradients of a group, a sum for each block.
 KERNEL(squares_group)(const tb_cuda_adamw_member *members, i32 count, f64 *partials) {
-    const tb_cuda_adamw_member &member = members[member_of(members, count)];
+    const tb_cuda_adamw_member &member = members[member_of(members, count, blockIdx.x)];
     const void *gradient = member.gradient;
     i64 begin = ((i64)blockIdx.x - member.first_block) * TB_MEMBER_BLOCK, end = min(member.count, begin + TB_MEMBER_BLOCK);
     bool isVector = is_aligned(gradient);
@@ -64,7 +64,7 @@ KERNEL(squares_group)(const tb_cuda_adamw_member *members, i32 count, f64 *parti
 // A whole group by one launch. `clip` is what clip_factor made: below 0 for no update.
 KERNEL(adamw_group)(const tb_cuda_adamw_member *members, i32 count, const f32 *clip) {
     if (*clip < 0) return;
-    const tb_cuda_adamw_member &member = members[member_of(members, count)];
+    const tb_cuda_adamw_member &member = members[member_of(members, count, blockIdx.x)];
     tb_cuda_adamw step = member.step;
     i64 begin = ((i64)blockIdx.x - member.first_block) * TB_MEMBER_BLOCK, end = min(member.count, begin + TB_MEMBER_BLOCK);
     adamw_range(member.parameter, member.parameter_type, member.gradient, member.gradient_type, member.first, member.second, step,
@@ -165,17 +165,28 @@ DEVICE float advance(const MomentTables &tables, tb_cuda_moment first, tb_cuda_m
     return m / (sqrtf(v) * step.root_correction + step.epsilon);
 }
 
-KERNEL(adamw_8bit)(void *parameter, i32 parameterType, const void *gradient, i32 gradientType, tb_cuda_moment first, tb_cuda_moment second,
-                   i64 count, tb_cuda_adamw step, const f32 *clip) {
+// The members of a group that have moments in 8 bits, by one launch. They follow the others in the list, whose blocks are `skipped`;
+// `first` and `second` have the tables that all of them share.
+KERNEL(adamw_8bit_group)(const tb_cuda_adamw_member *members, i32 count, i64 skipped, tb_cuda_moment first, tb_cuda_moment second,
+                         const f32 *clip) {
     __shared__ MomentTables tables;
+    if (*clip < 0) return;
     load_tables(tables, first, second);
-    float scale = clip ? step.gradient_scale * *clip : step.gradient_scale;
-    for (i64 block = blockIdx.x; block * STATE_BLOCK < count; block += gridDim.x) {
+    i64 number = skipped + blockIdx.x;
+    const tb_cuda_adamw_member &member = members[member_of(members, count, number)];
+    tb_cuda_adamw step = member.step;
+    first.codes = member.first_codes, first.scales = member.first;
+    second.codes = member.second_codes, second.scales = member.second;
+    float scale = step.gradient_scale * *clip;
+    i64 begin = (number - member.first_block) * TB_MEMBER_BLOCK, end = min(member.count, begin + TB_MEMBER_BLOCK);
+    for (i64 block = begin / STATE_BLOCK; block * STATE_BLOCK < end; block++) {
         i64 place = block * STATE_BLOCK + threadIdx.x;
-        bool isThere = place < count;
-        float g = isThere ? value_at(gradient, gradientType, place) * scale : 0.0f;
+        bool isThere = place < end;
+        float g = isThere ? value_at(member.gradient, member.gradient_type, place) * scale : 0.0f;
         float direction = advance(tables, first, second, block, place, isThere, g, step);
-        if (isThere) put_at(parameter, parameterType, place, value_at(parameter, parameterType, place) * step.decay - step.step_size * direction);
+        if (isThere)
+            put_at(member.parameter, member.parameter_type, place,
+                   value_at(member.parameter, member.parameter_type, place) * step.decay - step.step_size * direction);
     }
 }
 

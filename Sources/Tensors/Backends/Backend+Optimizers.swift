@@ -3,7 +3,8 @@
 public protocol OptimizerBackend: AnyObject, Sendable {
     /// One AdamW step.
     func adamW(parameter: Tensor, gradient: Tensor, firstMoment: Tensor, secondMoment: Tensor, step: AdamWStep)
-    /// Clips the gradients of a group by their common norm and makes an AdamW step of every member, without waiting for anybody. After a
+    /// Clips the gradients of a group by their common norm and makes an AdamW step of every member, without waiting for anybody; members
+    /// with moments in 8 bits share their tables. After a
     /// norm that is no number neither this nor any later call changes a parameter, until `resumeUpdates`.
     /// - Parameters:
     ///   - maximumNorm: 0 for no clipping
@@ -55,15 +56,20 @@ extension OptimizerBackend {
 
 /// A parameter of a group that is clipped and updated together.
 public struct AdamWMember {
-    public let parameter, gradient, firstMoment, secondMoment: Tensor
+    public enum Moments: Sendable {
+        case wide(first: Tensor, second: Tensor)
+        case eightBit(first: EightBitMoment, second: EightBitMoment)
+    }
+
+    public let parameter, gradient: Tensor
+    public let moments: Moments
     /// Its own rate, decay and count; its gradientScale counts beside the group's.
     public let step: AdamWStep
 
-    public init(parameter: Tensor, gradient: Tensor, firstMoment: Tensor, secondMoment: Tensor, step: AdamWStep) {
+    public init(parameter: Tensor, gradient: Tensor, moments: Moments, step: AdamWStep) {
         self.parameter = parameter
         self.gradient = gradient
-        self.firstMoment = firstMoment
-        self.secondMoment = secondMoment
+        self.moments = moments
         self.step = step
     }
 }

@@ -6,6 +6,7 @@ extension CUDABackend {
     public func attention(
         query: Tensor, key: Tensor, value: Tensor, shape: AttentionShape, layout: SequenceLayout, into result: Tensor, logSumExp: Tensor?
     ) {
+        guard hasAttention(shape) else { return }
         let type = query.dtype, keys = cast(key, type), values = cast(value, type)
         let cumulative = upload(layout.cumulativeLengths), slopes = shape.slopes.map { upload(floats: $0) }
         writing(result, as: type) { result in
@@ -26,6 +27,7 @@ extension CUDABackend {
         gradient: Tensor, query: Tensor, key: Tensor, value: Tensor, result: Tensor, logSumExp: Tensor, shape: AttentionShape,
         layout: SequenceLayout, queryGradient: Tensor, keyGradient: Tensor, valueGradient: Tensor
     ) {
+        guard hasAttention(shape) else { return }
         let type = query.dtype, tokens = layout.tokenCount, heads = shape.headCount, dimension = shape.headDimension
         let arrived = cast(gradient, type), keys = cast(key, type), values = cast(value, type), attended = cast(result, type)
         let cumulative = upload(layout.cumulativeLengths), slopes = shape.slopes.map { upload(floats: $0) }
@@ -75,6 +77,13 @@ extension CUDABackend {
             convert(made, into: wanted)
         }
         withExtendedLifetime((arrived, keys, values, attended, delta)) {}
+    }
+
+    /// Kernels keep a row's columns in registers, at most 256 of them.
+    private func hasAttention(_ shape: AttentionShape) -> Bool {
+        if shape.headDimension <= 256, shape.headDimension % 2 == 0 { return true }
+        if !device.stopsRecording("attention") { device.fail(.unsupported("attention with \(shape.headDimension) columns a head")) }
+        return false
     }
 
     /// The heads that the tensor-core kernels are written for (kernels.tsv).
@@ -128,6 +137,7 @@ extension CUDABackend {
     public func attentionWithCaches(
         query: Tensor, key: Tensor, value: Tensor, shape: AttentionShape, layout: SequenceLayout, layer: Int, into result: Tensor
     ) {
+        guard hasAttention(shape) else { return }
         let type = query.dtype, heads = shape.headCount, dimension = shape.headDimension, keyHeads = shape.keyValueHeadCount
         let keyWidth = keyHeads * dimension, keys = cast(key, type), values = cast(value, type)
         guard let table = pages(layout, shape, layer: layer) else { return }
@@ -225,7 +235,9 @@ extension CUDABackend {
         _ query: Tensor, _ pages: tb_cuda_cache, _ slopes: Tensor?, _ shape: AttentionShape, longest: Int, into result: Tensor
     ) {
         let type = query.dtype, sequences = Int(pages.sequences), heads = shape.headCount, dimension = shape.headDimension
-        let blocks = max(1, 2 * properties.multiprocessorCount / max(1, sequences * shape.keyValueHeadCount))
+        // A block serves up to 16 query heads of a key head.
+        let servers = shape.keyValueHeadCount * ((heads / shape.keyValueHeadCount + 15) / 16)
+        let blocks = max(1, 2 * properties.multiprocessorCount / max(1, sequences * servers))
         let splits = max(1, min(64, blocks, (longest + 255) / 256))
         // Each split leaves a sum, a maximum and a result for every head.
         let workspace = empty([sequences, heads, splits, dimension + 2], .float32, for: .workspace)
@@ -233,7 +245,7 @@ extension CUDABackend {
         run(
             "attention_decode", type,
             LaunchShape(
-                grid: splits, shape.keyValueHeadCount, sequences, threads: 128, sharedBytes: (16 * dimension + 16 * 64 + 64) * 4),
+                grid: splits, servers, sequences, threads: 128, sharedBytes: (16 * dimension + 16 * 64 + 64) * 4),
             [
                 .address(read(query)), .count(heads * dimension), .structure(pages), .address(read(slopes)), .int(Int32(heads)),
                 .int(Int32(shape.keyValueHeadCount)), .int(Int32(dimension)), .int(Int32(shape.slidingWindow ?? 0)), .float(shape.scale),

@@ -14,40 +14,83 @@ extension CUDABackend {
             ])
     }
 
-    /// Four launches whatever the number of members: squares, their sum, the factor of clipping, which stays on the card, and the update.
+    /// Four or five launches whatever the number of members: squares, their sum, the factor of clipping, which stays on the card, and the
+    /// update of those with wide moments and of those with moments in 8 bits.
     public func updateGroup(_ members: [AdamWMember], maximumNorm: Double, gradientScale: Double) -> PendingNumber? {
         guard !members.isEmpty else { return PendingNumber(0) }
-        var list: [tb_cuda_adamw_member] = [], blocks = 0
-        for member in members {
-            let count = member.parameter.count
-            precondition(member.gradient.count == count && member.firstMoment.count == count, "AdamW of \(member.parameter.shape)")
-            claim([member.firstMoment, member.secondMoment])
-            list.append(
-                tb_cuda_adamw_member(
-                    parameter: UnsafeMutableRawPointer(bitPattern: UInt(update(member.parameter))),
-                    gradient: UnsafeRawPointer(bitPattern: UInt(read(member.gradient))),
-                    first: UnsafeMutablePointer(bitPattern: UInt(update(member.firstMoment))),
-                    second: UnsafeMutablePointer(bitPattern: UInt(update(member.secondMoment))), count: Int64(count),
-                    first_block: Int64(blocks), parameter_type: KernelArgument.number(member.parameter.dtype),
-                    gradient_type: KernelArgument.number(member.gradient.dtype), step: numbers(member.step), reserved: 0))
-            blocks += (count + Int(TB_MEMBER_BLOCK) - 1) / Int(TB_MEMBER_BLOCK)
+        var wide: [tb_cuda_adamw_member] = [], narrow: [tb_cuda_adamw_member] = [], tables: (first: EightBitMoment, second: EightBitMoment)?
+        for case .eightBit(let first, let second) in members.lazy.map(\.moments) {
+            let known = tables ?? (first, second)
+            guard first.table.storage === known.first.table.storage, second.table.storage === known.second.table.storage else { return nil }
+            tables = known
         }
+        for member in members {
+            precondition(member.gradient.count == member.parameter.count, "AdamW of \(member.parameter.shape)")
+            switch member.moments {
+            case .wide: wide.append(description(member))
+            case .eightBit: narrow.append(description(member))
+            }
+        }
+        var list = wide + narrow, blocks = 0, wideBlocks = 0
+        for index in list.indices {
+            if index == wide.count { wideBlocks = blocks }
+            list[index].first_block = Int64(blocks)
+            blocks += (Int(list[index].count) + Int(TB_MEMBER_BLOCK) - 1) / Int(TB_MEMBER_BLOCK)
+        }
+        if narrow.isEmpty { wideBlocks = blocks }
         let table = empty([list.count * MemoryLayout<tb_cuda_adamw_member>.stride], .uint8, for: .workspace)
         let partials = empty([blocks], .int64, for: .workspace), sums = empty([2], .int64, for: .workspace)
         let factor = empty([1], .float32, for: .workspace), gate = updateGate()
-        let members = write(table), squares = write(sums), clip = write(factor)
-        list.withUnsafeBytes { if let from = $0.baseAddress { staging.upload(from, to: members, byteCount: $0.count) } }
-        run("squares_group", nil, LaunchShape(grid: blocks, threads: 256), [.address(members), .int(Int32(list.count)), .address(write(partials))])
+        let first = write(table), squares = write(sums), clip = write(factor)
+        list.withUnsafeBytes { if let from = $0.baseAddress { staging.upload(from, to: first, byteCount: $0.count) } }
+        run("squares_group", nil, LaunchShape(grid: blocks, threads: 256), [.address(first), .int(Int32(list.count)), .address(write(partials))])
         run(
             "sum_finish", .float32, LaunchShape(grid: 1, threads: 256),
             [.address(read(partials)), .count(blocks), .address(squares), .int(0)])
         run(
             "clip_factor", .float32, LaunchShape(grid: 1, threads: 1),
             [.address(squares), .double(gradientScale), .double(maximumNorm), .address(clip), .address(squares + 8), .address(update(gate))])
-        run("adamw_group", nil, LaunchShape(grid: blocks, threads: 256), [.address(members), .int(Int32(list.count)), .address(clip)])
+        if !wide.isEmpty {
+            run("adamw_group", nil, LaunchShape(grid: wideBlocks, threads: 256), [.address(first), .int(Int32(wide.count)), .address(clip)])
+        }
+        if let tables {
+            run(
+                "adamw_8bit_group", nil, LaunchShape(grid: blocks - wideBlocks, threads: 256),
+                [
+                    .address(first + UInt64(wide.count * MemoryLayout<tb_cuda_adamw_member>.stride)), .int(Int32(narrow.count)),
+                    .count(wideBlocks), .structure(moment(tables.first)), .structure(moment(tables.second)), .address(clip),
+                ])
+        }
         withExtendedLifetime((table, partials, factor)) {}
         guard let reading = readings.read(squares + 8, byteCount: 8) else { return PendingNumber { sums.bytes.loadUnaligned(fromByteOffset: 8, as: Double.self) } }
         return PendingNumber { reading.bytes().loadUnaligned(as: Double.self) }
+    }
+
+    /// A member as kernels see it; its blocks are counted later.
+    private func description(_ member: AdamWMember) -> tb_cuda_adamw_member {
+        var result = tb_cuda_adamw_member()
+        switch member.moments {
+        case .wide(let first, let second):
+            precondition(first.count == member.parameter.count && second.count == first.count, "moments of \(member.parameter.shape)")
+            claim([first, second])
+            result.first = UnsafeMutablePointer(bitPattern: UInt(update(first)))
+            result.second = UnsafeMutablePointer(bitPattern: UInt(update(second)))
+        case .eightBit(let first, let second):
+            precondition(first.codes.count == member.parameter.count, "moments of \(member.parameter.shape)")
+            claim([first.codes, first.scales, second.codes, second.scales])
+            let (low, high) = (moment(first), moment(second))
+            result.first = low.scales
+            result.first_codes = low.codes
+            result.second = high.scales
+            result.second_codes = high.codes
+        }
+        result.parameter = UnsafeMutableRawPointer(bitPattern: UInt(update(member.parameter)))
+        result.gradient = UnsafeRawPointer(bitPattern: UInt(read(member.gradient)))
+        result.count = Int64(member.parameter.count)
+        result.parameter_type = KernelArgument.number(member.parameter.dtype)
+        result.gradient_type = KernelArgument.number(member.gradient.dtype)
+        result.step = numbers(member.step)
+        return result
     }
 
     public func resumeUpdates() { fill(updateGate(), with: 0) }

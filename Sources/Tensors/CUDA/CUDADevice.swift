@@ -31,8 +31,9 @@ final class CUDADevice: @unchecked Sendable {
     private let context: UnsafeMutableRawPointer
     let stream: UnsafeMutableRawPointer?
     private let state = Mutex(State())
-    /// The thread whose calls go to the context at present.
-    private var boundThread: pthread_t = 0
+    /// Tells this device from others that a thread may have worked with, also from one at the same address before.
+    private let identity: UInt64
+    private static let identities = Mutex<UInt64>(0)
 
     private struct State {
         var failure: CUDAError?
@@ -57,6 +58,10 @@ final class CUDADevice: @unchecked Sendable {
         var device: Int32 = 0
         try Self.check(driver, "cuDeviceGet", driver.cuDeviceGet(&device, Int32(ordinal)))
         handle = device
+        identity = Self.identities.update { last in
+            last += 1
+            return last
+        }
         properties = try Self.properties(driver, device, ordinal: ordinal)
         guard properties.architecture >= Self.oldestArchitecture else {
             throw .tooOld(device: properties.name, architecture: properties.architecture, needed: Self.oldestArchitecture)
@@ -76,7 +81,7 @@ final class CUDADevice: @unchecked Sendable {
             throw Self.error(driver, "cuStreamCreate", created)
         }
         self.stream = stream
-        boundThread = pthread_self()
+        tb_set_context_owner(identity)
     }
 
     deinit {
@@ -183,7 +188,7 @@ final class CUDADevice: @unchecked Sendable {
 
     static func error(_ driver: tb_cuda_driver, _ call: String, _ result: Int32) -> CUDAError {
         // A card that left the bus, illegal addresses, failed launches and time-outs, ECC and hardware errors: the context is gone.
-        let fatal: Set<Int32> = [46, 214, 220, 700, 702, 709, 714, 715, 716, 717, 718, 719, 720, 721, 911, 999]
+        let fatal: Set<Int32> = [46, 214, 220, 226, 700, 702, 709, 714, 715, 716, 717, 718, 719, 720, 721, 911, 999]
         return fatal.contains(result) ? .lost(call: call, reason: text(driver, result)) : .failed(call: call, reason: text(driver, result))
     }
 
@@ -200,11 +205,7 @@ final class CUDADevice: @unchecked Sendable {
     /// Makes the context that of the calling thread. Every entry does this first: jobs and chats are threads of their own.
     @inline(__always)
     func bind() {
-        let thread = pthread_self()
-        if thread != boundThread {
-            boundThread = thread
-            _ = libraries.driver.cuCtxSetCurrent(context)
-        }
+        if tb_context_owner() != identity, libraries.driver.cuCtxSetCurrent(context) == 0 { tb_set_context_owner(identity) }
     }
 
     /// Waits until all work sent so far is done.

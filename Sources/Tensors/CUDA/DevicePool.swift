@@ -47,14 +47,20 @@ final class DevicePool: @unchecked Sendable {
     private static let smallestRemainder = 512
 
     private let device: CUDADevice
-    /// What gives segments back when the card is full, in place of this pool: graphs point into its own.
-    private let lender: DevicePool?
+    /// Where segments come from, and what they count as there; the driver where there is none.
+    private let lender: (pool: DevicePool, purpose: MemoryPurpose)?
     private let state = Mutex(State())
 
-    /// - Parameter lender: of a pool for recordings, the one whose free segments may go
-    init(device: CUDADevice, lender: DevicePool? = nil) {
+    init(device: CUDADevice) {
         self.device = device
-        self.lender = lender
+        lender = nil
+    }
+
+    /// A pool whose segments are blocks of another one: what recorded work points into must not be lent to anybody else, and is in the
+    /// other's statistics as a whole.
+    init(within pool: DevicePool, for purpose: MemoryPurpose) {
+        device = pool.device
+        lender = (pool, purpose)
     }
 
     deinit { trim() }
@@ -81,10 +87,17 @@ final class DevicePool: @unchecked Sendable {
         if let block = state.withLock({ takeFree(&$0, wanted, purpose) }) { return block }
         // A recording cannot ask the driver; what it makes without memory is thrown away.
         if device.stopsRecording("more memory") { return nil }
-        guard addSegment(for: wanted) else {
-            device.fail(exhaustion(requested: byteCount))
+        guard let block = lend(wanted, for: purpose) else {
+            device.fail((lender?.pool ?? self).exhaustion(requested: byteCount))
             return nil
         }
+        return block
+    }
+
+    /// The same where a full card is no failure yet. `wanted` is a multiple of the granularity.
+    private func lend(_ wanted: Int, for purpose: MemoryPurpose) -> Block? {
+        if let block = state.withLock({ takeFree(&$0, wanted, purpose) }) { return block }
+        guard addSegment(for: wanted) else { return nil }
         return state.withLock { takeFree(&$0, wanted, purpose, isMiss: true) }
     }
 
@@ -129,6 +142,10 @@ final class DevicePool: @unchecked Sendable {
             return Array(empty.keys)
         }
         guard !empty.isEmpty else { return }
+        if let lender {
+            for address in empty { lender.pool.giveBack(Block(address: address, byteCount: 0), purpose: lender.purpose) }
+            return
+        }
         device.bind()
         for address in empty { _ = device.driver.cuMemFree_v2(address) }
     }
@@ -183,20 +200,20 @@ final class DevicePool: @unchecked Sendable {
     private func addSegment(for wanted: Int) -> Bool {
         let own = (wanted + Self.segmentRounding - 1) / Self.segmentRounding * Self.segmentRounding
         let size = wanted <= Self.smallSegment / 4 ? Self.smallSegment : own
+        if let lender {
+            guard let block = lender.pool.lend(size, for: lender.purpose) ?? lender.pool.lend(own, for: lender.purpose) else { return false }
+            add(block)
+            return true
+        }
         // A full card: first a tight segment, then what free segments hold.
         for attempt in 0..<3 {
-            if attempt == 2 { (lender ?? self).trim() }
+            if attempt == 2 { trim() }
             let bytes = attempt == 0 ? size : own
             var address: UInt64 = 0
             device.bind()
             let result = device.driver.cuMemAlloc_v2(&address, bytes)
             if result == 0, address != 0 {
-                state.withLock { state in
-                    state.segments[address] = bytes
-                    state.pieces[address] = Piece(byteCount: bytes, isFree: true, segment: address, before: 0, after: 0)
-                    state.statistics.cachedBytes += bytes
-                    insertFree(&state, Block(address: address, byteCount: bytes))
-                }
+                add(Block(address: address, byteCount: bytes))
                 return true
             }
             if result != 2 /* CUDA_ERROR_OUT_OF_MEMORY */ {
@@ -205,6 +222,15 @@ final class DevicePool: @unchecked Sendable {
             }
         }
         return false
+    }
+
+    private func add(_ segment: Block) {
+        state.withLock { state in
+            state.segments[segment.address] = segment.byteCount
+            state.pieces[segment.address] = Piece(byteCount: segment.byteCount, isFree: true, segment: segment.address, before: 0, after: 0)
+            state.statistics.cachedBytes += segment.byteCount
+            insertFree(&state, segment)
+        }
     }
 
     private func exhaustion(requested: Int) -> CUDAError {

@@ -28,6 +28,8 @@ final class MatrixMultiplier {
         let usesTF32: Bool
         /// Powers of two that divide the addresses, at most 256.
         let aAlignment, bAlignment, cAlignment: Int
+        /// Of the bias and the result, whichever is less.
+        let resultAlignment: Int
     }
 
     private final class Plan {
@@ -88,10 +90,10 @@ final class MatrixMultiplier {
             m: c.rowCount, n: c.columnCount, k: a.width, aStride: a.stride, bStride: b.stride, cStride: c.stride,
             aIsTransposed: a.isTransposed, bIsTransposed: b.isTransposed, hasBias: bias != 0, factors: a.type, result: c.type,
             usesTF32: usesTF32, aAlignment: Self.alignment(a.address), bAlignment: Self.alignment(b.address),
-            cAlignment: Self.alignment(c.address))
+            cAlignment: Self.alignment(c.address), resultAlignment: min(Self.alignment(c.address), Self.alignment(bias)))
         let plan: Plan?
         if let known = plans[key] { plan = known } else {
-            plan = makePlan(key, a, b, c)
+            plan = makePlan(key, a, b, c, bias: bias)
             plans[key] = plan
         }
         guard let plan else { return false }
@@ -115,7 +117,7 @@ final class MatrixMultiplier {
         return true
     }
 
-    private func makePlan(_ key: Key, _ a: DeviceMatrix, _ b: DeviceMatrix, _ c: DeviceMatrix) -> Plan? {
+    private func makePlan(_ key: Key, _ a: DeviceMatrix, _ b: DeviceMatrix, _ c: DeviceMatrix, bias: UInt64) -> Plan? {
         let products = device.libraries.products, plan = Plan(device.libraries)
         // CUBLAS_COMPUTE_32F, or with TF32; the scale is f32.
         let compute: Int32 = key.usesTF32 && key.factors == .float32 ? 77 : 68
@@ -125,8 +127,9 @@ final class MatrixMultiplier {
         _ = products.cublasLtMatmulDescSetAttribute(plan.description, 3 /* TRANSA */, &first, 4)
         _ = products.cublasLtMatmulDescSetAttribute(plan.description, 4 /* TRANSB */, &second, 4)
         if key.hasBias {
-            // The bias has the type of the result.
-            var epilogue: Int32 = 4 /* CUBLASLT_EPILOGUE_BIAS */
+            // The bias has the type of the result. Heuristics have no algorithm for a bias that points nowhere.
+            var epilogue: Int32 = 4 /* CUBLASLT_EPILOGUE_BIAS */, address = bias
+            _ = products.cublasLtMatmulDescSetAttribute(plan.description, 8 /* BIAS_POINTER */, &address, 8)
             _ = products.cublasLtMatmulDescSetAttribute(plan.description, 7 /* EPILOGUE */, &epilogue, 4)
         }
         guard products.cublasLtMatrixLayoutCreate(&plan.a, Self.code(b.type), UInt64(b.columnCount), UInt64(b.rowCount), Int64(b.stride)) == 0,
@@ -138,7 +141,7 @@ final class MatrixMultiplier {
         defer { _ = products.cublasLtMatmulPreferenceDestroy(preference) }
         var workspace = Self.workspaceBytes
         _ = products.cublasLtMatmulPreferenceSetAttribute(preference, 1 /* MAX_WORKSPACE_BYTES */, &workspace, 8)
-        for (attribute, alignment) in [(5, key.bAlignment), (6, key.aAlignment), (7, key.cAlignment), (8, key.cAlignment)] {
+        for (attribute, alignment) in [(5, key.bAlignment), (6, key.aAlignment), (7, key.cAlignment), (8, key.resultAlignment)] {
             var bytes = UInt32(alignment)
             _ = products.cublasLtMatmulPreferenceSetAttribute(preference, Int32(attribute), &bytes, 4)
         }

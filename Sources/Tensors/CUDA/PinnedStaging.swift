@@ -41,6 +41,7 @@ final class PinnedStaging {
             device.copy(from: host, to: address, byteCount: byteCount)
             return
         }
+        device.bind()
         var place = 0
         while place < byteCount, !device.hasFailed {
             let count = min(Self.pieceBytes, byteCount - place)

@@ -123,4 +123,6 @@ public final class Storage: @unchecked Sendable {
 /// What a card's memory is used for.
 public enum MemoryPurpose: String, Sendable, CaseIterable {
     case weights, gradients, optimizer, activations, caches, workspace
+    /// What recorded steps work in, which stays theirs between two replays.
+    case recordings
 }

@@ -31,7 +31,7 @@ public struct AdamWSettings: Sendable, Equatable {
 }
 
 /// PyTorch's form. Both moments are f32, whatever the weights are stored in.
-final class AdamW: UpdateRule {
+final class AdamW: GroupedRule {
     private let settings: AdamWSettings
     private let backend: any Backend
     private let firstMoment, secondMoment: Tensor
@@ -47,10 +47,9 @@ final class AdamW: UpdateRule {
         [OptimizerState(name: "exp_avg", tensor: firstMoment), OptimizerState(name: "exp_avg_sq", tensor: secondMoment)]
     }
 
-    /// What the update needs where a backend makes all of them at once.
     func member(_ parameter: Parameter, gradient: Tensor, step: UpdateStep) -> AdamWMember {
         AdamWMember(
-            parameter: parameter.value, gradient: gradient, firstMoment: firstMoment, secondMoment: secondMoment,
+            parameter: parameter.value, gradient: gradient, moments: .wide(first: firstMoment, second: secondMoment),
             step: settings.kernelStep(step))
     }
 

@@ -3,7 +3,7 @@
 
 import Tensors
 
-final class EightBitAdamW: UpdateRule {
+final class EightBitAdamW: GroupedRule {
     /// Smaller parameters keep f32 moments, as in bitsandbytes.
     static let smallestCount = 4096
 
@@ -31,6 +31,11 @@ final class EightBitAdamW: UpdateRule {
             OptimizerState(name: "state1", tensor: first.codes), OptimizerState(name: "absmax1", tensor: first.scales),
             OptimizerState(name: "state2", tensor: second.codes), OptimizerState(name: "absmax2", tensor: second.scales),
         ]
+    }
+
+    func member(_ parameter: Parameter, gradient: Tensor, step: UpdateStep) -> AdamWMember {
+        AdamWMember(
+            parameter: parameter.value, gradient: gradient, moments: .eightBit(first: first, second: second), step: settings.kernelStep(step))
     }
 
     func update(_ parameter: Parameter, gradient: Tensor, step: UpdateStep) {

@@ -102,8 +102,8 @@ public final class Optimizer {
         fileprivate let members: [Int]
     }
 
-    /// Norm, clipping and update sent off together, without waiting for any of them, where all rules are plain AdamW and the backend
-    /// can; the gradients are dropped.
+    /// Norm, clipping and update sent off together, without waiting for any of them, where all rules are AdamW, with moments
+    /// in 32 or in 8 bits, and the backend can; the gradients are dropped.
     /// - Parameters:
     ///   - maximumNorm: 0 for no clipping
     ///   - gradientScale: takes the scale of the losses out of the gradients
@@ -114,7 +114,7 @@ public final class Optimizer {
         for index in entries.indices {
             let member = entries[index].member
             guard let gradient = member.parameter.gradient else { continue }
-            guard let rule = rule(at: index) as? AdamW else { return nil }
+            guard let rule = rule(at: index) as? any GroupedRule else { return nil }
             indices.append(index)
             members.append(
                 rule.member(

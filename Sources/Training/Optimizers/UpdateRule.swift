@@ -28,6 +28,12 @@ public protocol UpdateRule: AnyObject {
     func update(_ parameter: Parameter, gradient: Tensor, step: UpdateStep)
 }
 
+/// A rule whose updates a backend can make for all parameters at once.
+protocol GroupedRule: UpdateRule {
+    /// What the update needs.
+    func member(_ parameter: Parameter, gradient: Tensor, step: UpdateStep) -> AdamWMember
+}
+
 /// Where rules take the memory of their state from.
 public struct StateMemory {
     let backend: any Backend

@@ -19,6 +19,7 @@ typedef struct {
     int products_result;          // what cublasLtCreate answers
     long fail_launch;             // the launch with this number (from 1) fails, and if `failure` is fatal everything after it; 0: none
     int failure;                  // how: 719 is CUDA_ERROR_LAUNCH_FAILED
+    long fail_capture;            // the part with this number (from 1) of what is captured fails with `failure`; 0: none
     int order;                    // how emulated threads take turns
     int is_lazy;                  // work is done when somebody waits for it, and not before: what nobody waits for stays undone
     int has_no_graphs;            // an older driver

@@ -53,7 +53,7 @@ final class CUDATokenLoop: TokenLoop {
         self.slotCount = slotCount
         self.mostPages = mostPages
         slots = [Slot?](repeating: nil, count: slotCount)
-        pool = DevicePool(device: backend.device, lender: backend.pool)
+        pool = DevicePool(within: backend.pool, for: .recordings)
         func integers(_ count: Int) -> Tensor { backend.standing([count], .int32) }
         tokens = integers(slotCount)
         positions = integers(slotCount)

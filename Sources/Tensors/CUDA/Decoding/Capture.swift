@@ -32,6 +32,7 @@ final class StepGraph {
         var node: UnsafeMutableRawPointer?, result: Int32 = 0
         // The old addresses must not be in use.
         device.synchronize()
+        guard !device.hasFailed else { return false }
         guard device.driver.cuGraphExecUpdate(executable, graph, &node, &result) == 0 else { return false }
         self.storages = storages
         return true

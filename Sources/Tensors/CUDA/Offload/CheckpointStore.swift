@@ -50,12 +50,12 @@ final class CheckpointStore {
     /// - Returns: nil where the system locks no more pages
     func park(_ tensor: Tensor, at address: UInt64) -> HostTensor? {
         let byteCount = tensor.byteCount
+        device.bind()
         guard !device.hasFailed, let ready = event(), let isOver = event() else { return nil }
         guard let buffer = buffer(byteCount) else {
             idleEvents += [ready, isOver]
             return nil
         }
-        device.bind()
         // The copy begins when the tensor is made.
         follow(device.stream, by: copies, ready)
         idleEvents.append(ready)
@@ -94,6 +94,7 @@ final class CheckpointStore {
     }
 
     fileprivate func fetch(_ waiting: HostTensor) -> Tensor {
+        device.bind()
         // The way back has begun: nobody is leaving any more.
         for left in leaving { letGo(left) }
         leaving.removeAll()
@@ -113,7 +114,6 @@ final class CheckpointStore {
             idleEvents += [free, isHere]
             return nil
         }
-        device.bind()
         let mirror = DeviceMirror(
             pool: pool, device: device, block: block, purpose: .activations, isCurrent: true, isHostCurrent: false)
         // The block may be in use by what was sent before it was given back.
@@ -134,7 +134,10 @@ final class CheckpointStore {
     }
 
     fileprivate func giveBack(_ buffer: PinnedMemory.Piece, arrival: Arrival?) {
-        if let arrival { letGo((arrival.tensor, arrival.isHere)) }
+        if let arrival {
+            device.bind()
+            letGo((arrival.tensor, arrival.isHere))
+        }
         idle.insert(buffer, at: idle.firstIndex { $0.byteCount >= buffer.byteCount } ?? idle.count)
     }
 
