@@ -133,26 +133,52 @@ extension CardTests {
             }
         }
 
-        @Test("with gradient checkpointing the plan lets the checkpoints wait first, then the optimizer, then both")
-        func planWithCheckpoints() throws {
-            let directory = try FileSystem.createTemporaryDirectory()
+        @Test("a plan counts the copies that a card with 16-bit activations makes of wider weights")
+        func plannedCopies() throws {
+            let directory = try FileSystem.createTemporaryDirectory(), samples = try FixtureSamples()
             defer { try? FileSystem.removeTree(directory) }
-            let card = try TestCard.start(activationType: .float32), samples = try FixtureSamples()
-            func planner(_ availableBytes: Int64) throws -> RunPlanner {
-                let configuration = try configuration(Path.join(directory, "run"), ["finetuning_type": "full", "gradient_checkpointing": "true"])
+            func weights(_ type: DType, _ changes: [String: String]) throws -> (planned: Int, linears: Int, copies: Int) {
+                let card = try TestCard.start(activationType: type), configuration = try configuration(Path.join(directory, "run"), changes)
                 let settings = try TrainingSettings(configuration)
-                return RunPlanner(
+                let planner = RunPlanner(
                     configuration: configuration, settings: settings, data: data(samples), steps: settings.stepPlan(batchesPerEpoch: samples.batchesPerEpoch),
-                    resumed: nil, availableBytes: availableBytes, backend: card)
+                    resumed: nil, availableBytes: 1 << 40, backend: card)
+                let bytes = try planner.plan().memory.first { $0.part == "weights" }?.bytes ?? 0
+                // What is there after one pass over the same model.
+                let model = try TrainableModel.load(configuration, settings: settings, backend: card, checkpoint: nil)
+                let tape = Tape(backend: card, isRecording: true), tokens = samples.samples.map(\.tokens).max { $0.count < $1.count } ?? []
+                _ = model.logits(tape, model.hidden(tape, tokens: tokens, layout: SequenceLayout(lengths: [tokens.count])))
+                let copies = model.linears.compactMap { $0.weight.parameter?.value.storage.mirror?.narrowed?.byteCount }
+                return (Int(bytes), model.linears.reduce(0) { $0 + $1.outputCount * $1.inputCount }, copies.reduce(0, +))
             }
-            let roomy = try planner(1 << 40).plan()
-            var available = roomy.peakBytes - 1, found: [Offload] = [], peaks = [roomy.peakBytes]
-            while let (offload, smaller) = try planner(available).offloaded(roomy) {
-                found.append(offload)
-                peaks.append(smaller.peakBytes)
-                available = smaller.peakBytes - 1
+            let full = ["finetuning_type": "full", "bf16": "true"]
+            let wide = try weights(.float32, full), narrow = try weights(.bfloat16, full)
+            #expect(wide.copies == 0 && narrow.copies >= 2 * narrow.linears)
+            #expect(narrow.planned - wide.planned >= 2 * narrow.linears && narrow.planned - wide.planned < 2 * narrow.linears + 2 * 96 * 16 + 1)
+        }
+
+        @Test("with gradient checkpointing the checkpoints may wait first, then the optimizer, then both, and each makes the plan smaller")
+        func planWithCheckpoints() throws {
+            #expect(
+                Offload().further(recomputesBlocks: true)
+                    == [Offload(checkpoints: true), Offload(optimizer: true), Offload(optimizer: true, checkpoints: true)])
+            var deep = SmallModel.configuration
+            deep.set("num_hidden_layers", 12)
+            let card = try TestCard.start(activationType: .bfloat16)
+            func peak(_ offload: Offload) throws -> Int64 {
+                let backend = PlanningBackend(like: card)
+                backend.offloadsCheckpoints = offload.checkpoints
+                let model = try Transformer.planned(folder: ModelFolder(configuration: deep), backend: backend, dtype: .float32, trainsBase: true)
+                model.recomputesBlocks = true
+                return MemoryPlan(
+                    model: model, optimizer: Optimizer.adamW(model.trainableParameters, backend: backend),
+                    batches: [Batch(SmallModel.samples(64))], offload: offload
+                ).peakBytes
             }
-            #expect(found == [Offload(checkpoints: true), Offload(optimizer: true), Offload(optimizer: true, checkpoints: true)], "\(found) \(peaks)")
+            let plain = try peak(Offload()), checkpoints = try peak(Offload(checkpoints: true)), optimizer = try peak(Offload(optimizer: true))
+            let both = try peak(Offload(optimizer: true, checkpoints: true))
+            #expect(both < checkpoints && both < optimizer && checkpoints < plain && optimizer < plain, "\(plain) \(checkpoints) \(optimizer) \(both)")
+            #expect(plain - checkpoints == optimizer - both)
         }
 
         @Test("a plan that does not fit the card leaves to the host's memory what helps, and no more")

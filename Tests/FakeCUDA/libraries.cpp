@@ -59,7 +59,7 @@ struct Description { int transA = 0, transB = 0, epilogue = 1; uint64_t bias = 0
 
 static size_t productsVersion(void) { return 120405; }
 static int createHandle(void **handle) { *handle = &state; return state.settings.products_result; }
-static int destroyHandle(void *) { return 0; }
+static int destroyHandle(void *) { return state.lost || hasContext() ? 0 : 1; }
 static int createDescription(void **to, int compute, int scale) {
     if ((compute != 68 && compute != 77) || scale != 0) return 7;
     *to = new Description;

@@ -82,7 +82,7 @@ DEVICE void hand_on(const tb_cuda_decoding &state, i64 row, i64 width, bool isLi
     if (state.seen) state.seen[row * width + next] = 1;
 }
 
-KERNEL(sample)(const E *logits, i64 rows, i64 width, const tb_cuda_sampling *rules, tb_cuda_decoding state) {
+BOUNDED_KERNEL(sample, 1024, 1)(const E *logits, i64 rows, i64 width, const tb_cuda_sampling *rules, tb_cuda_decoding state) {
     __shared__ u64 bins[DIGITS], shared[2], shares[32];
     __shared__ i32 places[32];
     __shared__ i32 found;

@@ -160,6 +160,24 @@ extension Transformer {
         }
     }
 
+    /// Bytes that products take beside the weights where activations have 16 bits: copies of f32 weights and adapters, which a card keeps
+    /// until those change, and one weight at a time of those that are stored in another way.
+    public var productCopyBytes: Int64 {
+        let type = backend.activationType
+        guard type != .float32 else { return 0 }
+        var copied = adapterParameters.reduce(0) { $0 + ($1.value.dtype == .float32 ? $1.count : 0) }, largest = 0
+        var seen: Set<ObjectIdentifier> = []
+        for linear in linears + [head] {
+            switch linear.weight {
+            case .quantized(let matrix): largest = max(largest, matrix.count)
+            case .dense(let parameter) where parameter.value.dtype == .float32:
+                if seen.insert(ObjectIdentifier(parameter)).inserted { copied += parameter.count }
+            case .dense(let parameter): if parameter.value.dtype != type { largest = max(largest, parameter.count) }
+            }
+        }
+        return Int64((copied + largest) * type.byteCount)
+    }
+
     /// Bytes of what the adapter brings.
     public var adapterBytes: Int64 {
         adapterParameters.reduce(Int64(0)) { $0 + Int64($1.byteCount) } + overlays.reduce(Int64(0)) { $0 + Int64($1.own.byteCount) }

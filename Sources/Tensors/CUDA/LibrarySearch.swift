@@ -28,6 +28,8 @@ public struct LibrarySearch: Sendable {
         let versions = Self.list("/usr/local").filter { $0.hasPrefix("cuda-") }.sorted { Self.rank($0) > Self.rank($1) }
         for name in versions { folders += Self.installation(Path.join("/usr/local", name)) }
         folders += Self.installation("/opt/cuda") + ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib/wsl/lib"]
+        // Where containers find the driver of their host.
+        folders += ["/usr/local/nvidia/lib64", "/usr/local/nvidia/lib"]
         for root in Self.pythonRoots() { folders += Self.wheels(root) }
         self.folders = folders
     }

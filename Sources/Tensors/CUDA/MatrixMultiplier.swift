@@ -69,6 +69,8 @@ final class MatrixMultiplier {
 
     deinit {
         if let workspace { pool.giveBack(workspace, purpose: .workspace) }
+        // In a thread without a context the library would make one, on the first card.
+        device.bind()
         _ = device.libraries.products.cublasLtDestroy(handle)
     }
 

@@ -27,7 +27,7 @@ public struct MemoryPlan: Sendable {
     ) {
         let adapter = model.adapterBytes
         let gradients = Int64(4 * optimizer.plannedGradientCount())
-        var parts = [MemoryPart(part: "weights", bytes: model.baseBytes)]
+        var parts = [MemoryPart(part: "weights", bytes: model.baseBytes + model.productCopyBytes)]
         if adapter > 0 { parts.append(MemoryPart(part: "adapter", bytes: adapter)) }
         if otherModels > 0 { parts.append(MemoryPart(part: stage == .policyOptimisation ? "other models" : "reference", bytes: otherModels)) }
         parts.append(MemoryPart(part: "gradients", bytes: gradients))
