@@ -214,10 +214,8 @@ private struct ValidationRules {
         }
         if configuration[.bf16], configuration[.fp16] { error("fp16", "bf16 and fp16 exclude each other; leave one of them out.") }
         if configuration[.pureBf16], configuration[.fp16] { error("fp16", "pure_bf16 and fp16 exclude each other; leave one of them out.") }
-        if configuration[.useUnslothGc], configuration[.device] == "cpu" || configuration[.useCpu] {
-            add("use_unsloth_gc", .notice, "It has no effect on a processor: what gradient checkpointing keeps is in the host's memory as it is.")
-        } else if configuration[.useUnslothGc], configuration[.disableGradientCheckpointing] || !configuration[.gradientCheckpointing] {
-            add("use_unsloth_gc", .notice, "It has no effect without gradient checkpointing, which alone has something to keep.")
+        if let notice = configuration.offloadNotice(isOnProcessor: configuration[.device] == "cpu" || configuration[.useCpu]) {
+            add("use_unsloth_gc", .notice, notice)
         }
         if configuration[.device] != "cpu", configuration[.device] != "auto", !configuration[.device].hasPrefix("cuda") {
             error("device", "device is \(configuration[.device]); it must be auto, cpu or cuda:0.")

@@ -35,8 +35,7 @@ public struct TrainingJob {
         try output.prepare()
         let backend = try EngineSetup.backend(configuration, products: settings.products, isTraining: true) { reporter.log(.warning, $0) }
         reporter.log(.info, "Computing on \(backend.summary).")
-        let isCard = backend.availableBytes != nil
-        if let notice = settings.offload.notice(isCard: isCard, recomputesBlocks: settings.recomputesBlocks) { reporter.log(.warning, notice) }
+        if let notice = configuration.offloadNotice(isOnProcessor: backend.availableBytes == nil) { reporter.log(.warning, notice) }
 
         reporter.phase("tokenising")
         let text = try TextSetup(configuration, directory: settings.modelDirectory, reporter: reporter)

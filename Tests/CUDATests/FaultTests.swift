@@ -1,4 +1,5 @@
 import FakeCUDA
+import Glibc
 import Platform
 import Testing
 
@@ -159,6 +160,7 @@ extension CardTests {
                 // The system gives the identifier of a thread that has ended to the next one.
                 let thread = EngineThread(name: "work") { results.update { $0.append(work(card, Float(number))) } }
                 thread.join()
+                usleep(20_000)  // its stack is free then, and with it its identifier
             }
             #expect(results.withLock { $0 } == [Bool](repeating: true, count: 6))
             var other: CUDABackend? = try CUDABackend(libraries: TestCard.libraries(), activationType: .float32, kernelCache: nil)

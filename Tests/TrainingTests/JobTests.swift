@@ -68,9 +68,12 @@ struct JobTests {
             #expect(changed.validate(for: .train).contains { $0.argument == "use_unsloth_gc" && $0.severity == .notice })
             let sink = RecordingSink()
             _ = try TrainingJob(configuration: changed, sink: sink, control: JobControl()).run()
-            #expect(sink.warnings.filter { $0.hasPrefix("use_unsloth_gc has no effect on a processor") }.count == 1)
-            #expect(Offload(checkpoints: true).notice(isCard: true, recomputesBlocks: true) == nil)
-            #expect(Offload(checkpoints: true).notice(isCard: true, recomputesBlocks: false) != nil && Offload().notice(isCard: false, recomputesBlocks: true) == nil)
+            #expect(sink.warnings.filter { $0.hasPrefix("use_unsloth_gc has no effect here: a processor") }.count == 1)
+            #expect(configuration.offloadNotice(isOnProcessor: true) == nil)
+            try changed.set("gradient_checkpointing", text: "true")
+            #expect(changed.offloadNotice(isOnProcessor: false) == nil)
+            try changed.set("disable_gradient_checkpointing", text: "true")
+            #expect(changed.offloadNotice(isOnProcessor: false)?.contains("without gradient checkpointing") == true)
         }
     }
 

@@ -22,13 +22,6 @@ public struct Offload: Sendable, Equatable {
         return steps.filter { $0 != self }
     }
 
-    /// Why `use_unsloth_gc` has no effect in a run; nil where it has one, or was not asked for.
-    func notice(isCard: Bool, recomputesBlocks: Bool) -> String? {
-        guard checkpoints else { return nil }
-        if !isCard { return "use_unsloth_gc has no effect on a processor: what gradient checkpointing keeps is in the host's memory as it is." }
-        return recomputesBlocks ? nil : "use_unsloth_gc has no effect without gradient checkpointing, which alone has something to keep."
-    }
-
     /// "the optimizer's state and the checkpoints of activations wait"
     var text: String {
         switch (optimizer, checkpoints) {
