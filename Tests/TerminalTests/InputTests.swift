@@ -58,6 +58,9 @@ import Testing
         let inputs = decode([.pasteStart] + characters("a\rb\u{1B}[31mc\u{7}") + [.pasteEnd] + characters("d"))
         #expect(inputs == [.paste("a\nbc"), .key(Key("d"))])
         #expect(decode([.pasteStart] + characters("cut off")) == [.paste("cut off")])
+        let limit = InputDecoder.pasteLimit, text = String(repeating: "x", count: limit)
+        #expect(decode([.pasteStart] + characters(text) + [.pasteEnd]) == [.paste(text)])
+        #expect(decode([.pasteStart] + characters(text + "yz") + [.pasteEnd]) == [.paste(text), .pasteWasCut(limit: limit)])
     }
 
     @Test func mouseReportsTellButtonsDragsAndTheWheel() {

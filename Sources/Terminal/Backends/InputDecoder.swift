@@ -17,7 +17,8 @@ struct InputDecoder {
     private var isEscapePending = false
     /// What the terminal says of itself, from the bracket after Escape on: an answer that came after nobody waited for it any more.
     private var report: [UInt32] = []
-    private var pasted: String.UnicodeScalarView?
+    private var pasted: [Unicode.Scalar]?
+    private var isCut = false
 
     /// Whether a paste has begun and not ended.
     var isPasting: Bool { pasted != nil }
@@ -54,7 +55,7 @@ struct InputDecoder {
             return [.key(Key(code, alt ? modifiers.union(.alt) : modifiers))]
         case .pasteStart:
             let inputs = finish()
-            pasted = String.UnicodeScalarView()
+            pasted = []
             return inputs
         case .pasteEnd:
             return finish()
@@ -67,7 +68,9 @@ struct InputDecoder {
     mutating func finish() -> [Input] {
         if let text = pasted {
             pasted = nil
-            return text.isEmpty ? [] : [.paste(TextWidth.sanitize(String(text)))]
+            defer { isCut = false }
+            guard !text.isEmpty else { return [] }
+            return [.paste(TextWidth.sanitize(String(String.UnicodeScalarView(text))))] + (isCut ? [.pasteWasCut(limit: InputDecoder.pasteLimit)] : [])
         }
         defer { report = [] }
         // A bracket that nothing followed was typed with Alt.
@@ -98,10 +101,9 @@ struct InputDecoder {
     }
 
     private mutating func collect(_ code: UInt32) {
-        guard var text = pasted, let scalar = Unicode.Scalar(code) else { return }
-        pasted = nil
-        if text.count < InputDecoder.pasteLimit || scalar == "\n" { text.append(scalar == "\r" ? "\n" : scalar) }
-        pasted = text
+        guard let count = pasted?.count, let scalar = Unicode.Scalar(code) else { return }
+        guard count < InputDecoder.pasteLimit else { return isCut = true }
+        pasted?.append(scalar == "\r" ? "\n" : scalar)
     }
 
     /// Control characters become keys with Control; Enter is 13 and Ctrl+J is 10, because the line runs with `nonl`.

@@ -3,6 +3,8 @@ public enum Input: Hashable, Sendable {
     case key(Key)
     /// Text pasted as one piece; its line breaks are text, not Enter.
     case paste(String)
+    /// The paste before was longer than this many characters; the rest is lost.
+    case pasteWasCut(limit: Int)
     case mouse(MouseEvent)
     case resize(Size)
     /// The terminal is gone (SIGHUP, or the line was cut). Nothing is drawn from here on.
