@@ -292,7 +292,7 @@ import Testing
         _ = update(&state, .talkBegan(info))
         #expect(state.tab == .chat && state.chat.turns.isEmpty)
         // No key loads another model meanwhile: the training would wait for good.
-        for keys in ["f5", "ctrl+o enter f5"] {
+        for keys in ["f5", "ctrl+o f5", "enter f5"] {
             #expect(!state.press(keys).contains { if case .loadChat = $0 { true } else { false } } && state.chat.modelInfo == info, "\(keys)")
         }
         #expect(state.forms.chat.edit == nil && state.status?.kind == .warning)
@@ -301,6 +301,15 @@ import Testing
         _ = update(&state, .talkEnded)
         #expect(state.tab == .monitor)
         #expect(state.chat.turns.map(\.text) == ["before", "yes"])
+    }
+
+    @Test func `F5 over the options loads the model again, or leads to what is wrong there`() {
+        var state = loaded()
+        #expect(state.press("ctrl+o f5").contains { if case .loadChat = $0 { true } else { false } } && state.overlays.isEmpty)
+        state = loaded()
+        _ = state.change(.chat, "model_name_or_path", to: "")
+        #expect(!state.press("ctrl+o f5").contains { if case .loadChat = $0 { true } else { false } } && state.overlays.count == 1)
+        #expect(state.forms.chat.selection == .field("model_name_or_path") && state.status?.kind == .failure)
     }
 
     @Test func `a paused training that is talked to is said to stay paused`() {

@@ -63,6 +63,17 @@ import Testing
         #expect(verdict().contains("ready"))
     }
 
+    @Test func `what the plan meets on the disk marks its field, which n finds; a start looks again`() {
+        var state = BoardFixture.state(columns: 80, rows: 24)
+        _ = update(&state, .planned(.train, generation: 0, .failed("There is no data set nosuchset.", argument: "dataset")))
+        #expect(GoldenFrames.lines(state).contains { $0.contains("1 error") })
+        state.press("n")
+        #expect(state.forms.train.selection == .field("dataset") && state.status?.text == "There is no data set nosuchset.")
+        #expect(state.press("f5").contains { if case .startJob = $0 { true } else { false } })
+        _ = update(&state, .planned(.train, generation: 0, .ready(BoardFixture.plan)))
+        #expect(state.forms.train.allProblems.isEmpty)
+    }
+
     @Test func `Esc leaves the field as it was`() {
         var state = state()
         select("learning_rate", in: &state)

@@ -455,7 +455,7 @@ import Testing
         // Somebody's folder, and an earlier export of the other form.
         try FileSystem.createDirectory(target)
         try FileSystem.writeAtomically(Path.join(target, "notes.txt"), text: "mine")
-        guard case .failed(let reason) = try plan([("export_dir", target)]) else { return #expect(Bool(false), "somebody's folder is taken") }
+        guard case .failed(let reason, _) = try plan([("export_dir", target)]) else { return #expect(Bool(false), "somebody's folder is taken") }
         #expect(reason.contains("not empty"))
         try FileSystem.remove(Path.join(target, "notes.txt"))
         for (name, text) in [("config.json", "{}"), ("model.safetensors", ""), ("README.md", "- tuneboard\n")] {

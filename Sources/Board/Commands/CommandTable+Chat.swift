@@ -31,6 +31,8 @@ extension CommandTable {
             rank: 4) { $0.openChatSettings() },
         BoardCommand("chat.reload", "Load the model again", keys: keys("f5"), in: [.chat],
             refusal: { $0.reloadRefusal() }, perform: { $0.loadChat() }),
+        BoardCommand("chat.reload.options", "Load the model again", label: "load model", keys: keys("f5", "ctrl+r"), in: [.chatOptions], rank: 2,
+            refusal: { $0.reloadRefusal() }, perform: { $0.loadChat() }),
         BoardCommand("chat.clear", "Clear the conversation; asks", label: "clear", keys: keys("ctrl+k"), in: [.chat], rank: 7,
             refusal: { $0.chat.turns.isEmpty ? say("The conversation is empty already.") : nil }, perform: { $0.askToClearChat() }),
         BoardCommand("chat.scrollUp", "Scroll the conversation up", keys: keys("pageup"), in: [.message]) { $0.scrollTranscript(by: 10) },

@@ -8,6 +8,8 @@ public enum Context: Sendable, Hashable, CaseIterable {
     /// On the pages that have a form: Train, Evaluate, Export.
     case formPage
     case form
+    /// The Chat page's form over a conversation.
+    case chatOptions
     case fieldEdit
     case formFilter
     /// Lists that take no text: letters move in them.
@@ -59,7 +61,7 @@ public enum Context: Sendable, Hashable, CaseIterable {
         case .queue: "Queue"
         case .results: "Results"
         case .samples, .evaluatePage: "Evaluate"
-        case .chat, .chatForm, .message, .transcript: "Chat"
+        case .chat, .chatForm, .chatOptions, .message, .transcript: "Chat"
         case .monitor, .chart: "Monitor"
         case .log, .logSearch: "Log"
         case .commandList, .picker, .markingPicker, .dialog, .preview, .comparison, .prompt, .editor, .jump, .dataset, .overlay: "Popups"
@@ -123,7 +125,7 @@ extension BoardState {
         case .queue: [.queue, .list, .overlay, .anywhere]
         case .jump: [.jump, .anywhere]
         case .dataset: [.dataset, .list, .overlay, .anywhere]
-        case .form(let tab): typingContexts(of: forms[tab]) ?? [.form, .list, .overlay, .anywhere]
+        case .form(let tab): typingContexts(of: forms[tab]) ?? [.form, .chatOptions, .list, .overlay, .anywhere]
         }
     }
 }

@@ -110,6 +110,16 @@ enum DiskWork {
         }
     }
 
+    /// Which argument keeps a training from being planned.
+    static func explain(_ failure: JobFailure, _ configuration: Configuration, generation: Int, _ queue: ActionQueue) {
+        begin(queue) {
+            var checked = JobSequence.train(configuration)
+            // A start asks about a folder that is taken.
+            for index in checked.indices { try? checked[index].configuration.set("overwrite_output_dir", text: "true") }
+            return [.planned(.train, generation: generation, .failed(failure.description, argument: StartProblem.find(checked)?.argument))]
+        }
+    }
+
     // MARK: Exports
 
     /// What an export reads and writes, from the headers of the files.
@@ -118,11 +128,11 @@ enum DiskWork {
             do {
                 let forecast = try ExportForecast(configuration)
                 var plan = forecast.plan
-                plan.warnings = plan.warnings.map { say(engine: $0) }
                 if forecast.replacesExport, let warning = lossOfOtherKind(forecast.directory, configuration) { plan.warnings.insert(warning, at: 0) }
                 return [.planned(.export, generation: generation, .ready(plan))]
             } catch {
-                return [.planned(.export, generation: generation, .failed(say(engine: String(describing: error))))]
+                let jobs = [PlannedJob(kind: .export, configuration: configuration)]
+                return [.planned(.export, generation: generation, .failed(String(describing: error), argument: StartProblem.find(jobs)?.argument))]
             }
         }
     }
@@ -133,8 +143,8 @@ enum DiskWork {
         let isGGUFWanted = !configuration.text("export_gguf").isEmpty
         guard isGGUFThere != isGGUFWanted else { return nil }
         return isGGUFWanted
-            ? say("The safetensors there would be replaced by the GGUF file: another export_dir keeps both.")
-            : say("The GGUF file there would be replaced by safetensors: another export_dir keeps both.")
+            ? "The safetensors there would be replaced by the GGUF file: another export_dir keeps both."
+            : "The GGUF file there would be replaced by safetensors: another export_dir keeps both."
     }
 
     static func prepareDirectory(of path: String) throws {

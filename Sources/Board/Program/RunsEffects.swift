@@ -21,7 +21,7 @@ public final class RunsEffects: EffectHandler {
     var job: JobHandle?
     /// Jobs that follow the one at work: the evaluation after a training.
     var waitingJobs: [PlannedJob] = []
-    private var askedPlan: (tab: Tab, generation: Int)?
+    private var askedPlan: (configuration: Configuration, generation: Int)?
     private var follower: FollowedRun?
     private let catalogScan = CatalogScan()
     private let history = HistoryFile()
@@ -132,12 +132,12 @@ public final class RunsEffects: EffectHandler {
         }
         if let queue, let asked = askedPlan, let outcome = planner?.takeOutcome() {
             askedPlan = nil
-            let plan: PlanState =
-                switch outcome {
-                case .success(let plan): .ready(plan)
-                case .failure(let failure): .failed(failure.description)
-                }
-            queue.endWork([.planned(asked.tab, generation: asked.generation, plan)])
+            switch outcome {
+            case .success(let plan): queue.endWork([.planned(.train, generation: asked.generation, .ready(plan))])
+            case .failure(let failure):
+                DiskWork.explain(failure, asked.configuration, generation: asked.generation, queue)
+                queue.endWork()
+            }
         }
         // While one talks to a training, what the model of the Chat page says waits.
         if !isTalkReady, let chat { actions += chat.drain().compactMap(chatUpdate).map(Action.chat) }
@@ -280,7 +280,7 @@ public final class RunsEffects: EffectHandler {
         // The answer to the older question will never come: its work ends here.
         if askedPlan != nil { queue.endWork() }
         queue.beginWork()
-        askedPlan = (tab, generation)
+        askedPlan = (configuration, generation)
         planner?.plan(configuration)
     }
 

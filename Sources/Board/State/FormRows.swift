@@ -64,7 +64,7 @@ extension FormState {
 
     /// The gravest problem of an argument.
     public func problem(of name: String) -> Problem? {
-        let all = problems.filter { $0.argument == name }
+        let all = allProblems.filter { $0.argument == name }
         return all.first { $0.severity == .error } ?? all.first
     }
 

@@ -28,7 +28,8 @@ public enum PlanState: Sendable, Equatable {
     case none
     case computing
     case ready(RunPlan)
-    case failed(String)
+    /// With the argument that is to be put right, where one is known.
+    case failed(String, argument: String? = nil)
 }
 
 /// One page's form: a configuration, how it came to be, and where the cursor is.
@@ -52,6 +53,12 @@ public struct FormState: Sendable {
     public var elsewhere: FoundField?
     public var edit: FieldEdit?
     public var problems: [Problem] = []
+
+    /// With what the plan met on the disk. That alone forbids no start: it may have been put right there since.
+    public var allProblems: [Problem] {
+        guard case .failed(let reason, let argument?) = plan else { return problems }
+        return problems + [Problem(argument: argument, severity: .error, message: reason)]
+    }
     public var plan = PlanState.none
     /// Why the last start of this form, as it stands, was refused.
     public var refusal: String?

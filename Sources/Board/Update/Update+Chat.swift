@@ -16,8 +16,11 @@ extension BoardState {
     mutating func loadChat() -> [Effect] {
         forms[.chat].problems = forms[.chat].configuration.validate(for: .chat)
         if let problem = forms[.chat].firstError {
-            if chat.modelInfo != nil { _ = openChatSettings() }
-            focusByTab[.chat] = .form
+            if chat.modelInfo != nil {
+                if activeFormTab != .chat { overlays.append(.form(.chat)) }
+            } else {
+                focusByTab[.chat] = .form
+            }
             if let name = problem.argument { forms[.chat].reveal(name) }
             status = StatusMessage(.failure, problem.words)
             return [.bell]

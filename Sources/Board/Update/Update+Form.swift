@@ -17,7 +17,7 @@ extension BoardState {
 
     func undoRefusal() -> String? { activeForm?.undoStack.isEmpty == false ? nil : say("There is nothing to undo.") }
     func redoRefusal() -> String? { activeForm?.redoStack.isEmpty == false ? nil : say("There is nothing to redo.") }
-    func problemRefusal() -> String? { activeForm?.problems.isEmpty == false ? nil : say("There are no errors or warnings.") }
+    func problemRefusal() -> String? { activeForm?.allProblems.isEmpty == false ? nil : say("There are no errors or warnings.") }
 
     /// The form of a running job can be edited for the next run, so nothing is locked; the chat's model cannot be changed while it
     /// answers.
@@ -207,7 +207,7 @@ extension BoardState {
         guard let tab = activeFormTab else { return [] }
         let names = FormSections.allArguments(for: tab).map(\.name).filter { forms[tab].problem(of: $0) != nil }
         guard !names.isEmpty else {
-            status = forms[tab].problems.first.map { StatusMessage(.failure, $0.words) }
+            status = forms[tab].allProblems.first.map { StatusMessage(.failure, $0.words) }
             return []
         }
         var index = count > 0 ? 0 : names.count - 1

@@ -118,7 +118,7 @@ extension BoardState {
             queueStart?.plan = plan
             guard let reason = memoryShortage(plan) else { return startQueued() }
             return holdQueued(reason)
-        case .failed(let reason): return holdQueued(say(engine: reason))
+        case .failed(let reason, _): return holdQueued(say(engine: reason))
         case .none, .computing: return []
         }
     }

@@ -18,7 +18,7 @@ extension Painter {
         switch state.forms[.export].plan {
         case .none: paragraph(withoutPlan(state.forms[.export]), in: inside, "ui.text.dim")
         case .computing: text(say("looking at the model…"), in: inside.row(0), "ui.text.dim")
-        case .failed(let reason): paragraph(say(engine: reason), in: inside, "ui.warning")
+        case .failed(let reason, _): paragraph(say(engine: reason), in: inside, "ui.warning")
         case .ready(let plan): drawExportPlan(plan, in: inside)
         }
     }
@@ -43,7 +43,7 @@ extension Painter {
     /// What is to be known before the export begins. It has the whole width: beside the sizes it would push them out of view.
     private var exportWarnings: [String] {
         guard case .ready(let plan) = state.forms[.export].plan else { return [] }
-        return plan.warnings.map { "! " + TextWidth.sanitize($0) }
+        return plan.warnings.map { "! " + TextWidth.sanitize(say(engine: $0)) }
     }
 
     /// Every phase that was seen, the last one with its bar, then the outcome with what verification found.

@@ -24,7 +24,7 @@ extension Painter {
     }
 
     private func formNote(_ form: FormState) -> String {
-        let errors = form.problems.filter { $0.severity == .error }.count
+        let errors = form.allProblems.filter { $0.severity == .error }.count
         guard errors > 0 else { return layout.isCompact ? planNote(form) : "" }
         return errors == 1 ? say("1 error") : say("\(errors) errors")
     }

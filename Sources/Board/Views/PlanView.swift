@@ -8,7 +8,7 @@ extension Painter {
         switch form.plan {
         case .none: text(withoutPlan(form), in: area.row(0), "ui.text.dim")
         case .computing: text(say("estimating…"), in: area.row(0), "ui.text.dim")
-        case .failed(let reason): paragraph(say(engine: reason), in: area, "ui.warning")
+        case .failed(let reason, _): paragraph(say(engine: reason), in: area, "ui.warning")
         case .ready(let plan):
             let isTight = plan.availableBytes > 0 && plan.peakBytes > plan.availableBytes
             let lines: [(String, String, String)] = [
@@ -35,7 +35,7 @@ extension Painter {
         switch form.plan {
         case .none: paragraph(withoutPlan(form), in: inside, "ui.text.dim")
         case .computing: text(say("estimating…"), in: inside.row(0), "ui.text.dim")
-        case .failed(let reason): paragraph(say(engine: reason), in: inside, "ui.warning")
+        case .failed(let reason, _): paragraph(say(engine: reason), in: inside, "ui.warning")
         case .ready(let plan): drawLines(planLines(plan, form), in: inside)
         }
     }

@@ -39,7 +39,7 @@ extension Painter {
             return ("✗ \(count): \(first.words)", "ui.error")
         } else if let refusal = form.refusal {
             return ("✗ " + refusal, "ui.error")
-        } else if case .failed(let reason) = form.plan {
+        } else if case .failed(let reason, _) = form.plan {
             return ("✗ " + say(engine: reason), "ui.error")
         } else if form.plan == .computing {
             return (say("estimating…"), "ui.text.dim")
