@@ -8,6 +8,9 @@ public enum FileSystem {
 
     public static func exists(_ path: String) -> Bool { information(path) != nil }
 
+    /// Whether the name is taken, also by a link that leads nowhere.
+    public static func isThere(_ path: String) -> Bool { linkInformation(path) != nil }
+
     public static func isDirectory(_ path: String) -> Bool {
         guard let found = information(path) else { return false }
         return found.st_mode & S_IFMT == S_IFDIR
@@ -149,9 +152,13 @@ public enum FileSystem {
 
     // MARK: Making and removing
 
-    /// Makes the directory and its missing parents; an existing one is fine.
+    /// Makes the directory and its missing parents; an existing one is fine. `missing/..` is refused: making `missing` would turn a path
+    /// that led nowhere, to whoever looked at it before, into one that leads to something.
     public static func createDirectory(_ path: String) throws(PlatformError) {
         if isDirectory(path) { return }
+        guard Path.name(path) != ".." else {
+            throw .cannotCreateDirectory(path: path, reason: "the folder that it leads through does not exist")
+        }
         let parent = Path.directory(path)
         if parent != path, !isDirectory(parent) { try createDirectory(parent) }
         if mkdir(path, 0o777) != 0, errno != EEXIST || !isDirectory(path) {

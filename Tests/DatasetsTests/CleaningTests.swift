@@ -146,7 +146,12 @@ import Testing
                 let error = #expect(throws: DatasetError.self) { try cleaner.run(output: output) }
                 #expect(error?.description.contains("never overwritten") == true)
             }
-            #expect(try FileSystem.readText(source) == Self.row("one"))
+            cleaner.overwrites = true
+            for output in ["missing/../a.jsonl", "dataset_info.json"] {
+                #expect(throws: DatasetError.self) { try cleaner.run(output: Path.join(directory, output)) }
+            }
+            cleaner.overwrites = false
+            #expect(try FileSystem.readText(source) == Self.row("one") && !FileSystem.exists(Path.join(directory, "missing")))
             // Nor a list of words, nor anything else unless that is wanted.
             let list = try Fixtures.write("one", to: directory, "words.jsonl")
             cleaner.rules = [("drop_keywords", "@" + list)]

@@ -59,6 +59,10 @@ import Testing
             #expect(throws: PlatformError.notText(path: path, offset: 1)) { try FileSystem.readText(path) }
             #expect(throws: PlatformError.self) { try MappedFile(path: directory) }
             #expect(throws: PlatformError.self) { try FileSystem.createDirectory(Path.join(path, "below a file")) }
+            // A folder that is made on the way would make the path lead back.
+            #expect(throws: PlatformError.self) { try FileSystem.createDirectory(Path.join(directory, "missing/..")) }
+            #expect(throws: PlatformError.self) { try FileSystem.createDirectory(Path.join(directory, "missing/../new")) }
+            #expect(try FileSystem.list(directory) == ["bad"])
             try FileSystem.remove(Path.join(directory, "missing"))
         }
     }

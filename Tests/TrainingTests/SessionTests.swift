@@ -212,67 +212,6 @@ struct SessionTests {
         }
     }
 
-    @Test("A folder with a finished model and no checkpoint is refused unless overwriting is allowed")
-    func refusesOutput() throws {
-        try Fixtures.withTemporaryDirectory { directory in
-            try FileSystem.writeAtomically(Path.join(directory, "adapter_model.safetensors"), text: "x")
-            #expect(throws: TrainingError.outputDirectoryNotEmpty(path: directory, found: "adapter_model.safetensors")) {
-                try Run(output: directory)
-            }
-            try Run(output: directory, changes: ["overwrite_output_dir": "true"]).finish()
-            #expect(throws: TrainingError.noCheckpoint(directory: directory + "/nowhere")) {
-                try Run(output: directory, changes: ["resume_from_checkpoint": directory + "/nowhere"])
-            }
-        }
-    }
-
-    @Test("What no run made is not replaced, whatever is allowed: files of one's own, and the model that is trained")
-    func sparesOthers() throws {
-        try Fixtures.withTemporaryDirectory { directory in
-            let mine = Path.join(directory, "README.md")
-            try FileSystem.writeAtomically(mine, text: "mine")
-            for allowed in ["true", "false"] {
-                #expect(throws: TrainingError.outputDirectoryForeign(path: directory, found: "README.md")) {
-                    try Run(output: directory, changes: ["overwrite_output_dir": allowed])
-                }
-            }
-            #expect(try FileSystem.readText(mine) == "mine")
-            // An earlier run's folder may be written over.
-            try FileSystem.writeAtomically(Path.join(directory, "trainer_log.jsonl"), text: "")
-            _ = try Run(output: directory, changes: ["overwrite_output_dir": "true"])
-            for name in ["config.json", "model.safetensors", "tokenizer.json"] {
-                try FileSystem.copy(Path.join(Fixtures.training + "/llama", name), Path.join(directory, name))
-            }
-            let own = directory + "/."
-            #expect(throws: TrainingError.outputDirectoryIsSource(path: directory, argument: "model_name_or_path", source: own)) {
-                try Run(output: directory, changes: ["overwrite_output_dir": "true", "model_name_or_path": own])
-            }
-        }
-    }
-
-    @Test("Only what a run left is cleared, and never what the new one reads: a picture beside it stays, an adapter in a checkpoint too")
-    func clearsRunsOnly() throws {
-        try Fixtures.withTemporaryDirectory { directory in
-            let mine = Path.join(directory, "training_photo.png"), shard = Path.join(directory, "model-00001-of-00002.safetensors")
-            try FileSystem.writeAtomically(shard, text: "mine")
-            #expect(throws: TrainingError.outputDirectoryForeign(path: directory, found: Path.name(shard))) { try Run(output: directory) }
-            try FileSystem.remove(shard)
-            try FileSystem.writeAtomically(mine, text: "mine")
-            for overwrites in ["false", "true"] {
-                try Run(output: directory, changes: ["overwrite_output_dir": overwrites]).finish()
-                #expect(try FileSystem.readText(mine) == "mine")
-            }
-            let checkpoint = try #require(CheckpointFolder.all(in: directory).last).path
-            let sources = [("adapter_name_or_path", directory), ("adapter_name_or_path", checkpoint), ("ref_model_adapters", checkpoint + "/.")]
-            for (argument, source) in sources {
-                #expect(throws: TrainingError.outputDirectoryIsSource(path: directory, argument: argument, source: source)) {
-                    try Run(output: directory, changes: ["overwrite_output_dir": "true", argument: source])
-                }
-            }
-            #expect(FileSystem.exists(Path.join(checkpoint, "adapter_model.safetensors")))
-        }
-    }
-
     @Test("Pause holds, resume goes on, and the losses are those of a run that was never held")
     func pauses() throws {
         try Fixtures.withTemporaryDirectory { directory in

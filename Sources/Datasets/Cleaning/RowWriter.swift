@@ -23,6 +23,9 @@ final class RowWriter {
         case "jsonl", "ndjson": isList = false
         default: throw .badSetting(argument: "output", reason: "\(path) ends in neither .jsonl nor .json")
         }
+        guard Path.name(path) != DatasetDirectory.infoName else {
+            throw .badSetting(argument: "output", reason: "\(path) lists data sets and holds no rows; name another file")
+        }
         try RowTarget.check(path, sources: sources, overwrites: overwrites)
         beside = FileSystem.temporaryName(for: path)
         do {

@@ -1,3 +1,4 @@
+import Configuration
 import Formats
 import Platform
 
@@ -74,12 +75,13 @@ public struct DatasetEntry: Sendable, Equatable {
 public struct DatasetDirectory: Sendable {
     public let path: String
     public let infoPath: String
+    static let infoName = "dataset_info.json"
     private let entries: JSONObject
 
     /// A missing dataset_info.json is no error: files can be named by path.
     public init(path: String) throws(DatasetError) {
         self.path = path
-        infoPath = Path.join(path, "dataset_info.json")
+        infoPath = Path.join(path, Self.infoName)
         guard FileSystem.exists(infoPath) else {
             entries = [:]
             return
@@ -120,6 +122,14 @@ public struct DatasetDirectory: Sendable {
             return entry
         }
         throw .unknownDataset(name: name, infoPath: infoPath, known: names)
+    }
+
+    /// Every file that a job reads rows from. A data set that cannot be found has none here; whoever reads it says so.
+    public static func files(of configuration: Configuration) -> [(argument: String, path: String)] {
+        guard let directory = try? DatasetDirectory(path: configuration[.datasetDir]) else { return [] }
+        return [ArgumentKey<[String]>.dataset, .evalDataset].flatMap { argument in
+            configuration[argument].compactMap { try? directory.entry($0) }.flatMap(\.files).map { (argument.name, $0) }
+        }
     }
 
     private func files(at path: String, dataset: String) throws(DatasetError) -> [String] {

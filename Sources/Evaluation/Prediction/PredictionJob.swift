@@ -1,6 +1,7 @@
 /// Answers a data set and scores the answers (BLEU-4, ROUGE-1, ROUGE-2, ROUGE-L), as LLaMA-Factory's `predict_with_generate` does.
 
 import Configuration
+import Datasets
 import Events
 import Formats
 import Generation
@@ -38,6 +39,8 @@ public struct PredictionJob {
         options.beams = configuration[.evalNumBeams] ?? configuration[.generationNumBeams] ?? options.beams
         options.stopTokenIDs = data.stopTokens(model)
         options.stopStrings = data.stopWords
+        let sources = DatasetDirectory.files(of: configuration).map(\.path)
+        try RowTarget.check(Path.join(output, PredictionFile.fileName), argument: "output_dir", sources: sources, overwrites: true)
         let file = try PredictionFile(directory: output, continues: !configuration[.overwriteOutputDir])
         defer { file.close() }
         if !file.finished.isEmpty {

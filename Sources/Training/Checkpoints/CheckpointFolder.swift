@@ -36,7 +36,8 @@ public struct CheckpointFolder: Sendable, Equatable {
         return CheckpointFolder(path: directory, step: try TrainerState.read(from: directory).globalStep)
     }
 
-    /// Writes a checkpoint by `fill`, which is given the folder to write into. An older one of the same step is replaced.
+    /// Writes a checkpoint by `fill`, which is given the folder to write into. An older one of the same step is replaced; what else has that
+    /// name is renamed.
     @discardableResult
     static func write(step: Int, in directory: String, fill: (String) throws -> Void) throws -> CheckpointFolder {
         let place = Path.join(directory, prefix + String(step))
@@ -46,6 +47,7 @@ public struct CheckpointFolder: Sendable, Equatable {
         do {
             try fill(partial)
             try makeDurable(partial)
+            if FileSystem.isThere(place), !FileSystem.exists(Path.join(place, lastFile)) { try putAside(place) }
             if FileSystem.exists(place), FileSystem.exchange(partial, place) {
                 // The earlier checkpoint of this step has the partial name now; at no instant was there none.
                 FileSystem.synchronizeDirectory(directory)
@@ -60,6 +62,16 @@ public struct CheckpointFolder: Sendable, Equatable {
             throw error
         }
         return CheckpointFolder(path: place, step: step)
+    }
+
+    /// `checkpoint-7` becomes `checkpoint-7.other`, or `.other-2`, ...
+    private static func putAside(_ place: String) throws {
+        var free = place + ".other", number = 1
+        while FileSystem.isThere(free) {
+            number += 1
+            free = place + ".other-\(number)"
+        }
+        try FileSystem.rename(place, free)
     }
 
     /// Every file's data reaches the disk before the folder gets its name.

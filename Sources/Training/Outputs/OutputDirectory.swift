@@ -31,10 +31,10 @@ public struct OutputDirectory: Sendable {
         "pytorch_model.bin", "pytorch_model.bin.index.json",
     ]
 
-    /// What runs, LLaMA-Factory's included, leave and nothing else does. A job's own first files are no sign: they are there already.
+    /// What trainings, LLaMA-Factory's included, leave and nothing else does. A job's own first files are no sign: they are there already;
+    /// nor is what evaluations leave, which may write beside a model.
     private static let signsOfARun = [
-        "trainer_log.jsonl", TrainerState.fileName, "training_args.yaml", "training_args.bin", "all_results.json", "train_results.json",
-        "eval_results.json", "predict_results.json",
+        "trainer_log.jsonl", TrainerState.fileName, "training_args.yaml", "training_args.bin", "train_results.json",
     ]
 
     /// Decides and checks, before anything is loaded. An existing folder with checkpoints is resumed, one with a finished model and no
@@ -61,7 +61,7 @@ public struct OutputDirectory: Sendable {
         if !holdsRun, let found = names.sorted().first(where: { Self.sharedFiles.contains($0) || Self.isShard($0) }) {
             throw .outputDirectoryForeign(path: path, found: found)
         }
-        try Self.spare(settings.sources, in: path)
+        try Self.spare(settings.sources, in: path, isToBeCleared: holdsRun)
     }
 
     /// Whether a folder holds the model or the adapter that a run ended with.
@@ -70,13 +70,21 @@ public struct OutputDirectory: Sendable {
     private static func model(in path: String) -> String? { modelFiles.first { FileSystem.exists(Path.join(path, $0)) } }
 
     /// What the run reads stays, also where an earlier run made it: the folder is cleared while the run still depends on it.
-    private static func spare(_ sources: [(argument: String, path: String)], in path: String) throws(TrainingError) {
+    private static func spare(
+        _ sources: [(argument: String, path: String)], in path: String, isToBeCleared: Bool
+    ) throws(TrainingError) {
         guard let own = FileSystem.realPath(path) else { return }
         let checkpoints = CheckpointFolder.all(in: own).map { $0.path + "/" }
         for source in sources {
-            guard let place = FileSystem.realPath(source.path), place == own || checkpoints.contains(where: (place + "/").hasPrefix) else { continue }
+            guard let place = FileSystem.realPath(source.path) else { continue }
+            let isCleared = isToBeCleared && Path.directory(place) == own && Self.isCleared(Path.name(place))
+            guard place == own || isCleared || checkpoints.contains(where: (place + "/").hasPrefix) else { continue }
             throw .outputDirectoryIsSource(path: path, argument: source.argument, source: source.path)
         }
+    }
+
+    private static func isCleared(_ name: String) -> Bool {
+        LossPlots.isPlot(name) || isShard(name) || modelFiles.contains(name) || otherFiles.contains(name)
     }
 
     private static func isShard(_ name: String) -> Bool { name.hasPrefix("model-") && name.hasSuffix(".safetensors") }
@@ -110,9 +118,7 @@ public struct OutputDirectory: Sendable {
             return
         }
         for name in try FileSystem.list(path) {
-            if LossPlots.isPlot(name) || Self.isShard(name) || Self.modelFiles.contains(name) || Self.otherFiles.contains(name) {
-                try FileSystem.remove(Path.join(path, name))
-            }
+            if Self.isCleared(name) { try FileSystem.remove(Path.join(path, name)) }
         }
         for folder in CheckpointFolder.all(in: path) { try FileSystem.removeTree(folder.path) }
         CheckpointFolder.removePartial(in: path)

@@ -2,6 +2,7 @@
 /// combinations that cannot work refused before anything is loaded.
 
 import Configuration
+import Datasets
 import Formats
 import Tensors
 
@@ -199,7 +200,7 @@ public struct TrainingSettings: Sendable {
         ]
         var found: [(argument: String, path: String)] = [("model_name_or_path", model)]
         for (argument, paths) in lists { found += paths.map { (argument, $0) } }
-        return found
+        return found + DatasetDirectory.files(of: configuration)
     }
 
     /// The base weights' type asked for, and what the finished full model is stored in.

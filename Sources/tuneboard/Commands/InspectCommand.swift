@@ -1,5 +1,6 @@
 /// `tuneboard inspect`: a model's shape and needs, and its numbers for given tokens, to compare with other programs.
 
+import Datasets
 import Formats
 import Models
 import Platform
@@ -20,6 +21,9 @@ enum InspectCommand {
             let output = invocation.value("output")
         else { throw UsageError("tuneboard inspect forward needs --model_name_or_path, --input and --output") }
         let adapter = invocation.value("adapter_name_or_path"), wantsGradients = invocation.has("gradients")
+        let models = [directory] + [adapter].compactMap { $0 }
+        let sources = [input] + models.flatMap { folder in ((try? FileSystem.list(folder)) ?? []).map { Path.join(folder, $0) } }
+        try RowTarget.check(output, sources: sources, overwrites: true)
         let inspection = try ForwardInspection(file: input)
         let model = try Transformer.load(
             directory: directory, backend: CPUBackend(), options: LoadOptions(dtype: .float32, trainsBase: wantsGradients && adapter == nil))

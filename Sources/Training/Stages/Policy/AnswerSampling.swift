@@ -73,7 +73,7 @@ public struct AnswerSampling {
 
     /// What an interrupted run has written, as far as it answers these questions with as many answers.
     private func kept(_ output: String, _ questions: [Question]) throws -> [JSONObject] {
-        try RowTarget.check(output, sources: try dataFiles, overwrites: true)
+        try RowTarget.check(output, sources: dataFiles, overwrites: true)
         guard FileSystem.exists(output) else { return [] }
         var lines: [JSONObject] = []
         let reader = try LineReader(path: output)
@@ -100,14 +100,11 @@ public struct AnswerSampling {
         if Path.absolute(best) == Path.absolute(output) {
             throw DatasetError.badSetting(argument: "best_output", reason: "it is the same file as output")
         }
-        try RowTarget.check(best, argument: "best_output", sources: try dataFiles + [output], overwrites: overwrites)
+        try RowTarget.check(best, argument: "best_output", sources: dataFiles + [output], overwrites: overwrites)
     }
 
     private var dataFiles: [String] {
-        get throws {
-            let directory = try DatasetDirectory(path: configuration[.datasetDir])
-            return try configuration[.dataset].flatMap { try directory.entry($0).files }
-        }
+        DatasetDirectory.files(of: configuration).map(\.path)
     }
 
     private func rows(
