@@ -44,6 +44,8 @@ import Testing
         #expect(packs.flatMap { $0 }.sorted() == Array(0..<8))
         #expect(packs.allSatisfy { $0.count == 1 || $0.reduce(0) { $0 + lengths[$1] } <= 10 })
         #expect(packs == [[7], [4, 6], [0, 1], [2, 5], [3]])
+        #expect(Packing.greedy(lengths: lengths, capacity: .max) == [[7, 4, 0, 2, 5, 1, 3, 6]])
+        #expect(Packing.greedy(lengths: [], capacity: .max).isEmpty)
         let planner = BatchPlanner(store: store(lengths).packed(capacity: 10), batchSize: 2, seed: 1, order: .sequential)
         #expect(planner.batchesPerEpoch == 3)
         #expect(planner.batch(epoch: 0, index: 1).cumulativeLengths == [0, 7, 10, 15, 19])

@@ -30,12 +30,20 @@ import Testing
                 let dimension = rotary.rotatedDimensions(of: spec.headDimension)
                 for length in [1, 100, spec.maximumPositions] { _ = RotaryEmbedding.frequencies(rotary, dimension: dimension, length: length) }
             }
+            #expect(spec.mixture.map { $0.expertsPerToken <= $0.expertCount } ?? true)
             _ = (0..<min(spec.layerCount, 4)).map { spec.attentionShape(layer: $0) }
             guard spec.layerCount * (spec.mixture?.expertCount ?? 1) < 200 else { continue }
             let summary = try ModelSummary(folder: folder)
             #expect(summary.parameterCount > 0 && summary.weightBytes > 0 && summary.adapterParameterCount(targets: ["all"], rank: 8) > 0)
         }
         #expect(plans > Self.cases / 10 && plans < Self.cases)
+    }
+
+    @Test func whatAFamilyHasByDefaultMustFitTheRest() throws {
+        let file = Path.join(FamilyTests.directory("qwen3_moe"), "config.json")
+        var object = try #require(try JSONValue.read(file: file).objectValue)
+        object["num_experts_per_tok"] = nil
+        #expect(throws: ModelError.missingKey(file: "config.json", key: "num_experts_per_tok")) { try ModelFolder(configuration: object) }
     }
 
     /// A value exchanged, a byte changed, or a piece cut out or doubled.

@@ -133,13 +133,15 @@ struct SampleData {
 enum Packing {
     /// Packs of sample numbers; a sample longer than the capacity gets a pack of its own.
     static func greedy(lengths: [Int], capacity: Int) -> [[Int]] {
-        var byLength: [[Int]] = Array(repeating: [], count: max(capacity, 0) + 1)
+        // Tables for the lengths that there are: the capacity may be any number.
+        let longest = lengths.lazy.filter { $0 <= capacity }.max() ?? 0
+        var byLength: [[Int]] = Array(repeating: [], count: longest + 1)
         var packs: [[Int]] = []
         for (index, length) in lengths.enumerated() {
             if length > capacity { packs.append([index]) } else { byLength[length].append(index) }
         }
         // largest[n]: the longest length up to n that has samples left, found by following links that only ever shrink.
-        var largest = Array(0...max(capacity, 0))
+        var largest = Array(0...longest)
         func find(_ limit: Int) -> Int? {
             var place = limit
             while place >= 0, byLength[place].isEmpty {
@@ -154,7 +156,7 @@ enum Packing {
         while left > 0 {
             var pack: [Int] = []
             var room = capacity
-            while let length = find(room), let index = byLength[length].popLast() {
+            while let length = find(min(room, longest)), let index = byLength[length].popLast() {
                 pack.append(index)
                 left -= 1
                 room -= length

@@ -53,7 +53,10 @@ public struct ConfigurationFields: Sendable {
     }
 
     public func integer(_ key: String, default fallback: Int, atLeast least: Int = 1, atMost most: Int = 1 << 24) throws(ModelError) -> Int {
-        try optionalInteger(key, atLeast: least, atMost: most) ?? fallback
+        if let found = try optionalInteger(key, atLeast: least, atMost: most) { return found }
+        // What a family has by default need not fit the other keys.
+        guard fallback >= least, fallback <= most else { throw .missingKey(file: file, key: spelled(key)) }
+        return fallback
     }
 
     public func optionalInteger(_ key: String, atLeast least: Int = 1, atMost most: Int = 1 << 24) throws(ModelError) -> Int? {
