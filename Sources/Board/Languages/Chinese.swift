@@ -1252,6 +1252,8 @@ extension LanguageFiles {
         "engine:task is {1}; write a folder of task_dir and test, validation or train, such as mmlu_test." = "task 是 {1}；请写 task_dir 中的一个目录和 test、validation 或 train，例如 mmlu_test。"
         "engine:bf16 and fp16 exclude each other; leave one of them out." = "bf16 与 fp16 互斥；请去掉其中一个。"
         "engine:pure_bf16 and fp16 exclude each other; leave one of them out." = "pure_bf16 与 fp16 互斥；请去掉其中一个。"
+        "engine:use_unsloth_gc has no effect here: a processor keeps what gradient checkpointing saves in the host's memory anyway." = "use_unsloth_gc 在这里不起作用：在处理器上，gradient checkpointing 保存的内容本来就在主机内存中。"
+        "engine:use_unsloth_gc has no effect here: without gradient checkpointing there is nothing that could wait." = "use_unsloth_gc 在这里不起作用：没有 gradient checkpointing，就没有可放到主机内存的内容。"
         "engine:device is {1}; it must be auto, cpu or cuda:0." = "device 是 {1}；必须是 auto、cpu 或 cuda:0。"
         "engine:{1} holds an earlier export, which will be replaced." = "{1} 中有先前的导出，将被替换。"
         "engine:{1} is not called; metrics are in trainer_log.jsonl, and in TensorBoard files with report_to: tensorboard." = "不会调用 {1}；指标在 trainer_log.jsonl 中，report_to: tensorboard 时也在 TensorBoard 文件中。"

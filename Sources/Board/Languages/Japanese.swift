@@ -1252,6 +1252,8 @@ extension LanguageFiles {
         "engine:task is {1}; write a folder of task_dir and test, validation or train, such as mmlu_test." = "task は {1} です。task_dir のフォルダー名と test、validation、train のいずれかを mmlu_test のように書いてください。"
         "engine:bf16 and fp16 exclude each other; leave one of them out." = "bf16 と fp16 は両立しません。どちらかを外してください。"
         "engine:pure_bf16 and fp16 exclude each other; leave one of them out." = "pure_bf16 と fp16 は両立しません。どちらかを外してください。"
+        "engine:use_unsloth_gc has no effect here: a processor keeps what gradient checkpointing saves in the host's memory anyway." = "use_unsloth_gc はここでは効果がありません。プロセッサでは gradient checkpointing が保存するものは元からホストのメモリにあります。"
+        "engine:use_unsloth_gc has no effect here: without gradient checkpointing there is nothing that could wait." = "use_unsloth_gc はここでは効果がありません。gradient checkpointing がなければホストのメモリに置くものがありません。"
         "engine:device is {1}; it must be auto, cpu or cuda:0." = "device は {1} です。auto、cpu、cuda:0 のどれかにしてください。"
         "engine:{1} holds an earlier export, which will be replaced." = "{1} には以前の書き出しがあり、置き換えられます。"
         "engine:{1} is not called; metrics are in trainer_log.jsonl, and in TensorBoard files with report_to: tensorboard." = "{1} は呼ばれません。指標は trainer_log.jsonl に、report_to: tensorboard なら TensorBoard のファイルにもあります。"

@@ -1252,6 +1252,8 @@ extension LanguageFiles {
         "engine:task is {1}; write a folder of task_dir and test, validation or train, such as mmlu_test." = "task는 {1}입니다. task_dir의 폴더와 test, validation, train 중 하나를 mmlu_test처럼 쓰세요."
         "engine:bf16 and fp16 exclude each other; leave one of them out." = "bf16과 fp16은 함께 쓸 수 없습니다. 하나를 빼세요."
         "engine:pure_bf16 and fp16 exclude each other; leave one of them out." = "pure_bf16과 fp16은 함께 쓸 수 없습니다. 하나를 빼세요."
+        "engine:use_unsloth_gc has no effect here: a processor keeps what gradient checkpointing saves in the host's memory anyway." = "use_unsloth_gc는 여기서 효과가 없습니다. 프로세서에서는 gradient checkpointing이 저장하는 것이 이미 호스트 메모리에 있습니다."
+        "engine:use_unsloth_gc has no effect here: without gradient checkpointing there is nothing that could wait." = "use_unsloth_gc는 여기서 효과가 없습니다. gradient checkpointing이 없으면 호스트 메모리에 둘 것이 없습니다."
         "engine:device is {1}; it must be auto, cpu or cuda:0." = "device가 {1}입니다. auto, cpu, cuda:0 중 하나여야 합니다."
         "engine:{1} holds an earlier export, which will be replaced." = "{1}에 이전 내보내기가 있으며 교체됩니다."
         "engine:{1} is not called; metrics are in trainer_log.jsonl, and in TensorBoard files with report_to: tensorboard." = "{1}은(는) 호출되지 않습니다. 지표는 trainer_log.jsonl에, report_to: tensorboard이면 TensorBoard 파일에도 있습니다."

@@ -1252,6 +1252,8 @@ extension LanguageFiles {
         "engine:task is {1}; write a folder of task_dir and test, validation or train, such as mmlu_test." = "task: {1}; укажите папку из task_dir и test, validation или train, например mmlu_test."
         "engine:bf16 and fp16 exclude each other; leave one of them out." = "bf16 и fp16 исключают друг друга; уберите одно."
         "engine:pure_bf16 and fp16 exclude each other; leave one of them out." = "pure_bf16 и fp16 исключают друг друга; уберите одно."
+        "engine:use_unsloth_gc has no effect here: a processor keeps what gradient checkpointing saves in the host's memory anyway." = "use_unsloth_gc здесь не действует: то, что хранит gradient checkpointing, на процессоре и так лежит в памяти хоста."
+        "engine:use_unsloth_gc has no effect here: without gradient checkpointing there is nothing that could wait." = "use_unsloth_gc здесь не действует: без gradient checkpointing ждать нечему."
         "engine:device is {1}; it must be auto, cpu or cuda:0." = "device равен {1}; допустимо auto, cpu или cuda:0."
         "engine:{1} holds an earlier export, which will be replaced." = "В {1} лежит прежний экспорт, он будет заменён."
         "engine:{1} is not called; metrics are in trainer_log.jsonl, and in TensorBoard files with report_to: tensorboard." = "{1} не вызывается; метрики лежат в trainer_log.jsonl, а с report_to: tensorboard и в файлах TensorBoard."
