@@ -149,6 +149,8 @@ import Training
             keys.formUnion(told.map { "engine:" + $0 })
         }
         for argument in ArgumentTable.all where argument.kind != .choice { keys.insert(argument.kind.phrase) }
+        // The program's own name stays.
+        keys.formUnion(ArgumentGroup.allCases.map(\.title).filter { $0 != "Tuneboard" })
         keys.formUnion(["true or false", "true, false or null"])
         return keys.filter { key in key.contains { $0.isLetter } }
     }

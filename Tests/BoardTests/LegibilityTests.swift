@@ -122,6 +122,46 @@ import Testing
         #expect(page.contains("Only with") && page.contains("quant_method"), "\(page)")
     }
 
+    @Test func `what a picker or the help cuts off stands whole under the list`() {
+        var state = state(60, 16)
+        let summary = "LoRA with noise on the embeddings (NEFTune), for small sets of instructions that would be learnt by heart."
+        state.catalog.recipes = [RecipeEntry(path: "recipes/neftune.yaml", summary: summary)]
+        state.press("L")
+        let shown = GoldenFrames.lines(state).map { $0.filter { !"┃│".contains($0) }.trimmingSpaces }.joined(separator: " ")
+        #expect(shown.contains("that would be learnt by heart."), "\(shown)")
+        state.press("esc ctrl+p")
+        state.type("suspend")
+        state.press("ctrl+u")
+        state.type("order the runs")
+        #expect(text(state).contains("training loss)"), "\(text(state))")
+    }
+
+    @Test func `why a model could not be loaded is read to its end`() {
+        var state = state()
+        state.press("3")
+        let reason = "saves/demo-model: this is not a model folder (there is no config.json in it). Give a folder with config.json, the weights and the tokenizer."
+        _ = update(&state, .chat(.failed(reason)))
+        state.status = nil
+        let page = GoldenFrames.lines(state).map(\.trimmingSpaces).joined(separator: " ")
+        #expect(page.contains("the weights and the tokenizer."), "\(page)")
+        #expect(state.layout.chatForm.form.y == 3)
+    }
+
+    @Test func `a run of another process is looked after until it has ended`() {
+        var state = state()
+        state.press("5")
+        state.openedRun = RunDigest(kind: .train, title: "sft", directory: "saves/demo-model/full/sft", origin: .finished)
+        state.focusByTab[.monitor] = .chart
+        #expect(!state.showsDisk)
+        state.catalog.runs[1].isAlive = true
+        #expect(state.showsDisk)
+        func scans(_ now: Double) -> Bool {
+            update(&state, .tick(now: now, BoardFixture.system)).contains { if case .scanCatalog = $0 { true } else { false } }
+        }
+        _ = scans(BoardFixture.now)
+        #expect(!scans(BoardFixture.now + 5) && scans(BoardFixture.now + 16))
+    }
+
     @Test(arguments: [Language.english, .chinese]) func `a warning of the export leaves its sizes in view`(_ language: Language) {
         var state = state(80, 24, language)
         let warning = Wording.$current.withValue(Wording(language)) { say(engine: "saves/demo-model/merged holds an earlier export, which will be replaced.") }

@@ -243,6 +243,22 @@ import Testing
         #expect(alone.file.load().map(\.problem) == ["No such data."])
     }
 
+    @Test func `why a job waits is written in the language of the board that was left`() throws {
+        let alone = try Alone { $0.text("output_dir").hasSuffix("one") ? "no sample is left of dataset saves/a." : nil }
+        let first = try alone.add("one")
+        var second = QueuedRun(tab: .evaluate, title: "two", recipe: alone.configuration("two").yaml(), identifier: "two")
+        second.secretNames = ["hf_hub_token"]
+        _ = try alone.file.change(.add(second))
+        _ = try alone.file.change(.take("one"))
+        alone.start("one")
+        Wording.$current.withValue(Wording(.chinese)) {
+            alone.effects.waitForJobs(isAtWork: false, claimed: QueueStart(identifier: "one", stage: .starting, run: first), secrets: [:])
+        }
+        let reasons = alone.file.load().map { $0.problem ?? "" }
+        #expect(reasons.count == 2 && reasons.contains { $0.contains("没有剩下任何样本") }, "\(reasons)")
+        #expect(reasons.allSatisfy { !$0.contains("kept on disk") && !$0.contains("no sample") }, "\(reasons)")
+    }
+
     @Test(arguments: [true, false]) func `one that was only being claimed is started all the same`(isKnown: Bool) throws {
         let alone = try Alone()
         let first = try alone.add("one")

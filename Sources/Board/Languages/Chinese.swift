@@ -1430,5 +1430,12 @@ extension LanguageFiles {
         "engine:loaded {1}, {2} parameters" = "已加载 {1}，{2} 个参数"
         "engine:with adapter {1}" = "带适配器 {1}"
         "you (was {1})" = "您（原为 {1}）"
+        "loss on {1}/{2}" = "损失 {1}/{2}"
+        "Hubs" = "模型库"
+        "Launch and other engines" = "启动与其他引擎"
+        "starting" = "正在启动"
+        "engine:Reading the tokenizer of {1}" = "正在读取 {1} 的分词器"
+        "engine:Reading the weights of {1}" = "正在读取 {1} 的权重"
+        "engine:Reading the adapter {1}" = "正在读取适配器 {1}"
         """#
 }

@@ -1430,5 +1430,12 @@ extension LanguageFiles {
         "engine:loaded {1}, {2} parameters" = "{1} を読み込みました、パラメータ {2}"
         "engine:with adapter {1}" = "アダプター {1} 付き"
         "you (was {1})" = "あなた（元は {1}）"
+        "loss on {1}/{2}" = "損失 {1}/{2}"
+        "Hubs" = "ハブ"
+        "Launch and other engines" = "起動と他のエンジン"
+        "starting" = "開始中"
+        "engine:Reading the tokenizer of {1}" = "{1} のトークナイザーを読み込み中"
+        "engine:Reading the weights of {1}" = "{1} の重みを読み込み中"
+        "engine:Reading the adapter {1}" = "アダプター {1} を読み込み中"
         """#
 }

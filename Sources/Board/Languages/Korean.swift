@@ -1430,5 +1430,12 @@ extension LanguageFiles {
         "engine:loaded {1}, {2} parameters" = "{1} 불러옴, 매개변수 {2}개"
         "engine:with adapter {1}" = "어댑터 {1} 포함"
         "you (was {1})" = "사용자 (이전 {1})"
+        "loss on {1}/{2}" = "손실 {1}/{2}"
+        "Hubs" = "허브"
+        "Launch and other engines" = "실행과 다른 엔진"
+        "starting" = "시작 중"
+        "engine:Reading the tokenizer of {1}" = "{1}의 토크나이저를 읽는 중"
+        "engine:Reading the weights of {1}" = "{1}의 가중치를 읽는 중"
+        "engine:Reading the adapter {1}" = "어댑터 {1}을(를) 읽는 중"
         """#
 }

@@ -1430,5 +1430,12 @@ extension LanguageFiles {
         "engine:loaded {1}, {2} parameters" = "загружено {1}, параметров {2}"
         "engine:with adapter {1}" = "с адаптером {1}"
         "you (was {1})" = "вы (было {1})"
+        "loss on {1}/{2}" = "потери на {1}/{2}"
+        "Hubs" = "Хабы"
+        "Launch and other engines" = "Запуск и другие движки"
+        "starting" = "запуск"
+        "engine:Reading the tokenizer of {1}" = "чтение токенизатора {1}"
+        "engine:Reading the weights of {1}" = "чтение весов {1}"
+        "engine:Reading the adapter {1}" = "чтение адаптера {1}"
         """#
 }

@@ -19,7 +19,7 @@ enum DiskWork {
         }
     }
 
-    static func failure(_ error: any Error) -> [Action] { [.notify(StatusMessage(.failure, String(describing: error)))] }
+    static func failure(_ error: any Error) -> [Action] { [.notify(StatusMessage(.failure, say(engine: String(describing: error))))] }
 
     static func loadRecipe(_ tab: Tab, _ path: String, _ queue: ActionQueue) {
         attempt(queue) {

@@ -43,5 +43,6 @@ public enum FieldLabel {
         "quantization_bit": "quant_bit",
         "loraplus_lr_embedding": "loraplus_embed_lr",
         "eval_on_each_dataset": "eval_each_dataset",
+        "export_gguf_adapter": "adapter_only",
     ]
 }

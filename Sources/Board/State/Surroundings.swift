@@ -2,7 +2,13 @@ import Terminal
 
 extension BoardState {
     /// Where everything goes now.
-    var layout: Layout { Layout(size: size, splits: splits, messageRows: messageRows) }
+    var layout: Layout { Layout(size: size, splits: splits, messageRows: messageRows, chatHeadRows: chatHeadRows) }
+
+    /// The rows above the chat's form: why the model could not be loaded is read to its end.
+    private var chatHeadRows: Int {
+        guard tab == .chat, case .failed(let reason) = chat.engine else { return 1 }
+        return min(3, TextWidth.wrap("✗ " + TextWidth.sanitize(reason), to: max(1, size.columns - 2)).count)
+    }
 
     /// The message in lines; the last one ends in an ellipsis where there are more.
     var statusLines: [String] {

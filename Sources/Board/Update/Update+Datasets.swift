@@ -90,7 +90,7 @@ extension BoardState {
     mutating func failDataset(_ name: String, _ reason: String) -> [Effect] {
         for (index, overlay) in overlays.enumerated() {
             guard case .dataset(var view) = overlay, view.name == name else { continue }
-            view.problem = reason
+            view.problem = say(engine: reason)
             view.isLoading = false
             overlays[index] = .dataset(view)
         }

@@ -70,11 +70,14 @@ extension BoardState {
     /// Every look at the disk takes time from a job at work, so a list that merely stands beside it is looked up less often.
     private var scanSeconds: Double {
         let isLookedAt = !overlays.isEmpty || focus == .runs || focus == .results
-        return runningJob == nil || isLookedAt ? 3 : 15
+        return isLookedAt || runningJob == nil && listsDisk ? 3 : 15
     }
 
+    /// True while what is on disk is in view: a list, or, in the bar at the top, a run of another process until it has ended.
+    public var showsDisk: Bool { listsDisk || overlays.isEmpty && runningJob == nil && catalog.runs.contains { $0.isAlive && !$0.isOurs } }
+
     /// True while a list of what is on disk is in view.
-    public var showsDisk: Bool {
+    private var listsDisk: Bool {
         switch overlays.last {
         case .picker(let picker): picker.kind.isFromDisk
         case .runs: true

@@ -94,7 +94,7 @@ extension BoardState {
             for secret in secrets { try? configuration.set(secret.name, text: secret.value) }
             return check(configuration, of: run)
         } catch {
-            return holdQueued(error.description)
+            return holdQueued(say(engine: error.description))
         }
     }
 

@@ -24,7 +24,8 @@ extension Painter {
     private mutating func drawChatForm() {
         let page = layout.chatForm
         let (words, scope) = chatEngineWords
-        text(words, in: layout.body.row(0).inset(horizontal: 1, vertical: 0), scope)
+        let head = Rect(x: layout.body.x, y: layout.body.y, width: layout.body.width, height: layout.chatHeadRows)
+        paragraph(words, in: head.inset(horizontal: 1, vertical: 0), scope)
         drawForm(.chat, in: page.form)
         drawFieldHelp(.chat, in: page.help, withPlan: false)
     }
@@ -32,7 +33,7 @@ extension Painter {
     private var chatEngineWords: (String, String) {
         switch state.chat.engine {
         case .empty: (say("F5 loads the model below and opens the conversation."), "ui.info")
-        case .loading(let what): (say("Loading: \(what)…"), "ui.status.running")
+        case .loading(let what): (say("Loading: \(say(engine: say(key: what)))…"), "ui.status.running")
         case .failed(let reason): ("✗ " + TextWidth.sanitize(reason), "ui.error")
         case .ready: ("", "ui.text")
         }

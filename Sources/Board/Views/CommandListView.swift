@@ -18,14 +18,16 @@ extension Painter {
             return count == 1 ? say("1 command") : say("\(count) commands")
         }
         drawListFilter(list.filter, count: entries.count, noun: noun, isTop: isTop, in: inside.row(0))
+        let beneath = state.beneathList
         // Under the list: at its top a reason would read as if it were about all of it.
-        let area = inside.droppingFirstRows(2).droppingLastRows(1)
+        let told = entries.indices.contains(list.selection) ? remark(on: entries[list.selection], list, beneath, isGrouped: isGrouped, in: inside.width) : nil
+        let remarkRows = told.map { min(2, TextWidth.wrap($0.words, to: inside.width).count) } ?? 1
+        let area = inside.droppingFirstRows(2).droppingLastRows(remarkRows)
+        if let told { paragraph(told.words, in: inside.droppingFirstRows(inside.height - remarkRows), told.scope) }
         if entries.isEmpty {
             text(say("No command and no field matches."), in: area.row(0), "ui.placeholder")
             return
         }
-        let beneath = state.beneathList
-        if entries.indices.contains(list.selection) { drawRemark(on: entries[list.selection], list, beneath, in: inside.row(inside.height - 1)) }
         var rows: [CommandRow] = []
         if isGrouped {
             var index = 0
@@ -59,15 +61,23 @@ extension Painter {
             theme: theme)
     }
 
-    /// Why what the cursor is on cannot be done now; what Enter does with a field.
-    private mutating func drawRemark(on entry: CommandListEntry, _ list: CommandListState, _ beneath: BoardState, in row: Rect) {
+    private func titleRoom(_ command: BoardCommand, isGrouped: Bool, in width: Int) -> Int {
+        isGrouped ? width - 19 : width - 22 - min(18, TextWidth.width(of: say(key: command.contexts.first?.title ?? "")))
+    }
+
+    /// Why what the cursor is on cannot be done now, or all of its words where the list cuts them; what Enter does with a field.
+    private func remark(
+        on entry: CommandListEntry, _ list: CommandListState, _ beneath: BoardState, isGrouped: Bool, in width: Int
+    ) -> (words: String, scope: String)? {
         switch entry {
         case .command(let command):
-            guard state.isHere(command, list), let reason = command.refusal(beneath) else { return }
-            text(say("Not now: \(reason)"), in: row, "ui.warning")
+            if state.isHere(command, list), let reason = command.refusal(beneath) {
+                return (say("Not now: \(reason)"), "ui.warning")
+            }
+            let title = say(key: command.title)
+            return TextWidth.width(of: title) > titleRoom(command, isGrouped: isGrouped, in: width) ? (title, "ui.text.dim") : nil
         case .field(let field):
-            let words = say("⏎ goes to \(field.argument.name) in \(say(key: field.tab.title))")
-            text(words, in: row, "ui.info")
+            return (say("⏎ goes to \(field.argument.name) in \(say(key: field.tab.title))"), "ui.info")
         }
     }
 

@@ -39,9 +39,10 @@ extension Painter {
         }
         guard let preview = view.preview, preview.problem == nil else { return }
         let learnt = preview.tokens.count { $0.isLearnt }
-        var words = say("\(preview.tokens.count) tokens, \(learnt) carry loss")
-        if preview.isTruncated { words += "  " + say("cut at \(preview.cutoff)") }
+        let cut = preview.isTruncated ? "  " + say("cut at \(preview.cutoff)") : ""
         let room = row.endX - x - 2
+        let long = say("\(preview.tokens.count) tokens, \(learnt) carry loss") + cut
+        let words = TextWidth.width(of: long) <= room ? long : say("loss on \(learnt)/\(preview.tokens.count)") + cut
         text(words, in: Rect(x: x + 2, y: row.y, width: room, height: 1), preview.isTruncated ? "ui.warning" : "ui.text.dim", alignment: .trailing)
     }
 

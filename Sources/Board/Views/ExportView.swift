@@ -37,7 +37,8 @@ extension Painter {
         if plan.freeDiskBytes > 0 { lines.append((say("disk free"), NumberText.bytes(plan.freeDiskBytes), isTight ? "ui.error" : "ui.text")) }
         if plan.peakBytes > 0 { lines.append((say("memory"), NumberText.bytes(plan.peakBytes), "ui.text")) }
         if plan.parameterCount > 0 { lines.append((say("model"), "\(plan.modelName)  \(NumberText.count(plan.parameterCount))", "ui.text")) }
-        for (index, line) in lines.prefix(inside.height).enumerated() { pair(line.0, line.1, in: inside.row(index), nameWidth: 10, scope: line.2) }
+        let nameWidth = min(12, lines.map { TextWidth.width(of: $0.0) }.max() ?? 10)
+        for (index, line) in lines.prefix(inside.height).enumerated() { pair(line.0, line.1, in: inside.row(index), nameWidth: nameWidth, scope: line.2) }
     }
 
     /// What is to be known before the export begins. It has the whole width: beside the sizes it would push them out of view.

@@ -28,12 +28,18 @@ extension Painter {
         if let remark, area.height > 2, area.height < 9 { help = remark }
         if area.height <= 2 {
             // Compact: the sentence, then what may be written.
+            let isPlain = row.problem == nil && row.elsewhereReason == nil && row.inapplicableReason == nil
+            // What a field is for goes before what may be written, which is said while it is typed.
+            if isPlain, TextWidth.width(of: help) > area.width {
+                paragraph(help, in: area, "ui.text")
+                return
+            }
             paragraph(help, in: area.row(0), "ui.text")
             text(problemOrFacts(row, form), in: area.row(1), row.problem == nil ? "ui.text.dim" : "ui.error")
             return
         }
         // What a field is for is read to its end; where there is little room its default and the like give way.
-        let helpRows = area.height > 8 ? area.height * 2 / 3 : area.height - 1
+        let helpRows = area.height > 8 ? area.height * 2 / 3 : area.height
         var y = area.y + paragraph(help, in: Rect(x: area.x, y: area.y, width: area.width, height: max(1, helpRows)), "ui.text")
         if area.endY - y > 3 { y += 1 }
         let facts = facts(row, form, remark: area.height < 9 ? nil : remark)

@@ -13,7 +13,11 @@ public struct Layout: Sendable {
     /// Rows above the footer that a message has for itself.
     let messageRows: Int
 
-    public init(size: Size, splits: [String: Double] = [:], messageRows: Int = 0) {
+    /// Rows above the form of the Chat page.
+    let chatHeadRows: Int
+
+    public init(size: Size, splits: [String: Double] = [:], messageRows: Int = 0, chatHeadRows: Int = 1) {
+        self.chatHeadRows = chatHeadRows
         self.size = size
         self.splits = splits
         self.messageRows = min(messageRows, max(0, size.rows - Self.minimum.rows + 4))
@@ -133,8 +137,8 @@ public struct Layout: Sendable {
 
     /// Form and help, for Chat before a model is loaded.
     var chatForm: FormPage {
-        // The first row says how to go on.
-        let body = body.droppingFirstRows(1)
+        // The first rows say how to go on, or why it does not.
+        let body = body.droppingFirstRows(chatHeadRows)
         if isCompact {
             let bands = body.rows(.fill, .fixed(4))
             return FormPage(form: bands[0], help: bands[1])

@@ -124,7 +124,7 @@ extension Painter {
             pair(line.0, value, in: row, nameWidth: nameWidth)
         }
         let rest = inside.droppingFirstRows(lines.count + 1)
-        if let failure = run.failure, rest.height > 0 { paragraph(failure.description, in: rest, "ui.error") }
+        if let failure = run.failure, rest.height > 0 { paragraph(failure.words, in: rest, "ui.error") }
     }
 
     /// What the run is and how it went, the weightiest first.

@@ -38,16 +38,24 @@ extension Painter {
 
     private mutating func drawPicker(_ picker: PickerState, isTop: Bool) {
         let items = state.items(of: picker)
-        let height = max(9, min(items.count + 5, layout.listPopup.height))
+        // What is cut in the list stands whole under it, for the line under the cursor.
+        let rowWidth = layout.listPopup.width - 4
+        let remarkRows = items.prefix(300).contains { isCut($0, picker, in: rowWidth) } ? 2 : 0
+        let height = max(9, min(items.count + 5 + remarkRows, layout.listPopup.height))
         let note = picker.takesSeveral ? say("space marks, ⏎ takes") : say("⏎ takes, Esc closes")
         let inside = popup(layout.popup(columns: layout.listPopup.width, rows: height), title: say(key: picker.title), note: note)
         drawListFilter(picker.filter, count: items.count, noun: { $0 == 1 ? say("1 line") : say("\($0) lines") }, isTop: isTop, in: inside.row(0))
-        let area = inside.droppingFirstRows(2)
+        var area = inside.droppingFirstRows(2)
         if items.isEmpty {
             let hint = state.catalog.isScanned ? emptyHint(picker.kind) : say("Looking…")
             paragraph(hint, in: area, "ui.placeholder")
             return
         }
+        if remarkRows > 0, items.indices.contains(picker.selection), case let item = items[picker.selection], isCut(item, picker, in: rowWidth) {
+            let scope = item.problem == nil ? "ui.text.dim" : "ui.warning"
+            paragraph(remark(on: item, picker, in: rowWidth), in: area.droppingFirstRows(area.height - remarkRows), scope)
+        }
+        area = area.droppingLastRows(remarkRows)
         let top = max(0, min(picker.selection - area.height / 2, items.count - area.height))
         for (index, item) in items.enumerated().dropFirst(top).prefix(area.height) {
             let row = area.row(index - top)
@@ -68,12 +76,30 @@ extension Painter {
             x += 4
         }
         let detail = item.problem ?? item.detail
-        let detailWidth = min(TextWidth.width(of: detail), row.width / 2)
+        let detailWidth = detailWidth(of: item, in: row.width)
         let room = row.endX - x - (detailWidth > 0 ? detailWidth + 2 : 0)
         let title = TextWidth.sanitize(item.title)
         text(title, x: x, y: row.y, width: room, item.problem == nil ? "ui.text" : "ui.field.disabled")
         if TextWidth.width(of: title) <= room { drawMatches(item, x: x, y: row.y) }
         text(detail, x: row.endX - detailWidth, y: row.y, width: detailWidth, item.problem == nil ? "ui.text.dim" : "ui.warning")
+    }
+
+    private func detailWidth(of item: PickerItem, in width: Int) -> Int { min(TextWidth.width(of: item.problem ?? item.detail), width / 2) }
+
+    private func titleRoom(of item: PickerItem, _ picker: PickerState, in width: Int) -> Int {
+        let detail = detailWidth(of: item, in: width)
+        return width - (picker.takesSeveral ? 4 : 0) - (detail > 0 ? detail + 2 : 0)
+    }
+
+    private func isCut(_ item: PickerItem, _ picker: PickerState, in width: Int) -> Bool {
+        TextWidth.width(of: item.problem ?? item.detail) > width / 2 || TextWidth.width(of: item.title) > titleRoom(of: item, picker, in: width)
+    }
+
+    /// What is not read to its end in the line itself.
+    private func remark(on item: PickerItem, _ picker: PickerState, in width: Int) -> String {
+        let detail = TextWidth.sanitize(item.problem ?? item.detail)
+        guard TextWidth.width(of: item.title) > titleRoom(of: item, picker, in: width) else { return detail }
+        return TextWidth.sanitize(item.title) + "  " + detail
     }
 
     private mutating func drawMatches(_ item: PickerItem, x: Int, y: Int) {

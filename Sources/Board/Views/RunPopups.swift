@@ -15,9 +15,10 @@ extension Painter {
         inside = inside.droppingLastRows(remarks.count)
         let nameWidth = min(26, inside.width / 3)
         let width = max(4, (inside.width - nameWidth) / max(1, comparison.directories.count) - 1)
-        for (index, directory) in comparison.directories.enumerated() {
+        let names = RunName.withoutSharedFolders(comparison.directories.map(RunName.short))
+        for (index, name) in names.enumerated() {
             let place = Rect(x: inside.x + nameWidth + index * (width + 1), y: inside.y, width: width, height: 1)
-            text(TextWidth.truncateStart(RunName.short(directory), to: width), in: place, "ui.table.header")
+            text(TextWidth.truncateStart(name, to: width), in: place, "ui.table.header")
         }
         let area = inside.droppingFirstRows(1)
         if comparison.rows.isEmpty {

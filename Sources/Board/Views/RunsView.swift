@@ -44,12 +44,15 @@ extension Painter {
         }
         let columns = RunColumns(width: area.width)
         drawRunHeader(columns, in: area.row(0))
+        // Where names are too long, the folders that all of them lie in go first.
+        var names = runs.map { RunName.short($0.directory) }
+        if names.contains(where: { TextWidth.width(of: $0) > columns.name - 2 }) { names = RunName.withoutSharedFolders(names) }
         let list = area.droppingFirstRows(1)
         let selection = state.runList.selection
         let top = max(0, min(selection - list.height / 2, runs.count - list.height))
         for (index, run) in runs.enumerated().dropFirst(top).prefix(list.height) {
             let line = list.row(index - top)
-            drawRun(run, columns, in: line)
+            drawRun(run, named: names[index], columns, in: line)
             hits.append(HitRegion(line, .listRow(.runs, index)))
             guard index == selection else { continue }
             grid.overlay(line, style: theme.style(isFocused ? "ui.selection" : "ui.selection.unfocused"))
@@ -78,13 +81,12 @@ extension Painter {
         return run
     }
 
-    private mutating func drawRun(_ run: RunEntry, _ columns: RunColumns, in row: Rect) {
+    private mutating func drawRun(_ run: RunEntry, named name: String, _ columns: RunColumns, in row: Rect) {
         let run = upToDate(run)
         let isMarked = state.runList.marked.contains(run.directory)
         let room = columns.name - (isMarked ? 2 : 0)
         if isMarked { text("● ", x: row.x, y: row.y, width: 2, "ui.mark") }
-        let name = TextWidth.truncateStart(RunName.short(run.directory), to: room)
-        text(name, x: row.endX - row.width + columns.name - room, y: row.y, width: room, "ui.text")
+        text(TextWidth.truncateStart(name, to: room), x: row.endX - row.width + columns.name - room, y: row.y, width: room, "ui.text")
         let (word, scope) = stateWord(run)
         text(word, x: row.x + columns.stateX, y: row.y, width: RunColumns.stateWidth, scope)
         let step = run.totalSteps > 0 ? "\(run.step)/\(run.totalSteps)" : run.step > 0 ? "\(run.step)" : "-"
