@@ -1437,5 +1437,7 @@ extension LanguageFiles {
         "engine:Reading the tokenizer of {1}" = "正在读取 {1} 的分词器"
         "engine:Reading the weights of {1}" = "正在读取 {1} 的权重"
         "engine:Reading the adapter {1}" = "正在读取适配器 {1}"
+        "engine:It has no effect on a processor: what gradient checkpointing keeps is in the host's memory as it is." = "在处理器上不起作用：梯度检查点保留的内容本来就在主机内存中。"
+        "engine:It has no effect without gradient checkpointing, which alone has something to keep." = "没有梯度检查点时不起作用，只有它才有要保留的内容。"
         """#
 }

@@ -1437,5 +1437,7 @@ extension LanguageFiles {
         "engine:Reading the tokenizer of {1}" = "{1} のトークナイザーを読み込み中"
         "engine:Reading the weights of {1}" = "{1} の重みを読み込み中"
         "engine:Reading the adapter {1}" = "アダプター {1} を読み込み中"
+        "engine:It has no effect on a processor: what gradient checkpointing keeps is in the host's memory as it is." = "プロセッサでは効果がありません：勾配チェックポイントが保持するものは元々ホストのメモリにあります。"
+        "engine:It has no effect without gradient checkpointing, which alone has something to keep." = "勾配チェックポイントなしでは効果がありません：保持するものがあるのはそれだけです。"
         """#
 }

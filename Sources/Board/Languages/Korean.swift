@@ -1437,5 +1437,7 @@ extension LanguageFiles {
         "engine:Reading the tokenizer of {1}" = "{1}의 토크나이저를 읽는 중"
         "engine:Reading the weights of {1}" = "{1}의 가중치를 읽는 중"
         "engine:Reading the adapter {1}" = "어댑터 {1}을(를) 읽는 중"
+        "engine:It has no effect on a processor: what gradient checkpointing keeps is in the host's memory as it is." = "프로세서에서는 효과가 없음: 그래디언트 체크포인팅이 보관하는 것은 이미 호스트 메모리에 있습니다."
+        "engine:It has no effect without gradient checkpointing, which alone has something to keep." = "그래디언트 체크포인팅 없이는 효과가 없음: 보관할 것은 거기에만 있습니다."
         """#
 }

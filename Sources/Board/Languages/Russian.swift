@@ -1437,5 +1437,7 @@ extension LanguageFiles {
         "engine:Reading the tokenizer of {1}" = "чтение токенизатора {1}"
         "engine:Reading the weights of {1}" = "чтение весов {1}"
         "engine:Reading the adapter {1}" = "чтение адаптера {1}"
+        "engine:It has no effect on a processor: what gradient checkpointing keeps is in the host's memory as it is." = "На процессоре не действует: то, что хранит gradient checkpointing, и так лежит в памяти хоста."
+        "engine:It has no effect without gradient checkpointing, which alone has something to keep." = "Не действует без gradient checkpointing: только ему есть что хранить."
         """#
 }
