@@ -7,14 +7,14 @@ import Testing
     /// Runs a conversation whose answers are given beforehand.
     ///
     /// - Returns: what was printed.
-    private func converse(_ answers: String, _ body: (PlainBackend) -> Void) -> String {
+    private func converse(_ answers: String, words: PlainBackend.Words = .init(), _ body: (PlainBackend) -> Void) -> String {
         var input: [Int32] = [0, 0]
         var output: [Int32] = [0, 0]
         guard pipe(&input) == 0, pipe(&output) == 0 else { return "" }
         let bytes = Array(answers.utf8)
         _ = write(input[1], bytes, bytes.count)
         close(input[1])
-        body(PlainBackend(input: input[0], output: output[1]))
+        body(PlainBackend(input: input[0], output: output[1], words: words))
         close(output[1])
         var printed = [UInt8](repeating: 0, count: 1 << 16)
         let count = read(output[0], &printed, printed.count)
@@ -41,5 +41,19 @@ import Testing
 
     @Test func modelTextIsMadeHarmless() {
         #expect(converse("") { $0.say("a\u{1B}[2Jb") } == "ab\n")
+    }
+
+    @Test func `it asks in the words that it is given`() {
+        var words = PlainBackend.Words()
+        words.number = "编号"
+        words.noSuchNumber = { "1 到 \($0)" }
+        words.yesOrNo = "（yes 或 no）"
+        words.notYesOrNo = "请回答"
+        let printed = converse("9\n2\nmaybe\nyes\n", words: words) { terminal in
+            #expect(terminal.choose("q", from: ["a", "b"]) == 1)
+            #expect(terminal.confirm("ok?"))
+        }
+        for part in ["编号: ", "1 到 2", "ok? （yes 或 no）: ", "请回答"] { #expect(printed.contains(part), "\(part) in \(printed)") }
+        #expect(!printed.contains("number"))
     }
 }

@@ -1439,5 +1439,9 @@ extension LanguageFiles {
         "engine:Reading the adapter {1}" = "アダプター {1} を読み込み中"
         "engine:It has no effect on a processor: what gradient checkpointing keeps is in the host's memory as it is." = "プロセッサでは効果がありません：勾配チェックポイントが保持するものは元々ホストのメモリにあります。"
         "engine:It has no effect without gradient checkpointing, which alone has something to keep." = "勾配チェックポイントなしでは効果がありません：保持するものがあるのはそれだけです。"
+        "number" = "番号"
+        "(yes or no)" = "（yes か no）"
+        "Please answer yes or no." = "yes か no で答えてください。"
+        "Please type a number from 1 to {1}, or nothing to go back." = "1 から {1} の番号を。空行で戻ります。"
         """#
 }

@@ -2,12 +2,24 @@ import Glibc
 
 /// A conversation by lines, for dumb terminals, pipes and screen readers: no boxes, no colours, no cursor movement.
 public final class PlainBackend {
+    /// What it says of its own accord; English unless told otherwise.
+    public struct Words: Sendable {
+        public var number = "number"
+        public var noSuchNumber: @Sendable (_ count: Int) -> String = { "Please type a number from 1 to \($0), or nothing to go back." }
+        public var yesOrNo = "(yes or no)"
+        public var notYesOrNo = "Please answer yes or no."
+
+        public init() {}
+    }
+
+    private let words: Words
     private let input: Int32
     private let output: Int32
     private var pending: [UInt8] = []
     private var isAtEnd = false
 
-    public init(input: Int32 = 0, output: Int32 = 1) {
+    public init(input: Int32 = 0, output: Int32 = 1, words: Words = Words()) {
+        self.words = words
         self.input = input
         self.output = output
     }
@@ -33,11 +45,11 @@ public final class PlainBackend {
 
     /// Asks until it is yes or no; the end of the input counts as no.
     public func confirm(_ question: String) -> Bool {
-        while let answer = ask("\(question) (yes or no)") {
+        while let answer = ask("\(question) \(words.yesOrNo)") {
             switch answer.lowercased() {
             case "y", "yes": return true
             case "n", "no": return false
-            default: say("Please answer yes or no.")
+            default: say(words.notYesOrNo)
             }
         }
         return false
@@ -49,9 +61,9 @@ public final class PlainBackend {
     public func choose(_ question: String, from choices: [String]) -> Int? {
         say(question)
         for (index, choice) in choices.enumerated() { say("  \(index + 1). \(choice)") }
-        while let answer = ask("number"), !answer.isEmpty {
+        while let answer = ask(words.number), !answer.isEmpty {
             if let number = Int(answer), choices.indices.contains(number - 1) { return number - 1 }
-            say("Please type a number from 1 to \(choices.count), or nothing to go back.")
+            say(words.noSuchNumber(choices.count))
         }
         return nil
     }

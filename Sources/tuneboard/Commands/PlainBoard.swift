@@ -7,12 +7,18 @@ import Runs
 import Terminal
 
 final class PlainBoard {
-    private let terminal = PlainBackend()
+    private let terminal: PlainBackend
     private let signals = SignalListener()
     private let runner = JobRunner()
     private var forms: Forms
 
     init(_ options: BoardLauncher.Options) {
+        var words = PlainBackend.Words()
+        words.number = board("number")
+        words.yesOrNo = board("(yes or no)")
+        words.notYesOrNo = board("Please answer yes or no.")
+        words.noSuchNumber = { board("Please type a number from 1 to \($0), or nothing to go back.") }
+        terminal = PlainBackend(words: words)
         let start = BoardLauncher.firstForms(recipe: options.recipe)
         forms = start.forms
         if let problem = start.problem { terminal.say(problem) }
