@@ -27,6 +27,9 @@ visit_everything() {
     await '━ Help ━' || return 1
     type_text 'checkpoint'
     await 'Save a checkpoint now' || return 1
+    # What is typed goes first, then the help.
+    press Escape
+    await 'type to search all' || return 1
     press Escape
     await_gone '━ Help ━' || return 1
     press :

@@ -63,7 +63,7 @@ await '2 marked'
 tap =
 expect "two marked runs are compared" await 'lora_rank +(8 +32|32 +8)'
 tap q v
-expect "and drawn over each other" await 'model/second ┄'
+expect "and drawn over each other" await 'A┄ (model/)?second'
 
 # Names
 tap R /
