@@ -92,7 +92,7 @@ expect 'under the earlier answer' await 'Assistant  earlier answer  with the ada
 press C-d
 expect 'it goes on' await '\[5 Monitor\]' 30
 expect 'and says so' await_gone 'paused' 30
-await 'Finished|finished|done' 90
+await '▏ +finished' 90
 press q
 await 'left with 0'
 losses() { sed -n 's/.*"loss": \([0-9.e-]*\).*/\1/p' "$work/saves/$1/trainer_log.jsonl"; }
