@@ -142,7 +142,7 @@ import Training
         for tab in Tab.allCases {
             for name in FormLayout.layout(for: tab).sections.flatMap(\.arguments) { keys.formUnion(["field:" + name, "help:" + name]) }
         }
-        for name in ["Configuration+Validation", "Configuration+MethodRules", "Configuration+OptimizerRules", "ArgumentError", "Argument+Making", "Table/MethodArguments"] {
+        for name in ["Configuration+Validation", "Configuration+Notices", "Configuration+MethodRules", "Configuration+OptimizerRules", "ArgumentError", "Argument+Making", "Table/MethodArguments"] {
             let source = try FileSystem.readText(Path.join(sources, "Configuration/\(name).swift"))
             // A broken file as a whole is none of a form's problems, and the table's help texts have keys of their own.
             let told = Self.sentences(in: source).filter { !$0.hasPrefix("{1}: ") && (!name.hasPrefix("Table") || $0.hasPrefix("Only with")) }

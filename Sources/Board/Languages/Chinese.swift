@@ -1437,11 +1437,11 @@ extension LanguageFiles {
         "engine:Reading the tokenizer of {1}" = "正在读取 {1} 的分词器"
         "engine:Reading the weights of {1}" = "正在读取 {1} 的权重"
         "engine:Reading the adapter {1}" = "正在读取适配器 {1}"
-        "engine:It has no effect on a processor: what gradient checkpointing keeps is in the host's memory as it is." = "在处理器上不起作用：梯度检查点保留的内容本来就在主机内存中。"
-        "engine:It has no effect without gradient checkpointing, which alone has something to keep." = "没有梯度检查点时不起作用，只有它才有要保留的内容。"
         "number" = "编号"
         "(yes or no)" = "（yes 或 no）"
         "Please answer yes or no." = "请回答 yes 或 no。"
         "Please type a number from 1 to {1}, or nothing to go back." = "请输入 1 到 {1} 的编号，空行返回。"
+        "engine:use_unsloth_gc has no effect here: a processor keeps what gradient checkpointing saves in the host's memory anyway." = "use_unsloth_gc 在这里不起作用：处理器本来就把梯度检查点保存的内容放在主机内存中。"
+        "engine:use_unsloth_gc has no effect here: without gradient checkpointing there is nothing that could wait." = "use_unsloth_gc 在这里不起作用：没有梯度检查点，就没有可以等待的内容。"
         """#
 }

@@ -1437,11 +1437,11 @@ extension LanguageFiles {
         "engine:Reading the tokenizer of {1}" = "{1} のトークナイザーを読み込み中"
         "engine:Reading the weights of {1}" = "{1} の重みを読み込み中"
         "engine:Reading the adapter {1}" = "アダプター {1} を読み込み中"
-        "engine:It has no effect on a processor: what gradient checkpointing keeps is in the host's memory as it is." = "プロセッサでは効果がありません：勾配チェックポイントが保持するものは元々ホストのメモリにあります。"
-        "engine:It has no effect without gradient checkpointing, which alone has something to keep." = "勾配チェックポイントなしでは効果がありません：保持するものがあるのはそれだけです。"
         "number" = "番号"
         "(yes or no)" = "（yes か no）"
         "Please answer yes or no." = "yes か no で答えてください。"
         "Please type a number from 1 to {1}, or nothing to go back." = "1 から {1} の番号を。空行で戻ります。"
+        "engine:use_unsloth_gc has no effect here: a processor keeps what gradient checkpointing saves in the host's memory anyway." = "use_unsloth_gc はここでは効果がありません：プロセッサは勾配チェックポイントの保存分を元々ホストのメモリに置きます。"
+        "engine:use_unsloth_gc has no effect here: without gradient checkpointing there is nothing that could wait." = "use_unsloth_gc はここでは効果がありません：勾配チェックポイントなしでは待たせるものがありません。"
         """#
 }

@@ -1437,11 +1437,11 @@ extension LanguageFiles {
         "engine:Reading the tokenizer of {1}" = "{1}의 토크나이저를 읽는 중"
         "engine:Reading the weights of {1}" = "{1}의 가중치를 읽는 중"
         "engine:Reading the adapter {1}" = "어댑터 {1}을(를) 읽는 중"
-        "engine:It has no effect on a processor: what gradient checkpointing keeps is in the host's memory as it is." = "프로세서에서는 효과가 없음: 그래디언트 체크포인팅이 보관하는 것은 이미 호스트 메모리에 있습니다."
-        "engine:It has no effect without gradient checkpointing, which alone has something to keep." = "그래디언트 체크포인팅 없이는 효과가 없음: 보관할 것은 거기에만 있습니다."
         "number" = "번호"
         "(yes or no)" = "(yes 또는 no)"
         "Please answer yes or no." = "yes 또는 no로 답하십시오."
         "Please type a number from 1 to {1}, or nothing to go back." = "1부터 {1}까지의 번호를 입력하거나 비워 두면 돌아갑니다."
+        "engine:use_unsloth_gc has no effect here: a processor keeps what gradient checkpointing saves in the host's memory anyway." = "use_unsloth_gc는 여기서 효과가 없음: 프로세서는 그래디언트 체크포인팅이 저장하는 것을 어차피 호스트 메모리에 둡니다."
+        "engine:use_unsloth_gc has no effect here: without gradient checkpointing there is nothing that could wait." = "use_unsloth_gc는 여기서 효과가 없음: 그래디언트 체크포인팅 없이는 대기할 것이 없습니다."
         """#
 }

@@ -1437,11 +1437,11 @@ extension LanguageFiles {
         "engine:Reading the tokenizer of {1}" = "чтение токенизатора {1}"
         "engine:Reading the weights of {1}" = "чтение весов {1}"
         "engine:Reading the adapter {1}" = "чтение адаптера {1}"
-        "engine:It has no effect on a processor: what gradient checkpointing keeps is in the host's memory as it is." = "На процессоре не действует: то, что хранит gradient checkpointing, и так лежит в памяти хоста."
-        "engine:It has no effect without gradient checkpointing, which alone has something to keep." = "Не действует без gradient checkpointing: только ему есть что хранить."
         "number" = "номер"
         "(yes or no)" = "(yes или no)"
         "Please answer yes or no." = "Ответьте yes или no."
         "Please type a number from 1 to {1}, or nothing to go back." = "Введите номер от 1 до {1} или пустую строку, чтобы вернуться."
+        "engine:use_unsloth_gc has no effect here: a processor keeps what gradient checkpointing saves in the host's memory anyway." = "use_unsloth_gc здесь не действует: процессор и так хранит сохранённое gradient checkpointing в памяти хоста."
+        "engine:use_unsloth_gc has no effect here: without gradient checkpointing there is nothing that could wait." = "use_unsloth_gc здесь не действует: без gradient checkpointing нечему ждать."
         """#
 }
