@@ -272,6 +272,18 @@ import Testing
         #expect(state.forms.train.configuration.text("model_name_or_path") == "models/mine")
     }
 
+    @Test func `a line takes no book, and says so`() {
+        var state = state()
+        state.press("/")
+        _ = update(&state, .paste(String(repeating: "word ", count: 20_000)))
+        #expect(state.forms.train.filter?.text.count == 200 && state.status?.kind == .warning && state.status?.text.contains("200") == true)
+        _ = update(&state, .pasteWasCut(limit: 1 << 20))
+        #expect(state.status?.text.contains("200") == true)
+        state.press("esc esc 3 f5")
+        _ = update(&state, .pasteWasCut(limit: 1 << 20))
+        #expect(state.status?.text.contains("1,048,576") == true)
+    }
+
     @Test func `an entry with a problem cannot be taken`() {
         var state = state()
         state.forms.train.reveal("model_name_or_path")

@@ -176,8 +176,7 @@ public final class BoardProgram {
         case .paste(let text):
             keyCount += 1
             apply(.paste(text))
-        case .pasteWasCut(let limit):
-            apply(.notify(StatusMessage(.warning, say("Only the first \(NumberText.grouped(limit)) characters of what was pasted are taken."))))
+        case .pasteWasCut(let limit): apply(.pasteWasCut(limit: limit))
         case .mouse(let event): apply(.mouse(event, hits.target(at: event.point)))
         case .resize(let size): apply(.resize(size))
         case .hangUp:

@@ -7,6 +7,8 @@ import Terminal
 public enum Action: Sendable {
     case key(Key)
     case paste(String)
+    /// The terminal gave no more than so many characters of it.
+    case pasteWasCut(limit: Int)
     case mouse(MouseEvent, HitTarget?)
     case resize(Size)
     /// A command picked by other means than its key.

@@ -1,3 +1,4 @@
+import Platform
 import Terminal
 
 extension BoardState {
@@ -30,7 +31,24 @@ extension BoardState {
             return []
         }
         let line = text.split(whereSeparator: \.isNewline).joined(separator: " ")
-        return editText { $0.insert(line) }
+        let shown = line.prefix(pasteLimit)
+        let effects = editText { $0.insert(String(shown)) }
+        if shown.endIndex < line.endIndex { status = cutPaste(shown.count) }
+        return effects
+    }
+
+    /// Characters that a line of text takes at once. What is searched for is looked up in everything there is at every frame.
+    private var pasteLimit: Int {
+        switch contexts.first {
+        case .fieldEdit, .prompt: 8_192
+        // A path may be written into the filter.
+        case .picker, .markingPicker: 4_096
+        default: 200
+        }
+    }
+
+    func cutPaste(_ count: Int) -> StatusMessage {
+        StatusMessage(.warning, say("Only the first \(NumberText.grouped(count)) characters of what was pasted are taken."))
     }
 
     private mutating func type(_ key: Key) -> [Effect] {

@@ -19,6 +19,10 @@ extension BoardState {
         switch action {
         case .key(let key): return handle(key)
         case .paste(let text): return paste(text)
+        case .pasteWasCut(let limit):
+            // Of the little that a line takes was told already.
+            if status?.kind != .warning { status = cutPaste(limit) }
+            return []
         case .mouse(let event, let target): return handle(event, on: target)
         case .resize(let size):
             self.size = size

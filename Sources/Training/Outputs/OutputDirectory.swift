@@ -106,7 +106,7 @@ public struct OutputDirectory: Sendable {
     /// Makes the folder and proves that files can be written there.
     func prepare() throws(TrainingError) {
         do { try FileSystem.createWritableDirectory(path) } catch {
-            throw .outputDirectoryNotWritable(path: path, reason: "\(error)")
+            throw .outputDirectoryNotWritable(path: path, reason: error.description.hasSuffix(".") ? String(error.description.dropLast()) : error.description)
         }
     }
 
