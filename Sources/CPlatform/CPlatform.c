@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -20,6 +21,10 @@ extern char **environ;
 pid_t platform_fork(void) { return fork(); }
 
 char *const *platform_environment(void) { return environ; }
+
+const uint8_t *platform_find(const uint8_t *bytes, size_t count, const uint8_t *wanted, size_t wanted_count) {
+    return memmem(bytes, count, wanted, wanted_count);
+}
 
 // The reflected polynomial 0x82F63B78, one table entry per byte, built on first use. Building it twice from two threads writes
 // the same numbers, so no lock is needed.

@@ -91,9 +91,7 @@ public enum ComputeDevice {
 
     /// What config.json says the weights are kept in.
     private static func storedType(_ directory: String) -> String? {
-        guard let bytes = try? FileSystem.readBytes(Path.join(directory, "config.json")),
-            let json = try? JSONValue.parse(bytes, name: "config.json")
-        else { return nil }
+        guard let json = try? JSONValue.read(file: Path.join(directory, "config.json")) else { return nil }
         return (json["torch_dtype"] ?? json["dtype"])?.stringValue
     }
 }

@@ -121,7 +121,7 @@ public struct ModelFolder: Sendable {
     static func object(_ file: String) throws(ModelError) -> JSONObject {
         let value: JSONValue
         do {
-            value = try JSONValue.parse(try FileSystem.readText(file), name: file)
+            value = try JSONValue.parse(try FileSystem.readText(file, limit: FileSystem.largestSettingsFile), name: file)
         } catch {
             throw .unreadable(reason: String(describing: error))
         }

@@ -1,4 +1,5 @@
-/// Files and directories: looking, reading, making, removing. Writing that must not be lost is in FileSystem+Writing.swift.
+/// Files and directories: looking, making, removing. Reading is in FileSystem+Reading.swift, writing that must not be lost in
+/// FileSystem+Writing.swift.
 
 import CPlatform
 import Glibc
@@ -64,6 +65,15 @@ public enum FileSystem {
         return Double(found.st_mtim.tv_sec) + Double(found.st_mtim.tv_nsec) * 1e-9
     }
 
+    /// What a path leads to, whatever it is called: a directory that is reached by two paths is one place.
+    public struct Place: Hashable, Sendable {
+        fileprivate let device: dev_t
+        fileprivate let node: ino_t
+    }
+
+    /// Nil when there is nothing.
+    public static func place(_ path: String) -> Place? { information(path).map { Place(device: $0.st_dev, node: $0.st_ino) } }
+
     /// What tells one version of a file from another without reading it: device, inode, size and time of change.
     public static func identity(_ path: String) -> String? {
         guard let found = information(path) else { return nil }
@@ -116,38 +126,6 @@ public enum FileSystem {
         guard let resolved = realpath(path, nil) else { return nil }
         defer { free(resolved) }
         return String(cString: resolved)
-    }
-
-    // MARK: Reading
-
-    public static func readBytes(_ path: String) throws(PlatformError) -> [UInt8] {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            if errno == ENOENT { throw .notFound(path: path) }
-            throw .cannotOpen(path: path, reason: PlatformError.reason())
-        }
-        defer { close(descriptor) }
-        var found = stat()
-        let expected = fstat(descriptor, &found) == 0 ? max(Int(found.st_size), 0) : 0
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(expected + 1)
-        var chunk = [UInt8](repeating: 0, count: min(max(expected + 1, 4096), 1 << 20))
-        while true {
-            let count = chunk.withUnsafeMutableBytes { read(descriptor, $0.baseAddress, $0.count) }
-            if count == 0 { return bytes }
-            if count < 0 {
-                if errno == EINTR { continue }
-                throw .cannotRead(path: path, reason: PlatformError.reason())
-            }
-            bytes.append(contentsOf: chunk[..<count])
-        }
-    }
-
-    /// A whole file as text. Bytes that are not UTF-8 are an error, not a replacement character.
-    public static func readText(_ path: String) throws(PlatformError) -> String {
-        let bytes = try readBytes(path)
-        if let text = String(validating: bytes, as: UTF8.self) { return text }
-        throw .notText(path: path, offset: UTF8Check.firstInvalid(bytes) ?? 0)
     }
 
     // MARK: Making and removing

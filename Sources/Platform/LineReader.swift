@@ -21,11 +21,7 @@ public final class LineReader {
     public init(path: String, offset: Int64 = 0) throws(PlatformError) {
         self.path = path
         buffer = [UInt8](repeating: 0, count: 1 << 18)
-        descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        if descriptor < 0 {
-            if errno == ENOENT { throw .notFound(path: path) }
-            throw .cannotOpen(path: path, reason: PlatformError.reason())
-        }
+        descriptor = try FileSystem.openToRead(path).descriptor
         if offset > 0 {
             if lseek(descriptor, off_t(offset), SEEK_SET) < 0 { throw .cannotRead(path: path, reason: PlatformError.reason()) }
             nextOffset = offset

@@ -13,14 +13,8 @@ public final class MappedFile: @unchecked Sendable {
 
     public init(path: String) throws(PlatformError) {
         self.path = path
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            if errno == ENOENT { throw .notFound(path: path) }
-            throw .cannotOpen(path: path, reason: PlatformError.reason())
-        }
+        let (descriptor, found) = try FileSystem.openToRead(path)
         defer { close(descriptor) }
-        var found = stat()
-        guard fstat(descriptor, &found) == 0 else { throw .cannotRead(path: path, reason: PlatformError.reason()) }
         guard found.st_mode & S_IFMT == S_IFREG else { throw .cannotMap(path: path, reason: "not a regular file") }
         let size = Int(found.st_size)
         guard size > 0 else {

@@ -21,6 +21,11 @@ public enum NumberText {
         return formatted("%.*e", value, digits)
     }
 
+    /// `plain(2.10341, digits: 4)` is "2.1034", `plain(1e300, digits: 4)` "1.0000e+300": fixed as long as people can read it so.
+    public static func plain(_ value: Double, digits: Int) -> String {
+        abs(value) < 1e9 ? fixed(value, digits: digits) : scientific(value, digits: digits)
+    }
+
     /// `grouped(1234567)` is "1,234,567".
     public static func grouped(_ value: Int) -> String {
         let digits = Array(String(value.magnitude).utf8)

@@ -15,6 +15,10 @@ public enum PlatformError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The file is text, but not valid UTF-8: `offset` counts bytes from 0.
     case notText(path: String, offset: Int)
     case cannotStart(program: String, reason: String)
+    /// A pipe, a device or a directory where a file is needed: `kind` is like "a pipe".
+    case notAFile(path: String, kind: String)
+    /// More bytes than such a file may have.
+    case tooLarge(path: String, bytes: Int64, limit: Int64)
 
     public var description: String {
         switch self {
@@ -28,6 +32,9 @@ public enum PlatformError: Error, Sendable, Equatable, CustomStringConvertible {
         case .cannotMap(let path, let reason): "\(path): cannot be mapped into memory (\(reason))."
         case .notText(let path, let offset): "\(path): byte \(offset) is not valid UTF-8 text."
         case .cannotStart(let program, let reason): "\(program): cannot be started (\(reason))."
+        case .notAFile(let path, let kind): "\(path): expected a file, found \(kind)."
+        case .tooLarge(let path, let bytes, let limit):
+            "\(path): it holds \(bytes) bytes; at most \(limit) are read of such a file."
         }
     }
 

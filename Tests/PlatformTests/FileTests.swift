@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 
 @testable import Platform
@@ -43,6 +44,49 @@ import Testing
             #expect(try FileSystem.readText(Path.join(directory, "copy")) == "two ü")
             #expect(FileSystem.treeSize(directory) == 12)
         }
+    }
+
+    @Test func `pipes and devices are refused at once, unless a descriptor of ours is named`() throws {
+        try temporary { directory in
+            let pipe = Path.join(directory, "pipe")
+            #expect(mkfifo(pipe, 0o600) == 0)
+            for (path, kind) in [(pipe, "a pipe"), ("/dev/zero", "a device"), (directory, "a directory")] {
+                let wanted = PlatformError.notAFile(path: path, kind: kind)
+                #expect(throws: wanted) { try FileSystem.readBytes(path) }
+                #expect(throws: wanted) { try MappedFile(path: path) }
+                #expect(throws: wanted) { try LineReader(path: path) }
+            }
+            var ends: [Int32] = [0, 0]
+            #expect(Glibc.pipe(&ends) == 0)
+            #expect(write(ends[1], "a: 1\nb", 6) == 6)
+            close(ends[1])
+            let text = try FileSystem.readText("/dev/fd/\(ends[0])")
+            #expect(text == "a: 1\nb")
+            close(ends[0])
+        }
+    }
+
+    @Test func `files beyond the limit are refused before they fill the memory`() throws {
+        try temporary { directory in
+            let path = Path.join(directory, "sparse")
+            try FileSystem.writeAtomically(path, text: "")
+            #expect(truncate(path, 1 << 40) == 0)
+            #expect(throws: PlatformError.tooLarge(path: path, bytes: 1 << 40, limit: Int64(FileSystem.largestWholeFile))) { try FileSystem.readBytes(path) }
+            try FileSystem.writeAtomically(path, text: "12345")
+            #expect(throws: PlatformError.tooLarge(path: path, bytes: 5, limit: 4)) { try FileSystem.readText(path, limit: 4) }
+            #expect(try FileSystem.readText(path, limit: 5) == "12345")
+        }
+    }
+
+    @Test func `long values are quoted by their beginnings, in whole characters`() {
+        #expect("short".excerpt() == "short")
+        #expect(String(repeating: "é", count: 200).excerpt(5) == "éé… (400 bytes)")
+    }
+
+    @Test func `numbers beyond reading are written with an exponent`() {
+        #expect(NumberText.plain(2.10341, digits: 4) == "2.1034")
+        #expect(NumberText.plain(-1e300, digits: 2) == "-1.00e+300")
+        #expect(NumberText.plain(.nan, digits: 2) == "nan")
     }
 
     @Test func failuresNameTheFileAndTheReason() throws {

@@ -24,6 +24,32 @@ import Testing
         #expect(record.bestLoss == nil, "there was no evaluation")
     }
 
+    @Test func `a folder that links lead to in circles is listed once, under its own name`() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("zeta/run/trainer_log.jsonl", logged)
+        #expect(symlink(".", Path.join(folder.path, "loop")) == 0)
+        #expect(symlink("zeta/run", Path.join(folder.path, "best")) == 0)
+        #expect(symlink("..", Path.join(folder.path, "zeta/up")) == 0)
+        #expect(RunCatalog.scan(folder.path).map(\.directory.path) == [Path.join(folder.path, "zeta/run")])
+        // What lies elsewhere is still found through its link.
+        let other = try TemporaryFolder()
+        #expect(symlink(folder.path, Path.join(other.path, "there")) == 0)
+        #expect(RunCatalog.scan(other.path).map(\.directory.path) == [Path.join(other.path, "there/zeta/run")])
+    }
+
+    @Test func `a log without line ends is passed over quickly`() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("trainer_log.jsonl", "{\"x\": \"" + String(repeating: "a", count: 20 << 20))
+        let started = Clock.threadSeconds()
+        #expect(RunRecord(directory: RunDirectory(folder.path)).lastLoss == nil)
+        #expect(Clock.threadSeconds() - started < 3)
+        // The tail begins after the first line end in it, wherever the blocks of reading fall.
+        let line = String(repeating: "b", count: 99_999)
+        try folder.write("long", Array(repeating: line, count: 5).joined(separator: "\n") + "\n")
+        var file = GrowingFile(path: Path.join(folder.path, "long"), tailBytes: 250_000)
+        #expect(file.read().lines == [line, line])
+    }
+
     @Test func trainerLogLinesBecomeEvents() throws {
         let lines = logged.split(separator: "\n").map(String.init)
         guard case .step(let first)? = TrainerLog.event(line: lines[0]), case .step(let second)? = TrainerLog.event(line: lines[1]),

@@ -15,6 +15,9 @@ char *const *platform_environment(void);
 /// CRC-32C (Castagnoli) of `count` bytes, continuing from `crc` (0 to begin).
 uint32_t platform_crc32c(uint32_t crc, const uint8_t *bytes, size_t count);
 
+/// memmem(3): where `wanted` first stands in `bytes`, or null; takes no longer than both lengths together.
+const uint8_t *platform_find(const uint8_t *bytes, size_t count, const uint8_t *wanted, size_t wanted_count);
+
 /// Closes every file descriptor from `first` on; for children between fork and exec.
 void platform_close_from(int first);
 

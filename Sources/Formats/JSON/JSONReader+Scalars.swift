@@ -335,10 +335,10 @@ extension JSONValue {
         try parse(Array(text.utf8), name: name)
     }
 
-    /// Reads and parses a file.
-    public static func read(file path: String) throws(JSONError) -> JSONValue {
+    /// Reads and parses a file of settings.
+    public static func read(file path: String, limit: Int = FileSystem.largestSettingsFile) throws(JSONError) -> JSONValue {
         let bytes: [UInt8]
-        do throws(PlatformError) { bytes = try FileSystem.readBytes(path) } catch { throw .cannotRead(error) }
+        do throws(PlatformError) { bytes = try FileSystem.readBytes(path, limit: limit) } catch { throw .cannotRead(error) }
         return try parse(bytes, name: path)
     }
 }

@@ -72,11 +72,16 @@ struct GrowingFile {
 
     private mutating func skipToTail(_ descriptor: Int32, size: off_t) {
         guard let tailBytes, size > off_t(tailBytes) else { return }
-        var byte: UInt8 = 0
+        var block = [UInt8](repeating: 0, count: 1 << 16)
         offset = size - off_t(tailBytes)
-        while offset < size, pread(descriptor, &byte, 1, offset) == 1 {
-            offset += 1
-            if byte == UInt8(ascii: "\n") { return }
+        while offset < size {
+            let count = pread(descriptor, &block, block.count, offset)
+            guard count > 0 else { return }
+            if let end = block[..<count].firstIndex(of: UInt8(ascii: "\n")) {
+                offset += off_t(end + 1)
+                return
+            }
+            offset += off_t(count)
         }
     }
 

@@ -82,7 +82,7 @@ extension Theme {
     public static func environment(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
 
     private static func readFile(_ path: String) -> [UInt8]? {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
         defer { Glibc.close(descriptor) }
         var bytes: [UInt8] = []
