@@ -1,3 +1,5 @@
+import Platform
+
 /// What can be wrong with a tokenizer's files. The sentence for people is made in `description`.
 public enum TokenizerError: Error, Equatable, CustomStringConvertible {
     /// `tokenizer.json` is not in the model folder.
@@ -31,17 +33,17 @@ public enum TokenizerError: Error, Equatable, CustomStringConvertible {
         case .unreadable(let path, let reason):
             return "\(path) cannot be read: \(reason)."
         case .malformed(let path, let part, let expected, let found):
-            return "\(path): \(part) should be \(expected), found \(found)."
+            return "\(path): \(part) should be \(expected), found \(found.excerpt())."
         case .notJSON(let sentence):
             return sentence
         case .unsupported(let path, let part, let found):
-            return "\(path): \(part) is \(found), which this program does not know. BPE, Unigram, WordPiece and WordLevel tokenizers work."
+            return "\(path): \(part) is \(found.excerpt()), which this program does not know. BPE, Unigram, WordPiece and WordLevel tokenizers work."
         case .mergeOutOfVocabulary(let path, let index, let text):
-            return "\(path): model.merges[\(index)] (\"\(text)\") joins tokens that model.vocab lacks. The file is damaged or edited; copy it again."
+            return "\(path): model.merges[\(index)] (\"\(text.excerpt())\") joins tokens that model.vocab lacks. The file is damaged or edited; copy it again."
         case .duplicateToken(let path, let token):
-            return "\(path): the token \"\(token)\" is listed twice, or shares its id with another one."
+            return "\(path): the token \"\(token.excerpt())\" is listed twice, or shares its id with another one."
         case .badPattern(let path, let part, let pattern, let reason):
-            return "\(path): \(part) has the pattern \(pattern), which cannot be read: \(reason)."
+            return "\(path): \(part) has the pattern \(pattern.excerpt()), which cannot be read: \(reason)."
         case .unwritable(let path, let reason):
             return "\(path) cannot be written: \(reason)."
         case .cannotTrain(let reason):

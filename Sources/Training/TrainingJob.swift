@@ -40,6 +40,7 @@ public struct TrainingJob {
         reporter.phase("tokenising")
         let text = try TextSetup(configuration, directory: settings.modelDirectory, reporter: reporter)
         var data = try TrainingData.load(configuration, settings, text: text)
+        for warning in text.tokenizer.warnings { reporter.log(.warning, warning) }
         try control.heed(sink)
 
         reporter.phase("planning")

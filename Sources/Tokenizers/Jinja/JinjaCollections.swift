@@ -103,18 +103,17 @@ final class JinjaGenerator {
 
 /// The one value that a template can change: made by `namespace(...)`.
 final class JinjaNamespace {
-    var values: [(name: String, value: JinjaValue)] = []
+    private var values = JinjaDictionary()
+
+    /// Names and values, in the order in which they were first set.
+    var pairs: [(key: JinjaValue, value: JinjaValue)] { values.pairs }
 
     subscript(_ name: String) -> JinjaValue? {
-        get { values.first { $0.name == name }?.value }
-        set {
-            if let place = values.firstIndex(where: { $0.name == name }) {
-                if let newValue { values[place].value = newValue }
-            } else if let newValue {
-                values.append((name, newValue))
-            }
-        }
+        get { values[.string(name)] }
+        set { values[.string(name)] = newValue }
     }
+
+    func empty() { values = JinjaDictionary() }
 }
 
 /// Evaluated arguments of a call.

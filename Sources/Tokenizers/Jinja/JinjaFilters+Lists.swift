@@ -14,13 +14,13 @@ extension JinjaInterpreter {
             return try items(of: value).last ?? .undefined("the last element")
         case "list": return .list(try items(of: value))
         case "items":
-            if value.isUndefined { return lazily("do_items", []) }
+            if value.isUndefined { return try lazily("do_items", []) }
             guard case .dictionary(let dictionary) = value else { throw fail("items needs a mapping, found \(value.kindName)") }
-            return lazily("do_items", dictionary.pairs.map { .tuple([$0.key, $0.value]) })
+            return try lazily("do_items", dictionary.pairs.map { .tuple([$0.key, $0.value]) })
         case "dictsort":
             guard case .dictionary(let dictionary) = value else { throw fail("dictsort needs a mapping, found \(value.kindName)") }
             let pairs = dictionary.pairs.map { JinjaValue.tuple([$0.key, $0.value]) }
-            let byValue = arguments.value(1, "by")?.text == "value"
+            let byValue = try optionalText(arguments.value(1, "by")) == "value"
             return .list(
                 try sorted(
                     pairs, reverse: arguments.value(2, "reverse")?.isTrue ?? false, caseSensitive: arguments.value(0, "case_sensitive")?.isTrue ?? false
@@ -30,22 +30,24 @@ extension JinjaInterpreter {
                 })
         case "reverse":
             if case .string(let text) = value {
-                try spend(text.utf8.count * 8)
+                try spend(text.utf8.count * 16)
                 return .string(JinjaText.string(text.unicodeScalars.reversed()))
             }
             if case .generator = value { return .list(try items(of: value).reversed()) }
-            return lazily("reversed", try items(of: value).reversed())
+            return try lazily("reversed", try items(of: value).reversed())
         case "join":
-            let path = arguments.value(1, "attribute")?.text
+            let path = try optionalText(arguments.value(1, "attribute"))
             var parts: [String] = []
             for element in try items(of: value) {
+                try step()
                 parts.append(try text(of: try path.map { (path) throws(TemplateError) in try member(element, path) } ?? element))
             }
-            return .string(try joined(parts, separator: arguments.value(0, "d")?.text ?? ""))
+            return .string(try joined(parts, separator: try optionalText(arguments.value(0, "d")) ?? ""))
         case "sum":
             var total = arguments.value(1, "start") ?? .integer(0)
-            let path = arguments.value(0, "attribute")?.text
+            let path = try optionalText(arguments.value(0, "attribute"))
             for element in try items(of: value) {
+                try step()
                 let term = try path.map { (path) throws(TemplateError) in try member(element, path) } ?? element
                 if case .list(let a) = total, case .list(let b) = term {
                     try chargeElements(a.count + b.count)
@@ -62,14 +64,14 @@ extension JinjaInterpreter {
             }
             return total
         case "min", "max":
-            let path = arguments.value(1, "attribute")?.text
+            let path = try optionalText(arguments.value(1, "attribute"))
             let ordered = try sorted(try items(of: value), reverse: name == "max", caseSensitive: arguments.value(0, "case_sensitive")?.isTrue ?? false) {
                 [self] (element) throws(TemplateError) in
                 try path.map { (path) throws(TemplateError) in try member(element, path) } ?? element
             }
             return ordered.first ?? .undefined("the \(name) of nothing")
         case "sort":
-            let paths = arguments.value(2, "attribute").map { JinjaText.split($0.text, ",", .max, fromRight: false) }
+            let paths = try optionalText(arguments.value(2, "attribute")).map { JinjaText.split($0, ",", .max, fromRight: false) }
             return .list(
                 try sorted(
                     try items(of: value), reverse: arguments.value(0, "reverse")?.isTrue ?? false,
@@ -84,20 +86,23 @@ extension JinjaInterpreter {
         case "unique":
             var seen: Set<JinjaKey> = []
             var result: [JinjaValue] = []
+            let path = try optionalText(arguments.value(1, "attribute"))
             for element in try items(of: value) {
+                try step()
                 var key = element
-                if let path = arguments.value(1, "attribute")?.text { key = try member(element, path) }
+                if let path { key = try member(element, path) }
+                try spendWeight(key, times: 8)
                 if case .string(let text) = key, !(arguments.value(0, "case_sensitive")?.isTrue ?? false) { key = .string(text.lowercased()) }
                 guard let known = JinjaKey(key) else { throw fail("\(key.kindName) cannot be compared by unique") }
                 if seen.insert(known).inserted { result.append(element) }
             }
-            return lazily("unique", result)
+            return try lazily("unique", result)
         // What is false (nothing, 0, an empty list) gives nothing, as jinja2 asks before it goes through it.
-        case "map": return lazily("map", value.isTrue ? try mapped(try items(of: value), arguments) : [])
+        case "map": return try lazily("map", value.isTrue ? try mapped(try items(of: value), arguments) : [])
         case "select", "reject", "selectattr", "rejectattr":
-            return lazily("select_or_reject", value.isTrue ? try selected(name, try items(of: value), arguments) : [])
+            return try lazily("select_or_reject", value.isTrue ? try selected(name, try items(of: value), arguments) : [])
         case "groupby":
-            guard let path = arguments.value(0, "attribute")?.text else { throw fail("groupby needs an attribute") }
+            guard let path = try optionalText(arguments.value(0, "attribute")) else { throw fail("groupby needs an attribute") }
             let isExact = arguments.value(2, "case_sensitive")?.isTrue ?? false
             func key(_ element: JinjaValue) throws(TemplateError) -> JinjaValue {
                 let found = try member(element, path)
@@ -107,7 +112,9 @@ extension JinjaInterpreter {
             var groups: [(JinjaValue, [JinjaValue])] = []
             var lastKey: JinjaValue?
             for element in try sorted(try items(of: value), reverse: false, caseSensitive: isExact, by: key) {
+                try step()
                 let found = try key(element)
+                try spendWeight(found)
                 if let last = lastKey, JinjaValue.equal(last, found) {
                     groups[groups.count - 1].1.append(element)
                 } else {
@@ -116,7 +123,7 @@ extension JinjaInterpreter {
                 lastKey = found
             }
             return .list(groups.map { .tuple([$0.0, .list($0.1)]) })
-        case "batch", "slice": return lazily("do_\(name)", try chunked(name, try items(of: value), arguments))
+        case "batch", "slice": return try lazily("do_\(name)", try chunked(name, try items(of: value), arguments))
         default: throw fail("the filter \(name) is not known")
         }
     }
@@ -127,7 +134,11 @@ extension JinjaInterpreter {
         return parts.joined(separator: separator)
     }
 
-    private func lazily(_ name: String, _ elements: [JinjaValue]) -> JinjaValue { .generator(JinjaGenerator(name, elements)) }
+    private func lazily(_ name: String, _ elements: [JinjaValue]) throws(TemplateError) -> JinjaValue {
+        try chargeElements(elements.count)
+        try spendElements(elements.count * 2)
+        return .generator(JinjaGenerator(name, elements))
+    }
 
     /// Filters that there are, for the test `filter`.
     static let filterNames: Set<String> = [
@@ -170,6 +181,7 @@ extension JinjaInterpreter {
 
     /// `a.b.0`: the member at the end of a path.
     private func member(_ value: JinjaValue, _ path: String) throws(TemplateError) -> JinjaValue {
+        try spend(path.utf8.count * 8 + 100)
         var result = value
         for part in JinjaText.split(path, ".", .max, fromRight: false) {
             if result.isUndefined { return result }
@@ -182,9 +194,10 @@ extension JinjaInterpreter {
         var result: [JinjaValue] = []
         if let path = arguments.named.first(where: { $0.name == "attribute" })?.value {
             let fallback = arguments.named.first { $0.name == "default" }?.value
+            let path = try text(of: path)
             for value in values {
                 try step()
-                let found = try member(value, path.text)
+                let found = try member(value, path)
                 result.append(found.isUndefined ? fallback ?? found : found)
             }
             return result
@@ -240,10 +253,13 @@ extension JinjaInterpreter {
     private func sorted(
         _ values: [JinjaValue], reverse: Bool, caseSensitive: Bool, by key: (JinjaValue) throws(TemplateError) -> JinjaValue
     ) throws(TemplateError) -> [JinjaValue] {
+        let rounds = 4 + Int.bitWidth - values.count.leadingZeroBitCount
         var keyed: [(key: JinjaValue, value: JinjaValue, place: Int)] = []
         for (place, value) in values.enumerated() {
             try step()
             var sortKey = try key(value)
+            // Each is compared with some others, and made small before.
+            try spendWeight(sortKey, times: rounds)
             if !caseSensitive { sortKey = withoutCase(sortKey) }
             keyed.append((sortKey, value, place))
         }

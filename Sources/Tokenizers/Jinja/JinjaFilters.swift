@@ -13,14 +13,14 @@ extension JinjaInterpreter {
         case "trim", "strip":
             var characters: String?
             if case .string(let given)? = arguments.value(0, "chars") { characters = given }
-            return .string(JinjaText.strip(try worked(value), characters, left: true, right: true))
+            return .string(JinjaText.strip(try worked(value, costPerByte: 16), characters, left: true, right: true))
         case "upper": return .string(try worked(value).uppercased())
         case "lower": return .string(JinjaText.lower(try worked(value)))
         case "title": return .string(JinjaText.filterTitle(try worked(value)))
         case "capitalize": return .string(JinjaText.capitalized(try worked(value)))
         case "string", "safe": return .string(try text(of: value))
         case "escape", "e", "forceescape":
-            let text = JinjaText.escaped(try worked(value))
+            let text = JinjaText.escaped(try worked(value, costPerByte: 16))
             try charge(text.utf8.count)
             return .string(text)
         case "striptags": return .string(JinjaText.withoutTags(try worked(value)))
@@ -31,7 +31,7 @@ extension JinjaInterpreter {
         case "replace":
             guard let from = arguments.value(0, "old"), let to = arguments.value(1, "new") else { throw fail("replace needs two texts") }
             let limit = arguments.value(2, "count")?.integer
-            return .string(try replaced(try worked(value), from.text, to.text, limit ?? -1))
+            return .string(try replaced(try worked(value, costPerByte: 16), try text(of: from), try text(of: to), limit ?? -1))
         case "int":
             try refuseUndefined(value)
             return toInteger(value, arguments.value(0, "default") ?? .integer(0), base: arguments.value(1, "base")?.integer ?? 10)
@@ -55,14 +55,14 @@ extension JinjaInterpreter {
             guard case .string(let text) = value else { throw fail("indent needs a string, found \(value.kindName)") }
             return .string(try indented(text, arguments))
         case "format":
-            if arguments.named.isEmpty { return .string(try JinjaFormat.percent(value.text, .tuple(arguments.positional), self)) }
+            if arguments.named.isEmpty { return .string(try JinjaFormat.percent(try text(of: value), .tuple(arguments.positional), self)) }
             if !arguments.positional.isEmpty { throw fail("format takes values in order or by name, not both") }
             let mapping = JinjaDictionary(arguments.named.map { (.string($0.name), $0.value) })
-            return .string(try JinjaFormat.percent(value.text, .dictionary(mapping), self))
+            return .string(try JinjaFormat.percent(try text(of: value), .dictionary(mapping), self))
         case "wordcount": return .integer(Int64(JinjaText.wordCount(try worked(value))))
         case "center":
             let width = arguments.value(0, "width") ?? .integer(80)
-            return try JinjaMethods.padded("center", value.text, JinjaCallArguments(positional: [width]), self)
+            return try JinjaMethods.padded("center", try worked(value, costPerByte: 16), JinjaCallArguments(positional: [width]), self)
         case "truncate":
             guard case .string(let text) = value else { throw fail("truncate needs a string, found \(value.kindName)") }
             return .string(try truncated(text, arguments))
@@ -74,10 +74,16 @@ extension JinjaInterpreter {
     }
 
     /// The text of a value, charged as gone through.
-    private func worked(_ value: JinjaValue) throws(TemplateError) -> String {
+    func worked(_ value: JinjaValue, costPerByte: Int = 100) throws(TemplateError) -> String {
         let text = try text(of: value)
-        try spend(text.utf8.count * 8)
+        try spend(text.utf8.count * costPerByte)
         return text
+    }
+
+    /// The text of a value that may be missing, charged for.
+    func optionalText(_ value: JinjaValue?) throws(TemplateError) -> String? {
+        guard let value else { return nil }
+        return try text(of: value)
     }
 
     private func refuseUndefined(_ value: JinjaValue) throws(TemplateError) {
@@ -129,7 +135,7 @@ extension JinjaInterpreter {
         guard let number = value.double else { throw fail("round needs a number, found \(value.kindName)") }
         let precision = Int(max(-400, min(arguments.value(0, "precision")?.integer ?? 0, 400)))
         let scale = JinjaNumbers.power(10, Double(precision))
-        switch arguments.value(1, "method")?.text ?? "common" {
+        switch try optionalText(arguments.value(1, "method")) ?? "common" {
         case "ceil": return .number((number * scale).rounded(.up) / scale)
         case "floor": return .number((number * scale).rounded(.down) / scale)
         case "common":
@@ -153,7 +159,8 @@ extension JinjaInterpreter {
         }
         var (item, key) = (indent == nil ? ", " : ",", ": ")
         if let given = arguments.value(2, "separators"), !isNone(given) {
-            let parts = try items(of: given).map(\.text)
+            var parts: [String] = []
+            for part in try items(of: given) { parts.append(try text(of: part)) }
             guard parts.count == 2 else { throw fail("separators needs two texts") }
             (item, key) = (parts[0], parts[1])
         }
@@ -177,7 +184,7 @@ extension JinjaInterpreter {
         }
         let indentsFirst = arguments.value(1, "first")?.isTrue ?? false
         let indentsBlank = arguments.value(2, "blank")?.isTrue ?? false
-        try spend(text.utf8.count * 16)
+        try spend(text.utf8.count * 32)
         let lines = JinjaText.lines(text + "\n")
         try charge(lines.count * prefix.utf8.count + text.utf8.count)
         return lines.enumerated().map { index, line in
@@ -189,14 +196,15 @@ extension JinjaInterpreter {
     private func urlEncoded(_ value: JinjaValue) throws(TemplateError) -> String {
         switch value {
         case .dictionary(let dictionary):
-            return dictionary.pairs.map { "\(JinjaText.percentEncoded($0.key.text, isQuery: true))=\(JinjaText.percentEncoded($0.value.text, isQuery: true))" }
-                .joined(separator: "&")
+            var parts: [String] = []
+            for pair in dictionary.pairs { parts.append(try encodedPair(pair.key, pair.value)) }
+            return parts.joined(separator: "&")
         case .list, .tuple, .view, .generator:
             var parts: [String] = []
             for pair in try items(of: value) {
                 let two = try items(of: pair)
                 guard two.count == 2 else { throw fail("urlencode needs pairs") }
-                parts.append("\(JinjaText.percentEncoded(two[0].text, isQuery: true))=\(JinjaText.percentEncoded(two[1].text, isQuery: true))")
+                parts.append(try encodedPair(two[0], two[1]))
             }
             return parts.joined(separator: "&")
         case .undefined, .none, .bool, .integer, .number, .string, .namespace, .loop, .function:
@@ -206,15 +214,19 @@ extension JinjaInterpreter {
         }
     }
 
+    private func encodedPair(_ key: JinjaValue, _ value: JinjaValue) throws(TemplateError) -> String {
+        JinjaText.percentEncoded(try worked(key), isQuery: true) + "=" + JinjaText.percentEncoded(try worked(value), isQuery: true)
+    }
+
     private func xmlAttributes(_ value: JinjaValue, _ arguments: JinjaCallArguments) throws(TemplateError) -> String {
         guard case .dictionary(let dictionary) = value else { throw fail("xmlattr needs a mapping, found \(value.kindName)") }
         var parts: [String] = []
         for pair in dictionary.pairs where !pair.value.isUndefined && !isNone(pair.value) {
-            let key = pair.key.text
+            let key = try worked(pair.key)
             if key.unicodeScalars.contains(where: { " \t\n\r\u{B}\u{C}/>=".unicodeScalars.contains($0) }) {
                 throw fail("\(pair.key.representation) cannot name an attribute")
             }
-            parts.append("\(JinjaText.escaped(key))=\"\(JinjaText.escaped(pair.value.text))\"")
+            parts.append("\(JinjaText.escaped(key))=\"\(JinjaText.escaped(try worked(pair.value)))\"")
         }
         let text = parts.joined(separator: " ")
         try charge(text.utf8.count)
@@ -243,10 +255,10 @@ extension JinjaInterpreter {
 
     /// Lines of at most `width` characters, cut between words.
     private func wrapped(_ value: JinjaValue, _ arguments: JinjaCallArguments) throws(TemplateError) -> String {
-        let text = try worked(value)
+        let text = try worked(value, costPerByte: 300)
         let width = arguments.value(0, "width")?.integer ?? 79
         guard width > 0 else { throw fail("wordwrap needs a width above 0") }
-        let separator = arguments.value(2, "wrapstring").flatMap { isNone($0) ? nil : $0.text } ?? "\n"
+        let separator = try optionalText(arguments.value(2, "wrapstring").flatMap { isNone($0) ? nil : $0 }) ?? "\n"
         try charge(text.utf8.count.multipliedReportingOverflow(by: separator.utf8.count).overflow ? .max : text.utf8.count * separator.utf8.count)
         let result = JinjaText.lines(text).map { line in
             JinjaText.wrapped(
@@ -259,10 +271,10 @@ extension JinjaInterpreter {
     }
 
     private func truncated(_ text: String, _ arguments: JinjaCallArguments) throws(TemplateError) -> String {
-        try spend(text.utf8.count * 4)
+        try spend(text.utf8.count * 16)
         let limit = Int(max(0, min(arguments.value(0, "length")?.integer ?? 255, 1 << 30)))
         let kills = arguments.value(1, "killwords")?.isTrue ?? false
-        let end = arguments.value(2, "end")?.text ?? "..."
+        let end = try optionalText(arguments.value(2, "end")) ?? "..."
         let leeway = Int(max(0, min(arguments.value(3, "leeway")?.integer ?? 5, 1 << 30)))
         if limit < end.unicodeScalars.count { throw fail("truncate needs a length of at least \(end.unicodeScalars.count)") }
         let scalars = Array(text.unicodeScalars)

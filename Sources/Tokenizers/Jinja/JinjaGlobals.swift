@@ -8,11 +8,13 @@ enum JinjaGlobals {
     static func values(unixTime: Double) -> [String: JinjaValue] {
         var globals: [String: JinjaValue] = [:]
         func add(_ name: String, _ body: @escaping Body) { globals[name] = .function(JinjaFunction(name, body)) }
-        add("raise_exception") { (_, arguments) throws(TemplateError) in
-            throw .refused(message: arguments.positional.first?.text ?? "no reason given")
+        add("raise_exception") { (interpreter, arguments) throws(TemplateError) in
+            throw .refused(message: try interpreter.optionalText(arguments.positional.first) ?? "no reason given")
         }
-        add("strftime_now") { (_, arguments) throws(TemplateError) in
-            .string(DateText.format(arguments.positional.first?.text ?? "", unixTime: unixTime))
+        add("strftime_now") { (interpreter, arguments) throws(TemplateError) in
+            let format = try interpreter.optionalText(arguments.positional.first) ?? ""
+            try interpreter.spend(format.utf8.count * 64)
+            return .string(DateText.format(format, unixTime: unixTime))
         }
         add("namespace", namespace)
         add("dict", dictionary)
@@ -26,7 +28,7 @@ enum JinjaGlobals {
         let space = interpreter.makeNamespace()
         for (key, value) in try pairs(interpreter, arguments) {
             try interpreter.checkDepth(value)
-            space[key.text] = value
+            space[try interpreter.text(of: key)] = value
         }
         return .namespace(space)
     }
@@ -45,7 +47,7 @@ enum JinjaGlobals {
         switch arguments.positional.first {
         case nil: break
         case .dictionary(let given)?: result = given.pairs.map { ($0.key, $0.value) }
-        case .namespace(let given)?: result = given.values.map { (.string($0.name), $0.value) }
+        case .namespace(let given)?: result = given.pairs.map { ($0.key, $0.value) }
         case let given?:
             for element in try interpreter.items(of: given) {
                 let pair = try interpreter.items(of: element)
@@ -54,6 +56,7 @@ enum JinjaGlobals {
             }
         }
         for (name, value) in arguments.named { result.append((.string(name), value)) }
+        try interpreter.spendElements(result.count * 8)
         return result
     }
 
@@ -106,7 +109,7 @@ enum JinjaGlobals {
 
     /// Nothing at the first call, the separator at the others.
     private static func joiner(_ interpreter: JinjaInterpreter, _ arguments: JinjaCallArguments) throws(TemplateError) -> JinjaValue {
-        let separator = arguments.value(0, "sep")?.text ?? ", "
+        let separator = try interpreter.optionalText(arguments.value(0, "sep")) ?? ", "
         var isUsed = false
         return .function(
             JinjaFunction("joiner") { (_, _) throws(TemplateError) in

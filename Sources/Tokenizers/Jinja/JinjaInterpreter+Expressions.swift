@@ -8,9 +8,11 @@ extension JinjaInterpreter {
         if let spread = arguments.spread { result.positional += try items(of: try evaluate(spread)) }
         if let spread = arguments.spreadNamed {
             guard case .dictionary(let dictionary) = try evaluate(spread) else { throw fail("** needs a mapping") }
+            try spendElements(dictionary.pairs.count * 4)
+            var names = Set(result.named.map(\.name))
             for pair in dictionary.pairs {
                 guard case .string(let name) = pair.key else { throw fail("** needs names, found \(pair.key.kindName)") }
-                if result.named.contains(where: { $0.name == name }) { throw fail("the value \(name) is given twice") }
+                if !names.insert(name).inserted { throw fail("the value \(name) is given twice") }
                 result.named.append((name, pair.value))
             }
         }
@@ -193,7 +195,7 @@ extension JinjaInterpreter {
     }
 
     private func compare(_ symbol: String, _ left: JinjaValue, _ right: JinjaValue) throws(TemplateError) -> Bool {
-        try spend(min(weight(left), weight(right)))
+        try spendComparing(left, right)
         switch symbol {
         case "==": return JinjaValue.equal(left, right)
         case "!=": return !JinjaValue.equal(left, right)
@@ -212,13 +214,27 @@ extension JinjaInterpreter {
         }
     }
 
-    /// About how many bytes comparing a value goes through.
-    private func weight(_ value: JinjaValue) -> Int {
+    private func spendComparing(_ left: JinjaValue, _ right: JinjaValue) throws(TemplateError) {
+        if case .string(let left) = left, case .string(let right) = right { return try spend(min(left.utf8.count, right.utf8.count)) }
+        try spendWeight(left)
+        try spendWeight(right)
+    }
+
+    /// Charges for going through a value and all that is in it, as comparing and sorting do, so many times.
+    func spendWeight(_ value: JinjaValue, times: Int = 1) throws(TemplateError) {
         switch value {
-        case .string(let text): return text.utf8.count
-        case .list(let values), .tuple(let values): return values.reduce(0) { $0 + 8 + weight($1) }
-        case .dictionary(let dictionary): return dictionary.pairs.reduce(0) { $0 + 16 + weight($1.key) + weight($1.value) }
-        case .undefined, .none, .bool, .integer, .number, .view, .generator, .namespace, .loop, .function: return 8
+        case .string(let text): try spend((text.utf8.count + 16) * times)
+        case .list(let values), .tuple(let values):
+            try spendElements(values.count * times)
+            for value in values { try spendWeight(value, times: times) }
+        case .dictionary(let dictionary):
+            try spendElements(dictionary.pairs.count * 2 * times)
+            for pair in dictionary.pairs {
+                try spendWeight(pair.key, times: times)
+                try spendWeight(pair.value, times: times)
+            }
+        case .view(let view): for value in view.elements { try spendWeight(value, times: times) }
+        case .undefined, .none, .bool, .integer, .number, .generator, .namespace, .loop, .function: try spend(16 * times)
         }
     }
 
@@ -229,10 +245,10 @@ extension JinjaInterpreter {
             try spend(text.utf8.count * 2)
             return TextSearch.contains(text, wanted)
         case .list(let values), .tuple(let values):
-            try spend(values.count * 16)
+            try spendElements(values.count)
             return values.contains { JinjaValue.equal($0, value) }
         case .view(let view):
-            try spend(view.elements.count * 16)
+            try spendElements(view.elements.count)
             return view.elements.contains { JinjaValue.equal($0, value) }
         case .generator(let generator):
             while let next = generator.next() { if JinjaValue.equal(next, value) { return true } }
@@ -289,7 +305,7 @@ extension JinjaInterpreter {
             }
         case .none, .bool, .integer, .number, .generator, .namespace, .loop, .function: break
         }
-        guard case .string(let name) = key else { return .undefined(key.text) }
+        guard case .string(let name) = key else { return .undefined(try text(of: key)) }
         return try attribute(of: object, name)
     }
 

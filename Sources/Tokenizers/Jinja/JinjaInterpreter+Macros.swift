@@ -22,6 +22,8 @@ extension JinjaInterpreter {
         if arguments.positional.count > macro.parameters.count, !macro.usesVariableArguments {
             throw fail("the macro \(macro.name) takes not more than \(macro.parameters.count) values, found \(arguments.positional.count)")
         }
+        // Each parameter is looked for among the names, and each name among the parameters.
+        try spendElements((arguments.named.count + 1) * (macro.parameters.count + 1))
         let saved = (scopes, output)
         scopes = outside + [JinjaScope()]
         output = ""

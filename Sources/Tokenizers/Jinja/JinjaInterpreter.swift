@@ -10,14 +10,15 @@ final class JinjaScope {
 /// Runs a template's tree. Steps, nesting, work and the size of what is made are bounded: a template is somebody else's program.
 final class JinjaInterpreter {
     struct Limits: Sendable {
-        var steps = 10_000_000
+        var steps = 2_000_000
         var callDepth = 100
         /// Expressions and blocks inside one another while they run, calls included.
         var nesting = 1000
         /// Text and lists that may be made, intermediate ones included.
         var outputBytes = 256 << 20
-        /// Bytes that operations may go through; about a nanosecond each.
-        var work = 4 << 30
+        /// What all of it may cost, steps and operations together, in about nanoseconds: the dearest template of the known families
+        /// takes a thousandth.
+        var work = 2_000_000_000
         /// Lists and mappings inside one another.
         var valueDepth = 200
     }
@@ -46,7 +47,7 @@ final class JinjaInterpreter {
     }
 
     deinit {
-        for space in namespaces { space.values = [] }
+        for space in namespaces { space.empty() }
         for scope in keptScopes { scope.values = [:] }
     }
 
@@ -57,7 +58,12 @@ final class JinjaInterpreter {
     func step() throws(TemplateError) {
         steps += 1
         if steps > limits.steps { throw .tooExpensive(what: "it ran more than \(limits.steps) steps") }
+        try spend(JinjaInterpreter.stepCost)
     }
+
+    private static let stepCost = 200
+    /// A round of a loop: its names are made anew.
+    private static let roundCost = 800
 
     /// Charges for text or lists that an operation makes, so that doubling in a loop ends early.
     func charge(_ bytes: Int) throws(TemplateError) {
@@ -65,11 +71,14 @@ final class JinjaInterpreter {
         if producedBytes > limits.outputBytes { throw .tooExpensive(what: "it made more than \(limits.outputBytes >> 20) MB of text") }
     }
 
-    /// Charges for bytes that an operation looks at.
-    func spend(_ bytes: Int) throws(TemplateError) {
-        work += min(max(bytes, 0), 1 << 40)
-        if work > limits.work { throw .tooExpensive(what: "it went through more than \(limits.work >> 30) GB of text") }
+    /// Charges for what an operation looks at, in about nanoseconds.
+    func spend(_ cost: Int) throws(TemplateError) {
+        work += min(max(cost, 0), 1 << 40)
+        if work > limits.work { throw .tooExpensive(what: "it does more work than a template may") }
     }
+
+    /// Charges for going through so many elements.
+    func spendElements(_ count: Int) throws(TemplateError) { try spend(min(count, 1 << 32) * 32) }
 
     /// Charges for a list of so many elements.
     func chargeElements(_ count: Int) throws(TemplateError) { try charge(min(count, 1 << 32) * 40) }
@@ -87,7 +96,7 @@ final class JinjaInterpreter {
     private func checkDepth(_ value: JinjaValue, _ depth: Int) throws(TemplateError) {
         func check(_ values: some Sequence<JinjaValue>, _ count: Int) throws(TemplateError) {
             if depth > limits.valueDepth { throw .tooExpensive(what: "lists are nested more than \(limits.valueDepth) deep") }
-            try spend(count * 8)
+            try spendElements(count)
             for value in values { try checkDepth(value, depth + 1) }
         }
         switch value {
@@ -96,7 +105,7 @@ final class JinjaInterpreter {
             for pair in dictionary.pairs { try check([pair.key, pair.value], 2) }
         case .view(let view): try check(view.elements, view.elements.count)
         case .generator(let generator): try check(generator.remaining, generator.remaining.count)
-        case .namespace(let space): try check(space.values.map(\.value), space.values.count)
+        case .namespace(let space): try check(space.pairs.map(\.value), space.pairs.count)
         case .undefined, .none, .bool, .integer, .number, .string, .loop, .function: break
         }
     }
@@ -105,6 +114,8 @@ final class JinjaInterpreter {
 
     func lookUp(_ name: String) -> JinjaValue {
         for scope in scopes.reversed() {
+            // The next step asks whether that was too much.
+            work += 16
             if let value = scope.values[name] { return value }
         }
         return .undefined(name)
@@ -235,13 +246,18 @@ final class JinjaInterpreter {
     func chargeText(of value: JinjaValue) throws(TemplateError) {
         switch value {
         case .string(let text): try charge(text.utf8.count + 4)
-        case .list(let values), .tuple(let values): for value in values { try chargeText(of: value) }
+        case .list(let values), .tuple(let values):
+            try spendElements(values.count)
+            for value in values { try chargeText(of: value) }
         case .dictionary(let dictionary):
+            try spendElements(dictionary.pairs.count * 2)
             for pair in dictionary.pairs {
                 try chargeText(of: pair.key)
                 try chargeText(of: pair.value)
             }
-        case .view(let view): for value in view.elements { try chargeText(of: value) }
+        case .view(let view):
+            try spendElements(view.elements.count)
+            for value in view.elements { try chargeText(of: value) }
         case .undefined, .none, .bool, .integer, .number, .generator, .namespace, .loop, .function: try charge(16)
         }
         try charge(4)
@@ -269,6 +285,7 @@ final class JinjaInterpreter {
         let state = JinjaLoop(elements, depth: depth, again: again)
         for index in elements.indices {
             try step()
+            try spend(JinjaInterpreter.roundCost)
             scopes.append(JinjaScope())
             defer { scopes.removeLast() }
             state.index = index
@@ -311,7 +328,9 @@ final class JinjaInterpreter {
             try spend(text.utf8.count * 32)
             try chargeElements(text.utf8.count)
             return text.unicodeScalars.map { .string(String(Character($0))) }
-        case .dictionary(let dictionary): return dictionary.pairs.map(\.key)
+        case .dictionary(let dictionary):
+            try spendElements(dictionary.pairs.count)
+            return dictionary.pairs.map(\.key)
         case .view(let view): return view.elements
         case .generator(let generator): return generator.takeAll()
         case .undefined: return []

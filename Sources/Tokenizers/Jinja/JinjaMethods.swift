@@ -39,11 +39,17 @@ enum JinjaMethods {
         "isdecimal", "isnumeric", "isascii", "istitle", "isprintable", "expandtabs", "format_map",
     ]
 
+    /// Those that ask for what each character is: an order slower than those that compare bytes.
+    private static let wordNames: Set<String> = [
+        "upper", "lower", "title", "capitalize", "swapcase", "casefold", "isdigit", "isalpha", "isalnum", "isspace", "isupper", "islower",
+        "isdecimal", "isnumeric", "istitle", "isprintable",
+    ]
+
     private static func stringMethod(_ name: String, _ text: String) -> JinjaFunction? {
         guard stringNames.contains(name) else { return nil }
         return JinjaFunction(name) { (interpreter, arguments) throws(TemplateError) in
             try interpreter.charge(text.utf8.count)
-            try interpreter.spend(text.utf8.count * 8)
+            try interpreter.spend(text.utf8.count * (wordNames.contains(name) ? 100 : 16))
             switch name {
             case "strip", "lstrip", "rstrip":
                 let characters = try self.text(arguments, 0, "chars", interpreter)
@@ -133,7 +139,8 @@ enum JinjaMethods {
             case "format": return .string(try JinjaFormat.braces(text, arguments, interpreter))
             case "format_map":
                 guard case .dictionary(let mapping)? = arguments.positional.first else { throw interpreter.fail("format_map needs a mapping") }
-                let named = mapping.pairs.map { (name: $0.key.text, value: $0.value) }
+                var named: [(name: String, value: JinjaValue)] = []
+                for pair in mapping.pairs { named.append((try interpreter.text(of: pair.key), pair.value)) }
                 return .string(try JinjaFormat.braces(text, JinjaCallArguments(named: named), interpreter))
             default: throw interpreter.fail("the string method \(name) is not supported")
             }
@@ -180,13 +187,19 @@ enum JinjaMethods {
         switch name {
         case "items":
             return JinjaFunction(name) { (interpreter, _) throws(TemplateError) in
-                try interpreter.spend(dictionary.pairs.count * 64)
+                try interpreter.spendElements(dictionary.pairs.count * 3)
                 return .view(JinjaView(kind: .items, elements: dictionary.pairs.map { .tuple([$0.key, $0.value]) }))
             }
         case "keys":
-            return JinjaFunction(name) { (_, _) throws(TemplateError) in .view(JinjaView(kind: .keys, elements: dictionary.pairs.map(\.key))) }
+            return JinjaFunction(name) { (interpreter, _) throws(TemplateError) in
+                try interpreter.spendElements(dictionary.pairs.count)
+                return .view(JinjaView(kind: .keys, elements: dictionary.pairs.map(\.key)))
+            }
         case "values":
-            return JinjaFunction(name) { (_, _) throws(TemplateError) in .view(JinjaView(kind: .values, elements: dictionary.pairs.map(\.value))) }
+            return JinjaFunction(name) { (interpreter, _) throws(TemplateError) in
+                try interpreter.spendElements(dictionary.pairs.count)
+                return .view(JinjaView(kind: .values, elements: dictionary.pairs.map(\.value)))
+            }
         case "copy": return JinjaFunction(name) { (_, _) throws(TemplateError) in .dictionary(dictionary) }
         case "get":
             return JinjaFunction(name) { (interpreter, arguments) throws(TemplateError) in
@@ -201,13 +214,15 @@ enum JinjaMethods {
         switch name {
         case "index":
             return JinjaFunction(name) { (interpreter, arguments) throws(TemplateError) in
+                try interpreter.spendWeight(.list(values))
                 guard let wanted = arguments.positional.first, let place = values.firstIndex(where: { JinjaValue.equal($0, wanted) }) else {
                     throw interpreter.fail("the value is not in the list")
                 }
                 return .integer(Int64(place))
             }
         case "count":
-            return JinjaFunction(name) { (_, arguments) throws(TemplateError) in
+            return JinjaFunction(name) { (interpreter, arguments) throws(TemplateError) in
+                try interpreter.spendWeight(.list(values))
                 let wanted = arguments.positional.first ?? .none
                 return .integer(Int64(values.filter { JinjaValue.equal($0, wanted) }.count))
             }

@@ -259,6 +259,9 @@ struct JinjaParser {
     }
 
     private mutating func parseTarget() throws(TemplateError) -> JinjaTarget {
+        depth += 1
+        defer { depth -= 1 }
+        if depth > JinjaParser.depthLimit { throw .tooExpensive(what: "names are nested more than \(JinjaParser.depthLimit) deep") }
         var targets: [JinjaTarget] = []
         var isTuple = false
         repeat {

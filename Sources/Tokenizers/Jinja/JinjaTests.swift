@@ -59,11 +59,11 @@ extension JinjaInterpreter {
             case .function, .loop, .undefined: return true
             case .none, .bool, .integer, .number, .string, .list, .tuple, .dictionary, .view, .generator, .namespace: return false
             }
-        case "lower": return JinjaText.isLower(value.text)
-        case "upper": return JinjaText.isUpper(value.text)
+        case "lower": return JinjaText.isLower(try worked(value))
+        case "upper": return JinjaText.isUpper(try worked(value))
         case "escaped": return false
-        case "filter": return JinjaInterpreter.filterNames.contains(value.text)
-        case "test": return JinjaInterpreter.testNames.contains(value.text)
+        case "filter": return JinjaInterpreter.filterNames.contains(try text(of: value))
+        case "test": return JinjaInterpreter.testNames.contains(try text(of: value))
         case "odd", "even":
             if let number = value.double, value.integer == nil {
                 let rest = number - (number / 2).rounded(.down) * 2

@@ -134,15 +134,10 @@ enum JinjaText {
 
     /// Position in code points, -1 when it is not there.
     static func find(_ text: String, _ wanted: String, last: Bool) -> Int {
-        let scalars = Array(text.unicodeScalars)
-        let pattern = Array(wanted.unicodeScalars)
-        guard scalars.count >= pattern.count else { return -1 }
-        let end = scalars.count - pattern.count
-        for step in 0...end {
-            let place = last ? end - step : step
-            if pattern.isEmpty || (scalars[place] == pattern[0] && scalars[place..<place + pattern.count].elementsEqual(pattern)) { return place }
-        }
-        return -1
+        let bytes = Array(text.utf8)
+        let pattern = Array(wanted.utf8)
+        guard let place = last ? TextSearch.findLast(pattern, in: bytes) : TextSearch.find(pattern, in: bytes, from: 0) else { return -1 }
+        return bytes[..<place].reduce(0) { $1 & 0xC0 == 0x80 ? $0 : $0 + 1 }
     }
 
     static func capitalized(_ text: String) -> String {

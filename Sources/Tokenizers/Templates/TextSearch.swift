@@ -1,3 +1,5 @@
+import Platform
+
 /// Searching and replacing in text, byte by byte: Swift's own comparison would join letters with their accents.
 enum TextSearch {
     /// The first stretch from `open` to the next `close`: the whole of it, and what is inside.
@@ -11,13 +13,12 @@ enum TextSearch {
     }
 
     static func find(_ wanted: [UInt8], in bytes: [UInt8], from start: Int) -> Int? {
-        guard !wanted.isEmpty else { return start <= bytes.count ? start : nil }
-        var position = start
-        while position + wanted.count <= bytes.count {
-            if bytes[position] == wanted[0], bytes[position..<position + wanted.count].elementsEqual(wanted) { return position }
-            position += 1
-        }
-        return nil
+        ByteSearch.find(wanted, in: bytes, from: start)
+    }
+
+    /// The last place, as `find` the first.
+    static func findLast(_ wanted: [UInt8], in bytes: [UInt8]) -> Int? {
+        find(wanted.reversed(), in: bytes.reversed(), from: 0).map { bytes.count - $0 - wanted.count }
     }
 
     static func contains(_ text: String, _ wanted: String) -> Bool { find(Array(wanted.utf8), in: Array(text.utf8), from: 0) != nil }

@@ -23,23 +23,27 @@ indirect enum Normalizer: Sendable {
     static let composed = Normalizer.form(.nfc)
     static let decomposed = Normalizer.form(.nfd)
 
-    private static let freeGrowth = 1 << 20
+    /// The most that a text of so many bytes may become: steps that blow it up, as no tokenizer has them, must not fill the memory.
+    static func growthLimit(_ count: Int) -> Int { count * 64 + 1 << 20 }
 
     /// - Parameter isFirst: the text stands at the very start of what was given; false afterwards when its beginning went away.
     func apply(_ text: [UInt8], isFirst: inout Bool) -> [UInt8] {
+        apply(text, isFirst: &isFirst, limit: Normalizer.growthLimit(text.count))
+    }
+
+    /// A step that would make more than `limit` bytes changes nothing.
+    private func apply(_ text: [UInt8], isFirst: inout Bool, limit: Int) -> [UInt8] {
         switch self {
         case .sequence(let steps):
-            // Steps that each double the text, as no tokenizer has them, must not fill the memory.
-            let limit = text.count * 64 + Normalizer.freeGrowth
-            return steps.reduce(text) { $0.count > limit ? $0 : $1.apply($0, isFirst: &isFirst) }
-        case .prepend(let prefix): return text.isEmpty ? text : prefix + text
+            return steps.reduce(text) { $0.count > limit ? $0 : $1.apply($0, isFirst: &isFirst, limit: limit) }
+        case .prepend(let prefix): return text.isEmpty || text.count + prefix.count > limit ? text : prefix + text
         case .replace(let literal, let replacement):
             if replacement.isEmpty, text.starts(with: literal) { isFirst = false }
-            return Normalizer.replace(literal, in: text, with: replacement)
+            return Normalizer.replace(literal, in: text, with: replacement, limit: limit)
         case .replacePattern(let pattern, let replacement):
-            return Normalizer.replace(pattern, in: text, with: replacement, isFirst: &isFirst)
+            return Normalizer.replace(pattern, in: text, with: replacement, isFirst: &isFirst, limit: limit)
         case .replaceRuns(let byte, let minimum, let replacement):
-            return Normalizer.replaceRuns(of: byte, minimum: minimum, in: text, with: replacement, isFirst: &isFirst)
+            return Normalizer.replaceRuns(of: byte, minimum: minimum, in: text, with: replacement, isFirst: &isFirst, limit: limit)
         case .form(let form): return form.apply(text)
         case .lowercase: return Normalizer.lowercase(text)
         case .strip(let left, let right): return Normalizer.strip(text, left: left, right: right, isFirst: &isFirst)
@@ -65,7 +69,7 @@ indirect enum Normalizer: Sendable {
     }
 
     private static func replaceRuns(
-        of byte: UInt8, minimum: Int, in text: [UInt8], with replacement: [UInt8], isFirst: inout Bool
+        of byte: UInt8, minimum: Int, in text: [UInt8], with replacement: [UInt8], isFirst: inout Bool, limit: Int
     ) -> [UInt8] {
         var result: [UInt8] = []
         var written = 0
@@ -78,6 +82,7 @@ indirect enum Normalizer: Sendable {
             let start = position
             while position < text.count, text[position] == byte { position += 1 }
             if position - start < minimum { continue }
+            if result.count + start - written + replacement.count > limit { return text }
             if start == 0, replacement.isEmpty { isFirst = false }
             result.append(contentsOf: text[written..<start])
             result.append(contentsOf: replacement)
@@ -137,11 +142,13 @@ indirect enum Normalizer: Sendable {
         return result
     }
 
-    static func replace(_ literal: [UInt8], in text: [UInt8], with replacement: [UInt8]) -> [UInt8] {
+    /// - Parameter limit: bytes that the result may have; when it would have more, the text stays as it is.
+    static func replace(_ literal: [UInt8], in text: [UInt8], with replacement: [UInt8], limit: Int = .max) -> [UInt8] {
         guard let first = literal.first, text.count >= literal.count else { return text }
         var result: [UInt8] = []
         var position = 0
         var written = 0
+        var isTooLong = false
         text.withUnsafeBufferPointer { text in
             literal.withUnsafeBufferPointer { literal in
                 let end = text.count - literal.count
@@ -149,6 +156,10 @@ indirect enum Normalizer: Sendable {
                     guard text[position] == first, (1..<literal.count).allSatisfy({ literal[$0] == text[position + $0] }) else {
                         position += 1
                         continue
+                    }
+                    if result.count + position - written + replacement.count > limit {
+                        isTooLong = true
+                        return
                     }
                     if result.isEmpty { result.reserveCapacity(text.count + text.count / 2 + 16) }
                     result.append(contentsOf: UnsafeBufferPointer(rebasing: text[written..<position]))
@@ -158,16 +169,19 @@ indirect enum Normalizer: Sendable {
                 }
             }
         }
-        if written == 0 { return text }
+        if written == 0 || isTooLong { return text }
         result.append(contentsOf: text[written...])
         return result
     }
 
-    private static func replace(_ pattern: Pattern, in text: [UInt8], with replacement: [UInt8], isFirst: inout Bool) -> [UInt8] {
+    static func replace(
+        _ pattern: Pattern, in text: [UInt8], with replacement: [UInt8], isFirst: inout Bool, limit: Int
+    ) -> [UInt8] {
         var result: [UInt8] = []
         var position = 0
         let matches = text.withUnsafeBufferPointer { pattern.matches(in: $0) }
         for match in matches {
+            if result.count + match.lowerBound - position + replacement.count > limit { return text }
             if replacement.isEmpty, match.lowerBound == 0, !match.isEmpty { isFirst = false }
             result.append(contentsOf: text[position..<match.lowerBound])
             result.append(contentsOf: replacement)

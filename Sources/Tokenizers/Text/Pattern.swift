@@ -1,3 +1,5 @@
+import Platform
+
 /// A regular expression over UTF-8, run by backtracking with an explicit stack: the general path for split patterns
 /// that have no hand-written scanner. Memory and steps are bounded; a match that would exceed them ends as no match.
 final class Pattern: Sendable {
@@ -6,6 +8,10 @@ final class Pattern: Sendable {
     private let program: [Instruction]
     private let sets: [CompiledSet]
     private let beginnings: [Int]?
+    private let exhaustion = Mutex(false)
+
+    /// Whether some search was given up because it took too many steps: what it found is then not what the pattern means.
+    var wasExhausted: Bool { exhaustion.withLock { $0 } }
 
     private enum Instruction: Sendable {
         case match
@@ -67,9 +73,16 @@ final class Pattern: Sendable {
     private struct Compiler {
         var program: [Instruction] = []
         var sets: [ScalarSet] = []
+        private var visits = 0
+        private var depth = 0
 
+        /// Repetitions of what is empty make no instructions, but take their time all the same: each visit of a node counts too.
         mutating func compile(_ node: PatternNode) throws(PatternSyntaxError) {
-            if program.count > 20_000 { throw PatternSyntaxError(reason: "it is too large") }
+            visits += 1
+            if program.count > 20_000 || visits > 200_000 { throw PatternSyntaxError(reason: "it is too large") }
+            depth += 1
+            defer { depth -= 1 }
+            if depth > 400 { throw PatternSyntaxError(reason: "groups and quantifiers are nested too deeply") }
             switch node {
             case .empty: break
             case .set(let set):
@@ -171,6 +184,7 @@ final class Pattern: Sendable {
         let count = text.count
         let classes = UnicodeClasses.shared
         var state = Search(base: base, end: count, stepLimit: Pattern.freeSteps + count * Pattern.stepsPerByte)
+        defer { noteExhaustion(of: state) }
         var position = 0
         var lastEnd = -1
         while position <= count {
@@ -227,8 +241,13 @@ final class Pattern: Sendable {
         return nothing.withUnsafeBufferPointer { nothing in
             guard let base = text.baseAddress ?? nothing.baseAddress else { return false }
             var search = Search(base: base, end: text.count, stepLimit: steps)
+            defer { noteExhaustion(of: search) }
             return run(at: 0, from: 0, &search) != nil
         }
+    }
+
+    private func noteExhaustion(of search: Search) {
+        if search.wasCut || search.steps > search.stepLimit { exhaustion.withLock { $0 = true } }
     }
 
     /// One search through one text: the stack of places to go back to, and how many steps it took so far.
@@ -237,6 +256,8 @@ final class Pattern: Sendable {
         var end: Int
         var steps = 0
         let stepLimit: Int
+        /// The stack grew too large, and places to go back to were given up.
+        var wasCut = false
         var stack: [Backtrack] = []
     }
 
@@ -317,7 +338,8 @@ final class Pattern: Sendable {
             case .assertion(let mark):
                 if holds(mark, position, base, end, classes) { counter += 1 } else { failed = true }
             }
-            if failed || search.stack.count > 1_000_000 {
+            if search.stack.count > 1_000_000 { (failed, search.wasCut) = (true, true) }
+            if failed {
                 guard let state = resume(&search, floor, classes) else { return nil }
                 (counter, position) = state
             }

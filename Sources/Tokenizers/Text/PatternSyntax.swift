@@ -104,6 +104,8 @@ struct PatternParser {
     private let scalars: [UInt32]
     private var position = 0
     private var depth = 0
+    /// Groups, classes and quantifiers inside one another: the tree is walked and let go of by recursion.
+    private static let deepest = 64
 
     static func parse(_ pattern: String) throws(PatternSyntaxError) -> PatternNode {
         var parser = PatternParser(scalars: pattern.unicodeScalars.map(\.value))
@@ -129,7 +131,7 @@ struct PatternParser {
     private mutating func parseChoice(foldsCase: Bool) throws(PatternSyntaxError) -> PatternNode {
         depth += 1
         defer { depth -= 1 }
-        if depth > 64 { throw PatternSyntaxError(reason: "groups are nested too deeply") }
+        if depth > PatternParser.deepest { throw PatternSyntaxError(reason: "groups are nested too deeply") }
         var foldsCase = foldsCase
         var branches: [PatternNode] = []
         var parts: [PatternNode] = []
@@ -150,6 +152,7 @@ struct PatternParser {
 
     private mutating func parseQuantifiers(_ atom: PatternNode) throws(PatternSyntaxError) -> PatternNode {
         var node = atom
+        var links = 0
         while true {
             var minimum = 0
             var maximum = Int.max
@@ -174,6 +177,8 @@ struct PatternParser {
             } else if !isBraced, take("+") {
                 mode = .possessive
             }
+            links += 1
+            if links > PatternParser.deepest { throw PatternSyntaxError(reason: "more than \(PatternParser.deepest) quantifiers follow each other") }
             node = .repetition(node, minimum: minimum, maximum: maximum, mode: mode)
         }
     }
@@ -255,7 +260,7 @@ struct PatternParser {
     private mutating func parseSet(foldsCase: Bool) throws(PatternSyntaxError) -> ScalarSet {
         depth += 1
         defer { depth -= 1 }
-        if depth > 64 { throw PatternSyntaxError(reason: "classes are nested too deeply") }
+        if depth > PatternParser.deepest { throw PatternSyntaxError(reason: "classes are nested too deeply") }
         var set = ScalarSet()
         set.foldsCase = foldsCase
         if take("^") { set.isNegated = true }

@@ -64,7 +64,11 @@ indirect enum PreTokenizer: Sendable {
                 var position = start
                 while position < end {
                     let begin = position
-                    for _ in 0..<length where position < end { position += min(UTF8Text.length(base[position]), end - position) }
+                    var taken = 0
+                    while taken < length, position < end {
+                        position += min(UTF8Text.length(base[position]), end - position)
+                        taken += 1
+                    }
                     cutter.add(begin, position, true)
                 }
             }

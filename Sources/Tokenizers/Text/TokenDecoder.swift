@@ -33,9 +33,12 @@ indirect enum TokenDecoder: Sendable {
     }
 
     /// The chain as the reference applies it: each decoder maps the list of token texts to another list; at the end they are joined.
-    func apply(_ tokens: [[UInt8]]) -> [[UInt8]] {
+    func apply(_ tokens: [[UInt8]]) -> [[UInt8]] { apply(tokens, limit: Normalizer.growthLimit(tokens.reduce(0) { $0 + $1.count })) }
+
+    /// - Parameter limit: bytes that replacing may make of all tokens together; further tokens stay as they are.
+    private func apply(_ tokens: [[UInt8]], limit: Int) -> [[UInt8]] {
         switch self {
-        case .sequence(let steps): return steps.reduce(tokens) { $1.apply($0) }
+        case .sequence(let steps): return steps.reduce(tokens) { $1.apply($0, limit: limit) }
         case .byteLevel:
             var bytes: [UInt8] = []
             for token in tokens {
@@ -45,9 +48,21 @@ indirect enum TokenDecoder: Sendable {
             return [bytes]
         case .byteFallback: return TokenDecoder.fallBack(tokens)
         case .fuse: return [tokens.flatMap { $0 }]
-        case .replace(let literal, let replacement): return tokens.map { Normalizer.replace(literal, in: $0, with: replacement) }
+        case .replace(let literal, let replacement):
+            var left = limit
+            return tokens.map { token in
+                let result = Normalizer.replace(literal, in: token, with: replacement, limit: left)
+                left -= result.count
+                return result
+            }
         case .replacePattern(let pattern, let replacement):
-            return tokens.map { Normalizer.replacePattern(pattern, with: replacement).apply($0) }
+            var left = limit
+            return tokens.map { token in
+                var isFirst = true
+                let result = Normalizer.replace(pattern, in: token, with: replacement, isFirst: &isFirst, limit: left)
+                left -= result.count
+                return result
+            }
         case .ctc(let pad, let delimiter, let cleansUp):
             var result: [[UInt8]] = []
             for (index, token) in tokens.enumerated() where index == 0 || tokens[index - 1] != token {

@@ -16,24 +16,25 @@ enum TokenizerCommand {
         case "encode":
             let tokenizer = try Self.tokenizer(invocation)
             let addsSpecial = invocation.has("add_special_tokens")
-            return answerLines { value in
+            return answerLines(tokenizer) { value in
                 guard let text = value.stringValue else { throw LineError("expected a JSON string, found \(value.kindName)") }
                 return object([("ids", ids(tokenizer.encode(text, addSpecialTokens: addsSpecial)))])
             }
         case "decode":
             let tokenizer = try Self.tokenizer(invocation)
             let skipsSpecial = invocation.has("skip_special_tokens")
-            return answerLines { value in
+            return answerLines(tokenizer) { value in
                 .string(tokenizer.decode(try tokens(value, tokenizer), skipSpecialTokens: skipsSpecial))
             }
         case "render":
+            let tokenizer = try Self.tokenizer(invocation)
             let renderer = try ConversationRenderer(
-                tokenizer: try Self.tokenizer(invocation), template: invocation.value("template"),
+                tokenizer: tokenizer, template: invocation.value("template"),
                 addsGenerationPrompt: invocation.has("add_generation_prompt"))
             let own = invocation.has("compare")
                 ? try ConversationRenderer(
-                    tokenizer: try Self.tokenizer(invocation), template: nil, addsGenerationPrompt: invocation.has("add_generation_prompt")) : nil
-            return answerLines { value in
+                    tokenizer: tokenizer, template: nil, addsGenerationPrompt: invocation.has("add_generation_prompt")) : nil
+            return answerLines(tokenizer) { value in
                 let (text, tokens) = try renderer.render(value)
                 var answer = [("text", JSONValue.string(text)), ("ids", ids(tokens))]
                 if let own {
@@ -83,7 +84,7 @@ enum TokenizerCommand {
     }
 
     /// One JSON value per line in, one per line out, an error in its place where one cannot be answered. 1 when any could not.
-    private static func answerLines(_ answer: (JSONValue) throws -> JSONValue) -> Int32 {
+    private static func answerLines(_ tokenizer: Tokenizer, _ answer: (JSONValue) throws -> JSONValue) -> Int32 {
         if Output.isInputTerminal { Output.message("waiting for JSON on standard input, one value on each line; Ctrl-D ends") }
         var number = 0
         var hasFailed = false
@@ -98,6 +99,7 @@ enum TokenizerCommand {
             }
             Output.print(result.text(style: .python))
         }
+        for warning in tokenizer.warnings { Output.message("warning: " + SafeText.filter(warning)) }
         return hasFailed ? ExitCode.failed : ExitCode.done
     }
 
