@@ -114,7 +114,16 @@ public struct ExportJob {
     /// checkpoint without generation settings gets the ones it cannot do without.
     private func writeGenerationSettings(_ model: Transformer, _ conversation: Conversation, to directory: String) throws {
         let path = Path.join(directory, "generation_config.json")
-        var object: JSONObject = FileSystem.exists(path) ? try JSONValue.read(file: path).objectValue ?? [:] : [:]
+        var object: JSONObject = [:]
+        if FileSystem.exists(path) {
+            do {
+                let found = try JSONValue.read(file: path)
+                object = found.objectValue ?? [:]
+                if found.objectValue == nil { log(.warning, "\(path): expected a JSON object, found \(found.kindName). It is made anew.") }
+            } catch {
+                log(.warning, "\(error) It is made anew.")
+            }
+        }
         let isNew = object.isEmpty
         if isNew, let bos = model.spec.bosToken { object.set("bos_token_id", .integer(Int64(bos))) }
         let given = object["eos_token_id"].map { $0.arrayValue ?? [$0] }?.compactMap(\.intValue).map { Int64($0) }

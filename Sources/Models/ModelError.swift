@@ -1,3 +1,5 @@
+import Platform
+
 /// What can be wrong with a model folder, an adapter or a request about them. Each case carries the facts; `description` makes
 /// the sentence for people: where, what was expected, what was found, what to do.
 public enum ModelError: Error, Equatable, Sendable {
@@ -43,11 +45,11 @@ extension ModelError: CustomStringConvertible {
         case .missingKey(let file, let key):
             "\(file): the key \"\(key)\" is missing. Compare with the model's original config.json."
         case .invalidKey(let file, let key, let expected, let found):
-            "\(file): \"\(key)\" must be \(expected), found \(found)."
+            "\(file): \"\(key)\" must be \(expected), found \(found.excerpt())."
         case .unknownArchitecture(let file, let found, let known):
-            "\(file): the architecture \(found) is not supported. Supported: \(known.joined(separator: ", "))."
+            "\(file): the architecture \(found.excerpt()) is not supported. Supported: \(known.joined(separator: ", "))."
         case .unsupported(let file, let what, let whatToDo):
-            "\(file): \(what) is not supported. \(whatToDo)"
+            "\(file): \(what.excerpt()) is not supported. \(whatToDo)"
         case .missingTensor(let file, let tensor, let expected, let also):
             "\(file): the tensor \(tensor) of shape \(Self.text(expected)) is missing\(Self.others(also)). "
                 + "The download may be incomplete, or config.json belongs to another model."
@@ -64,7 +66,7 @@ extension ModelError: CustomStringConvertible {
             "\(file): the index puts the tensor \(tensor)\(Self.others(also)) into \(shard), but there is no such file. "
                 + "The download may be incomplete."
         case .unknownTarget(let target, let available):
-            "lora_target: no linear layer is named \(target). This model has \(available.joined(separator: ", ")); \"all\" takes them all."
+            "lora_target: no linear layer is named \(target.excerpt()). This model has \(available.joined(separator: ", ")); \"all\" takes them all."
         case .unknownModule(let name, let available):
             "No module's path ends with \(name). This model has \(available.joined(separator: ", "))."
         case .adapterMismatch(let file, let module, let reason):

@@ -68,7 +68,20 @@ final class TrainingSession {
             return
         }
         try optimizer.read(from: checkpoint.path)
+        // The run needs neither of them, but who reads them should know that they are damaged.
+        for name in [positionName, schedulerName] {
+            let path = Path.join(checkpoint.path, name)
+            guard FileSystem.exists(path) else { continue }
+            var problem: String?
+            do { if try JSONValue.read(file: path).objectValue == nil { problem = "\(path): expected a JSON object." } } catch { problem = "\(error)" }
+            if let problem {
+                reporter.log(.warning, "\(problem) The run goes on without it: schedule, data and random numbers follow from step and seeds.")
+            }
+        }
     }
+
+    private static let positionName = "rng_state.json"
+    private static let schedulerName = "scheduler.json"
 
     private func connect() {
         loop.hooks = TrainingLoop.Hooks(
@@ -192,13 +205,13 @@ final class TrainingSession {
             ("_last_lr", .array([.number(loop.learningRate)])), ("num_warmup_steps", .integer(schedule.warmupSteps)),
             ("num_training_steps", .integer(schedule.totalSteps)),
         ])
-        try FileSystem.writeAtomically(Path.join(folder, "scheduler.json"), text: scheduler.text(style: .indented(2)) + "\n")
+        try FileSystem.writeAtomically(Path.join(folder, Self.schedulerName), text: scheduler.text(style: .indented(2)) + "\n")
         let position = JSONObject([
             ("seed", .integer(configuration[.seed])), ("data_seed", configuration[.dataSeed].map { .integer($0) } ?? .null),
             ("epoch", .integer(step / loop.steps.stepsPerEpoch)), ("step_in_epoch", .integer(step % loop.steps.stepsPerEpoch)),
             ("steps_per_epoch", .integer(loop.steps.stepsPerEpoch)),
         ])
-        try FileSystem.writeAtomically(Path.join(folder, "rng_state.json"), text: position.text(style: .indented(2)) + "\n")
+        try FileSystem.writeAtomically(Path.join(folder, Self.positionName), text: position.text(style: .indented(2)) + "\n")
     }
 
     func writeModel(to folder: String, isFinal: Bool) throws {
@@ -297,7 +310,7 @@ final class TrainingSession {
     private func summary(_ ending: TrainingLoop.Ending, _ values: JSONObject) -> JobSummary {
         let named = values.pairs.compactMap { pair in pair.value.doubleValue.map { NamedValue(pair.key, $0) } }
         let state = loop.state
-        let loss = NumberText.fixed(state.running.mean(overSteps: state.globalStep), digits: 4)
+        let loss = NumberText.plain(state.running.mean(overSteps: state.globalStep), digits: 4)
         let what = switch ending {
         case .finished: "Finished"
         case .stopped: "Stopped and saved"

@@ -279,6 +279,39 @@ import Tokenizers
         }
     }
 
+    @Test("A tokenised cache whose state or index lies is made anew or refused, never followed")
+    func refusesDamagedCaches() throws {
+        try Fixtures.temporary { directory in
+            let path = try Fixtures.write(Self.alpaca, to: directory, "a.json")
+            let folder = Path.join(directory, "kept")
+            func load() throws -> LoadedDatasets { try loader(directory, ["dataset": path, "tokenized_path": folder]).load() }
+            let count = try load().train.count
+            let name = try #require(try FileSystem.list(folder).first { $0.hasSuffix(".json") })
+            let (state, index) = (Path.join(folder, name), Path.join(folder, String(name.dropLast(5)) + ".idx"))
+            let soundState = try FileSystem.readText(state), soundIndex = try FileSystem.readBytes(index)
+            var lie = try #require(try JSONValue.read(file: state).objectValue)
+            lie.set("samples", .integer(1 << 60))
+            try FileSystem.writeAtomically(state, text: lie.text())
+            #expect(try load().train.count == count)
+            func entry(_ offset: Int64, _ length: Int32) -> [UInt8] {
+                withUnsafeBytes(of: offset.littleEndian) { Array($0) } + withUnsafeBytes(of: length.littleEndian) { Array($0) } + [0, 0, 0, 0]
+            }
+            for (first, reason) in [(entry(1 << 62, 5), "lies outside the data"), (entry(.max, 5), "lies outside the data"), (entry(0, 0), "has 0 tokens"), (entry(0, -4), "has -4 tokens")] {
+                try FileSystem.writeAtomically(state, text: soundState)
+                try FileSystem.writeAtomically(index, bytes: first + soundIndex.dropFirst(16))
+                let cache = SampleCache(directory: folder, key: String(name.dropLast(5)))
+                let found = try #require(cache.load())
+                do throws(DatasetError) {
+                    _ = try cache.open(found)
+                    Issue.record("an index that lies was followed")
+                } catch {
+                    #expect(error.description.contains(reason), "\(error)")
+                }
+                #expect(try load().train.count == count)
+            }
+        }
+    }
+
     @Test("Preview shows the row, its text and what is learnt; the catalogue lists what is there and what is broken")
     func previewsAndLists() throws {
         try Fixtures.temporary { directory in

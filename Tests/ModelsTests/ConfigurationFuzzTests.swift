@@ -15,6 +15,13 @@ import Testing
         "\"\"", "\"yarn\"", "\"longrope\"", "[1,2,3]", "0.5", "{\"rope_type\":\"dynamic\",\"factor\":1e300}", "[\"sliding_attention\"]",
     ]
 
+    @Test func `what was found is quoted, a number that is none by its name and a long value by its beginning`() {
+        let fields = ConfigurationFields([:], file: "config.json")
+        #expect(fields.invalid("a", "a number", .number(.nan)).description == "config.json: \"a\" must be a number, found NaN.")
+        #expect(fields.invalid("a", "a number", [1, 2]).description.hasSuffix("found [1,2]."))
+        #expect(fields.invalid("a", "a number", .string(String(repeating: "x", count: 100_000))).description.utf8.count < 200)
+    }
+
     @Test func damagedConfigurationsNeverTrap() throws {
         let originals = try FamilyTests.families.map { try FileSystem.readBytes(Path.join(FamilyTests.directory($0), "config.json")) }
         var random = RandomGenerator(seed: 41)

@@ -45,6 +45,40 @@ struct SessionTests {
         }
     }
 
+    @Test("Counters of a checkpoint that are out of bounds are refused by name; damaged records beside it are told of")
+    func refusesWildCounters() throws {
+        try Fixtures.withTemporaryDirectory { directory in
+            let output = Path.join(directory, "run")
+            let run = try Run(output: output, changes: ["save_steps": "3"])
+            run.control(atStep: 4, .abort)
+            #expect(throws: Interruption.aborted) { try run.finish() }
+            let folder = Path.join(output, "checkpoint-3")
+            let sound = try FileSystem.readText(Path.join(folder, TrainerState.fileName))
+            func broken(_ key: String, _ value: String) throws -> String {
+                let line = try #require(sound.split(separator: "\n").first { $0.contains("\"\(key)\":") })
+                let damaged = sound.split(separator: "\n").map { $0 == line ? "\"\(key)\": \(value)\($0.hasSuffix(",") ? "," : "")" : String($0) }
+                try FileSystem.writeAtomically(Path.join(folder, TrainerState.fileName), text: damaged.joined(separator: "\n"))
+                do {
+                    _ = try TrainerState.read(from: folder)
+                    return ""
+                } catch { return "\(error)" }
+            }
+            #expect(try broken("num_input_tokens_seen", "9223372036854775807").contains("num_input_tokens_seen should be a whole number from 0 to"))
+            #expect(
+                try broken("last_logged_step", "-9223372036854775808")
+                    .contains("stateful_callbacks.TuneboardRunningLoss.last_logged_step should be a whole number from 0 to"))
+            #expect(try broken("global_step", "1e300").contains("found 1e+300"))
+            #expect(try broken("train_batch_size", "4611686018427387904").contains("train_batch_size"))
+            #expect(try broken("num_input_tokens_seen", "77") == "")
+
+            try FileSystem.writeAtomically(Path.join(folder, "rng_state.json"), bytes: [0xFF, 0, 1])
+            try FileSystem.writeAtomically(Path.join(folder, "scheduler.json"), text: "[]")
+            let resumed = try Run(output: output, changes: ["save_steps": "3"])
+            let warnings = resumed.sink.warnings
+            #expect(warnings.contains { $0.contains("checkpoint-3/rng_state.json") } && warnings.contains { $0.contains("checkpoint-3/scheduler.json") })
+        }
+    }
+
     @Test("The same holds for full fine-tuning with sparse logging, in f32 and in bf16", arguments: ["false", "true"])
     func resumesFullExactly(pureBFloat16: String) throws {
         try Fixtures.withTemporaryDirectory { directory in

@@ -33,7 +33,7 @@ extension ArgumentTable {
         .flag("use_rslora", false, "Scale by alpha over the square root of the rank."),
         .flag("use_dora", false, "Learn direction and length of each weight row apart."),
         .flag("pissa_init", false, "Begin with the base's principal components."),
-        .integer("pissa_iter", 16, "Iterations of PiSSA's decomposition; -1 for the exact one.").atLeast(-1).only(withFlag: "pissa_init"),
+        .integer("pissa_iter", 16, "Iterations of PiSSA's decomposition; -1 for the exact one.").between(-1, 1000).only(withFlag: "pissa_init"),
         .flag("pissa_convert", false, "Store PiSSA as a plain LoRA adapter as well."),
         .flag("create_new_adapter", false, "Begin a new adapter on top of those loaded.").only(with: "finetuning_type", "lora", "oft"),
     ]) { argument in

@@ -28,7 +28,7 @@ struct SampleCache {
             value["key"]?.stringValue == key, let rows = value["rows_done"]?.intValue, let samples = value["samples"]?.intValue,
             let bytes = value["data_bytes"]?.intValue, rows >= 0, samples >= 0, bytes >= 0,
             let dataSize = try? FileSystem.size(dataPath), let indexSize = try? FileSystem.size(indexPath),
-            dataSize >= Int64(bytes), indexSize >= Int64(samples * SampleCache.entryBytes)
+            dataSize >= Int64(bytes), indexSize / Int64(SampleCache.entryBytes) >= Int64(samples)
         else { return nil }
         var state = State(rowsDone: rows, samples: samples, dataBytes: Int64(bytes))
         state.isComplete = value["complete"]?.boolValue ?? false
@@ -57,7 +57,9 @@ struct SampleCache {
             let length = index.bytes.loadUnaligned(fromByteOffset: place + 8, as: Int32.self)
             let flags = index.bytes.loadUnaligned(fromByteOffset: place + 12, as: Int32.self)
             let parts: Int64 = flags & SampleStore.Entry.labelsEqualTokens != 0 ? 1 : 2
-            guard offset >= 0, length >= 0, (offset + Int64(length) * parts) * 4 <= Int64(data.count) else {
+            guard length > 0 else { throw .badCache(path: directory, reason: "sample \(number) has \(length) tokens") }
+            let end = offset.addingReportingOverflow(Int64(length) * parts)
+            guard offset >= 0, !end.overflow, end.partialValue <= Int64(data.count) / 4 else {
                 throw .badCache(path: directory, reason: "sample \(number) lies outside the data")
             }
             entries.append(SampleStore.Entry(offset: offset, length: length, flags: flags))
@@ -124,7 +126,7 @@ struct SampleCache {
 
     private static func report(_ value: JSONValue) -> DatasetReport {
         var report = DatasetReport()
-        func number(_ value: JSONValue, _ key: String) -> Int { value[key]?.intValue ?? 0 }
+        func number(_ value: JSONValue, _ key: String) -> Int { max(0, min(value[key]?.intValue ?? 0, 1 << 53)) }
         for part in value["parts"]?.arrayValue ?? [] {
             var read = DatasetReport.Part(name: part["name"]?.stringValue ?? "")
             read.rowsRead = number(part, "rows")

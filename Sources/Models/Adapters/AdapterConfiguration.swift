@@ -150,8 +150,8 @@ public struct AdapterConfiguration: Sendable, Equatable {
         guard let text = fields.value("init_lora_weights")?.stringValue?.lowercased() else { return .plain }
         if text == "pissa" { return .principal(iterations: nil) }
         if text.hasPrefix("pissa_niter_") {
-            guard let rounds = Int(text.dropFirst("pissa_niter_".count)), (0...10_000).contains(rounds) else {
-                throw fields.invalid("init_lora_weights", "pissa_niter_ and a number", .string(text))
+            guard let rounds = Int(text.dropFirst("pissa_niter_".count)), (0...1000).contains(rounds) else {
+                throw fields.invalid("init_lora_weights", "pissa_niter_ and a number from 0 to 1000", .string(text))
             }
             return .principal(iterations: rounds)
         }

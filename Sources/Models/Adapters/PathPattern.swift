@@ -1,3 +1,4 @@
+import Platform
 import Tokenizers
 
 /// A regular expression over module paths, as PEFT's configurations hold them.
@@ -42,14 +43,17 @@ struct PathPattern: Sendable, Equatable {
 struct PathValues: Sendable, Equatable {
     private var entries: [(pattern: PathPattern, value: Double)] = []
 
+    private static let bound = 16_777_216.0
+
     init() {}
 
     /// - Parameter allowsZero: alphas may be 0 or below, ranks not.
     init(_ fields: ConfigurationFields, _ key: String, allowsZero: Bool) throws(ModelError) {
         guard let object = try fields.fields(key) else { return }
         for (text, value) in object.object {
-            guard let number = value.doubleValue, abs(number) < 16_777_216, number > 0 || allowsZero else {
-                throw object.invalid(text, allowsZero ? "a number" : "a number above 0", value)
+            guard let number = value.doubleValue, abs(number) < Self.bound, number > 0 || allowsZero else {
+                let bound = NumberText.grouped(Int(Self.bound))
+                throw object.invalid(text, allowsZero ? "a number between -\(bound) and \(bound)" : "a number above 0 and below \(bound)", value)
             }
             entries.append((try PathPattern(text, .end, file: fields.file, key: key), number))
         }

@@ -122,7 +122,9 @@ public struct ConfigurationFields: Sendable {
     }
 
     public func invalid(_ key: String, _ expected: String, _ found: JSONValue) -> ModelError {
-        .invalidKey(file: file, key: spelled(key), expected: expected, found: String(found.text(style: .compact).prefix(80)))
+        // A number that is none has a name in Python's style only.
+        let style: JSONStyle = found.doubleValue == nil ? .compact : .python
+        return .invalidKey(file: file, key: spelled(key), expected: expected, found: found.text(style: style).excerpt(80))
     }
 }
 

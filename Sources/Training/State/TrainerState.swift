@@ -85,6 +85,16 @@ public struct TrainerState: Sendable, Equatable {
             Path.join(directory, Self.fileName), text: json().text(style: .indented(2), sortedKeys: true, escapeNonASCII: true) + "\n")
     }
 
+    /// Whole numbers of the parts below, and their least values.
+    private static let counters = [
+        ("TuneboardRunningLoss", "last_logged_step", 0), ("TuneboardLossScaler", "_growth_tracker", 0),
+        ("TuneboardLossScaler", "skipped_steps", 0), ("TuneboardLossScaler", "skipped_updates", 0),
+        ("TuneboardSchedule", "num_bad_epochs", 0), ("TuneboardSchedule", "num_good_epochs", 0),
+        ("TuneboardSchedule", "cooldown_counter", -1 << 53), ("TuneboardSchedule", "warmup_counter", -1 << 53),
+        ("TuneboardSchedule", "reset_start", -1 << 53), ("TuneboardData", "batch", 0), ("TuneboardData", "pass", 0),
+        ("TuneboardData", "draws", 0), ("TuneboardData", "offset", 0),
+    ]
+
     public static func read(from directory: String) throws(TrainingError) -> TrainerState {
         let path = Path.join(directory, fileName)
         let object: JSONObject
@@ -98,23 +108,38 @@ public struct TrainerState: Sendable, Equatable {
         } catch {
             throw .brokenCheckpoint(path: directory, file: fileName, reason: "\(error)")
         }
-        guard let step = object["global_step"]?.intValue, step >= 0 else {
+        /// A whole number that may be missing; sums with it must not overflow.
+        func whole(_ key: String, of parent: JSONValue?, _ name: String, in range: ClosedRange<Int>) throws(TrainingError) -> Int? {
+            guard let found = parent?[key], !found.isNull else { return nil }
+            guard let number = found.intValue, range.contains(number) else {
+                let reason = "\(name)\(key) should be a whole number from \(range.lowerBound) to \(range.upperBound), found \(found.text(style: .python).excerpt(80))."
+                throw .brokenCheckpoint(path: directory, file: fileName, reason: reason)
+            }
+            return number
+        }
+        let counts = 0...(1 << 53)
+        let all = JSONValue.object(object)
+        guard let step = try whole("global_step", of: all, "", in: counts) else {
             throw .brokenCheckpoint(path: directory, file: fileName, reason: "it has no global_step.")
         }
         var state = TrainerState()
         state.globalStep = step
         state.epoch = object["epoch"]?.doubleValue ?? 0
-        state.maxSteps = object["max_steps"]?.intValue ?? 0
-        state.trainBatchSize = object["train_batch_size"]?.intValue ?? 0
-        state.inputTokensSeen = object["num_input_tokens_seen"]?.intValue ?? 0
+        state.maxSteps = try whole("max_steps", of: all, "", in: -1...counts.upperBound) ?? 0
+        state.trainBatchSize = try whole("train_batch_size", of: all, "", in: 0...(1 << 24)) ?? 0
+        state.inputTokensSeen = try whole("num_input_tokens_seen", of: all, "", in: counts) ?? 0
         state.totalFlops = object["total_flos"]?.doubleValue ?? 0
         state.logHistory = (object["log_history"]?.arrayValue ?? []).compactMap(\.objectValue)
         state.bestMetric = object["best_metric"]?.doubleValue
-        state.bestGlobalStep = object["best_global_step"]?.intValue
+        state.bestGlobalStep = try whole("best_global_step", of: all, "", in: counts)
         state.bestCheckpoint = object["best_model_checkpoint"]?.stringValue
         let callbacks = object["stateful_callbacks"]
-        state.evaluationsWithoutGain =
-            callbacks?["EarlyStoppingCallback"]?["attributes"]?["early_stopping_patience_counter"]?.intValue ?? 0
+        state.evaluationsWithoutGain = try whole(
+            "early_stopping_patience_counter", of: callbacks?["EarlyStoppingCallback"]?["attributes"],
+            "stateful_callbacks.EarlyStoppingCallback.attributes.", in: counts) ?? 0
+        for (callback, key, least) in Self.counters {
+            _ = try whole(key, of: callbacks?[callback], "stateful_callbacks.\(callback).", in: least...counts.upperBound)
+        }
         if let running = callbacks?["TuneboardRunningLoss"]?.objectValue { state.running = RunningLoss(running) }
         if let metrics = callbacks?["TuneboardRunningMetrics"]?.objectValue { state.metrics = MetricSums(metrics) }
         if let objective = callbacks?["TuneboardStage"]?.objectValue { state.objective = objective }

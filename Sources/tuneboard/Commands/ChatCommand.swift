@@ -19,7 +19,7 @@ enum ChatCommand {
     /// Each question is a conversation of its own.
     private static func ask(_ questions: [String], _ session: ChatSession) -> Int32 {
         for question in questions {
-            if !session.isJSON { Output.print("User: \(question)") }
+            if !session.isJSON { Output.print("User: " + SafeText.filter(question)) }
             let answer = session.answer([ChatLine(.user, question)], label: "Assistant: ")
             if session.wasInterrupted { return ExitCode.interrupted }
             if answer == nil { return ExitCode.failed }

@@ -71,7 +71,7 @@ enum RunsCommand {
         }
         var rows = [
             ["run", shortPath(record)], ["status", record.status.rawValue], ["kind", kind(record)], ["model", record.model],
-            ["step", steps(record)], ["epoch", NumberText.fixed(record.epoch, digits: 2)], ["loss", loss(record.lastLoss)],
+            ["step", steps(record)], ["epoch", NumberText.plain(record.epoch, digits: 2)], ["loss", loss(record.lastLoss)],
             ["best eval loss", loss(record.bestLoss)],
         ]
         if let speed = record.tokensPerSecond { rows.append(["speed", EventText.rate(speed)]) }
@@ -145,7 +145,7 @@ enum RunsCommand {
     }
 
     private static func shortPath(_ record: RunRecord) -> String { Path.relative(record.directory.path, to: FileSystem.currentDirectory) }
-    private static func loss(_ value: Double?) -> String { value.map { NumberText.fixed($0, digits: 4) } ?? "-" }
+    private static func loss(_ value: Double?) -> String { value.map { NumberText.plain($0, digits: 4) } ?? "-" }
     private static func steps(_ record: RunRecord) -> String { record.totalSteps > 0 ? "\(record.step)/\(record.totalSteps)" : "-" }
 
     private static func kind(_ record: RunRecord) -> String {

@@ -7,7 +7,7 @@ enum EventText {
     /// `step 10/1240  epoch 0.02  loss 2.1034  lr 4.98e-05  grad_norm 0.812  3,412 tok/s`
     static func line(_ metrics: StepMetrics) -> String {
         var parts = ["step \(metrics.step)/\(metrics.totalSteps)", "epoch " + NumberText.fixed(metrics.epoch, digits: 2)]
-        if let loss = metrics.loss { parts.append("loss " + NumberText.fixed(loss, digits: 4)) }
+        if let loss = metrics.loss { parts.append("loss " + NumberText.plain(loss, digits: 4)) }
         if let rate = metrics.learningRate { parts.append("lr " + NumberText.significant(rate, digits: 3)) }
         if let norm = metrics.gradientNorm { parts.append("grad_norm " + NumberText.significant(norm, digits: 3)) }
         parts += metrics.extra.sorted { $0.key < $1.key }.map { "\($0.key) " + NumberText.significant($0.value, digits: 4) }
@@ -17,7 +17,7 @@ enum EventText {
 
     static func line(_ metrics: EvaluationMetrics) -> String {
         var parts = ["eval at step \(metrics.step)", "epoch " + NumberText.fixed(metrics.epoch, digits: 2)]
-        if let loss = metrics.loss { parts.append("eval_loss " + NumberText.fixed(loss, digits: 4)) }
+        if let loss = metrics.loss { parts.append("eval_loss " + NumberText.plain(loss, digits: 4)) }
         parts += metrics.values.sorted { $0.key < $1.key }.filter { $0.key != "eval_loss" }
             .map { "\($0.key) " + NumberText.significant($0.value, digits: 5) }
         return parts.joined(separator: "  ")
