@@ -43,6 +43,18 @@ import Testing
         #expect(converse("") { $0.say("a\u{1B}[2Jb") } == "ab\n")
     }
 
+    @Test func `lines are broken between words where the terminal ends, and what is to be copied is not`() {
+        let sentence = "  quantization_method: bnb  (does not apply: Only with quantization_bit.)"
+        for columns in 30...80 {
+            let lines = PlainBackend.wrapped(sentence, to: columns).split(separator: "\n").map(String.init)
+            #expect(lines.allSatisfy { TextWidth.width(of: $0) <= columns })
+            #expect(lines.flatMap { $0.split(separator: " ") } == sentence.split(separator: " "), "no word is broken")
+            #expect(lines.dropFirst().allSatisfy { $0.hasPrefix("    ") && !$0.hasPrefix("     ") }, "\(lines)")
+        }
+        #expect(PlainBackend.wrapped(sentence, to: 80) == sentence)
+        #expect(converse("") { $0.say(sentence + sentence) } == sentence + sentence + "\n", "a pipe takes lines as they are")
+    }
+
     @Test func `it asks in the words that it is given`() {
         var words = PlainBackend.Words()
         words.number = "编号"

@@ -8,6 +8,14 @@ public enum FieldLabel {
     /// What the argument does, in the board's language where it is a field of the forms.
     public static func help(_ argument: Argument) -> String { Wording.current.translation(of: "help:" + argument.name) ?? argument.help }
 
+    /// The argument of a page that somebody names as it is written in files, as the board shows it, or as LLaMA Board calls it.
+    public static func argument(called text: String, on tab: Tab) -> Argument? {
+        let name = text.lowercased().replacing(" ", with: "_").replacing("-", with: "_")
+        let all = ArgumentTable.all.filter { $0.commands.contains(tab.command) }
+        return all.first { $0.name == name } ?? all.first { table[$0.name] == name || short($0.name).lowercased() == text.lowercased() }
+            ?? all.first { FieldAliases.names(of: $0.name).contains(name) }
+    }
+
     private static let table: [String: String] = [
         "model_name_or_path": "model",
         "adapter_name_or_path": "adapter",

@@ -13,13 +13,16 @@ public final class PlainBackend {
     }
 
     private let words: Words
+    private let columns: Int?
     private let input: Int32
     private let output: Int32
     private var pending: [UInt8] = []
     private var isAtEnd = false
 
-    public init(input: Int32 = 0, output: Int32 = 1, words: Words = Words()) {
+    /// - Parameter columns: how wide the terminal is; nil where lines are not to be broken, as in a pipe.
+    public init(input: Int32 = 0, output: Int32 = 1, words: Words = Words(), columns: Int? = nil) {
         self.words = words
+        self.columns = columns.map { max(30, $0) }
         self.input = input
         self.output = output
     }
@@ -28,7 +31,22 @@ public final class PlainBackend {
     public var isInteractive: Bool { isatty(input) != 0 }
 
     /// Prints one line or several; whatever came from a model or a file is made harmless.
-    public func say(_ text: String) { write(TextWidth.sanitize(text) + "\n") }
+    public func say(_ text: String) {
+        let clean = TextWidth.sanitize(text)
+        guard let columns else { return write(clean + "\n") }
+        for line in clean.split(separator: "\n", omittingEmptySubsequences: false) { write(Self.wrapped(String(line), to: columns) + "\n") }
+    }
+
+    /// Prints what is to be copied as it is: its lines are not broken.
+    public func show(_ text: String) { write(TextWidth.sanitize(text) + "\n") }
+
+    /// A line broken between words; what follows the first line stands a little further in than it.
+    public static func wrapped(_ line: String, to columns: Int) -> String {
+        guard TextWidth.width(of: line) > columns else { return line }
+        let indent = line.prefix { $0 == " " }.count
+        let lines = TextWidth.wrap(String(line.dropFirst(indent)), to: max(8, columns - indent - 2))
+        return lines.enumerated().map { String(repeating: " ", count: indent + ($0 == 0 ? 0 : 2)) + $1 }.joined(separator: "\n")
+    }
 
     /// Prints a piece of a line, for an answer that streams.
     public func stream(_ piece: String) { write(TextWidth.sanitize(piece)) }

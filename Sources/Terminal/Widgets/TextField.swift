@@ -157,6 +157,11 @@ public struct TextField: Hashable, Sendable {
             if cell >= rect.width { break }
         }
         let cursorCell = TextWidth.width(of: String(characters[..<cursor])) - first
+        // What lies out of view is told, except where the cursor stands.
+        if first > 0, cursorCell > 0 { grid.put("…", at: rect.origin, style: style) }
+        if cell >= rect.width, first + rect.width < TextWidth.width(of: text), cursorCell < rect.width - 1 {
+            grid.put("…", at: rect.origin.offset(x: rect.width - 1), style: style)
+        }
         return rect.origin.offset(x: min(cursorCell, rect.width - 1))
     }
 }

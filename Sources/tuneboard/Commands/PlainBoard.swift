@@ -18,7 +18,7 @@ final class PlainBoard {
         words.yesOrNo = board("(yes or no)")
         words.notYesOrNo = board("Please answer yes or no.")
         words.noSuchNumber = { board("Please type a number from 1 to \($0), or nothing to go back.") }
-        terminal = PlainBackend(words: words)
+        terminal = PlainBackend(words: words, columns: Output.isOutputTerminal ? Output.columns : nil)
         let start = BoardLauncher.firstForms(recipe: options.recipe)
         forms = start.forms
         if let problem = start.problem { terminal.say(problem) }
@@ -58,31 +58,44 @@ final class PlainBoard {
             case 2: changeValue(tab)
             case 3: loadRecipe(tab)
             case 4: saveRecipe(tab)
-            default: terminal.say(forms[tab].configuration.commandLine(tab.command, style: .minimal))
+            default: terminal.show(forms[tab].configuration.commandLine(tab.command, style: .minimal))
             }
         }
     }
 
+    /// What was set first: all of it is hundreds of lines.
     private func showValues(_ tab: Tab) {
+        let count = listValues(tab) { forms[tab].configuration.isSet($0) }
+        if count == 0 { terminal.say(board("Everything has its default.")) }
+        guard terminal.confirm(board("Show the others too, which have their defaults?")) else { return }
+        listValues(tab) { !forms[tab].configuration.isSet($0) }
+    }
+
+    @discardableResult
+    private func listValues(_ tab: Tab, where isShown: (String) -> Bool) -> Int {
+        var count = 0
         for section in FormLayout.layout(for: tab).sections {
-            terminal.say("\(board(key: section.title)):")
-            for name in section.arguments {
-                guard let argument = ArgumentTable.argument(named: name) else { continue }
-                let text = forms[tab].configuration.text(name)
-                var line = "  \(name): " + (argument.isSecret && !text.isEmpty ? "••••" : text.isEmpty ? board("none") : text)
+            let arguments = section.arguments.filter(isShown).compactMap(ArgumentTable.argument(named:))
+            if !arguments.isEmpty { terminal.say("\(board(key: section.title)):") }
+            for argument in arguments {
+                let text = forms[tab].configuration.text(argument.name)
+                var line = "  \(argument.name): " + (argument.isSecret && !text.isEmpty ? "••••" : text.isEmpty ? board("none") : text)
                 if let reason = argument.applies(forms[tab].configuration) { line += "  (\(board("does not apply: \(Board.say(engine: reason))")))" }
                 terminal.say(line)
             }
+            count += arguments.count
         }
+        return count
     }
 
     private func changeValue(_ tab: Tab) {
-        guard let name = terminal.ask(board("name of the value")), !name.isEmpty else { return }
-        guard let argument = ArgumentTable.argument(named: name), argument.commands.contains(tab.command) else {
-            let near = ArgumentTable.all.filter { $0.commands.contains(tab.command) && $0.name.contains(name.lowercased()) }.prefix(8).map(\.name)
+        guard let text = terminal.ask(board("name of the value")), !text.isEmpty else { return }
+        guard let argument = FieldLabel.argument(called: text, on: tab) else {
+            let near = ArgumentTable.all.filter { $0.commands.contains(tab.command) && $0.name.contains(text.lowercased()) }.prefix(8).map(\.name)
             terminal.say(near.isEmpty ? board("There is no such value.") : board("There is no such value. Near: \(near.joined(separator: ", "))"))
             return
         }
+        let name = argument.name
         if case .elsewhere(let reason) = argument.support {
             terminal.say(board("\(name) is not available here: \(Board.say(engine: reason))"))
             return
