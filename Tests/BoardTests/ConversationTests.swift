@@ -55,8 +55,8 @@ import Testing
         #expect(asked == ["Who are you?"], "the base does not see the adapter's answer")
         finish(&state, "a model")
         let lines = TranscriptLines(of: state.chat, width: 70).all.map(\.text)
-        let earlier = lines.firstIndex { $0.contains("earlier answer  with the adapter") } ?? 99
-        let new = lines.firstIndex { $0.contains("new answer  base model, adapter off") } ?? 0
+        let earlier = lines.firstIndex { $0.contains("Assistant  adapter") } ?? 99
+        let new = lines.firstIndex { $0.contains("Assistant  base") } ?? 0
         #expect(earlier < new && lines[earlier + 1].contains("Tuneboard") && lines[new + 1].contains("a model"), "\(lines)")
         // An answer that fails without a word leaves what there was.
         state.press("ctrl+r")

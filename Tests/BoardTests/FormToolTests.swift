@@ -165,6 +165,6 @@ import Testing
             Issue.record("nothing was asked")
             return
         }
-        #expect(state.press("e").contains { if case .startJob(.export, _, _, _) = $0 { true } else { false } })
+        #expect(state.press("r").contains { if case .startJob(.export, _, _, _) = $0 { true } else { false } })
     }
 }

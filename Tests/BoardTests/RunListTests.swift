@@ -41,7 +41,7 @@ import Testing
 
     @Test func `two marked runs are compared`() {
         var state = state()
-        state.press("space space")
+        state.press("space down space")
         let effects = state.press("=")
         #expect(effects.contains { if case .compareRuns(let runs) = $0 { runs.count == 2 } else { false } })
         let row = RunComparison.Row(name: "learning_rate", values: ["0.001", "5e-05"])
@@ -66,7 +66,7 @@ import Testing
 
     @Test func `marked runs are drawn over each other`() {
         var state = state()
-        state.press("space space")
+        state.press("space down space")
         let effects = state.press("v")
         #expect(effects.contains { if case .openRun("saves/demo-model/lora/quickstart") = $0 { true } else { false } })
         #expect(effects.contains { if case .loadOverlay("saves/demo-model/full/sft") = $0 { true } else { false } })

@@ -136,7 +136,9 @@ import Testing
         #expect(state.queue.count == 2 && state.queue[1].folder.hasPrefix(folder + "-"))
         #expect(state.forms.train.configuration.text("output_dir") == state.queue[1].folder)
         // An export's folder has another name.
-        state.press("4 A A n")
+        state.press("4 A")
+        _ = update(&state, .exportTargetChecked(path: state.forms.export.configuration.text("export_dir"), fileCount: 0))
+        state.press("A n")
         #expect(state.queue.count == 4 && state.queue[3].folder.hasPrefix(state.queue[2].folder + "-"))
     }
 

@@ -19,6 +19,8 @@ public struct BoardCommand: Sendable {
     private let otherRank: @Sendable (BoardState) -> Int?
     /// Whether the footer leaves it out while it cannot be done, instead of showing it dimmed.
     public let isShownOnlyWhenPossible: Bool
+    /// Whether the help names it now; a key for something that is not there is left out.
+    public let isListed: @Sendable (BoardState) -> Bool
     /// Whether its plain letters work although text is being typed.
     public let worksWhileTyping: Bool
     /// Whether the footer names it now: what one is likely to want next.
@@ -29,7 +31,8 @@ public struct BoardCommand: Sendable {
 
     init(
         _ identifier: String, _ title: String, label: String? = nil, keys: [Key], in contexts: [Context], rank: Int = 50,
-        onlyWhenPossible: Bool = false, worksWhileTyping: Bool = false, relabelled otherLabel: @escaping @Sendable (BoardState) -> String? = { _ in nil },
+        onlyWhenPossible: Bool = false, worksWhileTyping: Bool = false, listed: @escaping @Sendable (BoardState) -> Bool = { _ in true },
+        relabelled otherLabel: @escaping @Sendable (BoardState) -> String? = { _ in nil },
         ranked otherRank: @escaping @Sendable (BoardState) -> Int? = { _ in nil },
         hinted: @escaping @Sendable (BoardState) -> Bool = { _ in true },
         refusal: @escaping @Sendable (BoardState) -> String? = { _ in nil },
@@ -45,6 +48,7 @@ public struct BoardCommand: Sendable {
         self.otherRank = otherRank
         isShownOnlyWhenPossible = onlyWhenPossible
         self.worksWhileTyping = worksWhileTyping
+        isListed = listed
         isHinted = hinted
         self.refusal = refusal
         self.perform = perform

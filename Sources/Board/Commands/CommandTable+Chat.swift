@@ -67,8 +67,8 @@ extension CommandTable {
             refusal: { $0.chat.turns.isEmpty ? say("There is no conversation to save yet.") : nil }, perform: { $0.promptForConversation() }),
         BoardCommand("chat.open", "Load a saved conversation", keys: keys("alt+o"), in: [.chat],
             refusal: { $0.chat.isStreaming ? say("The model is answering. Esc stops it.") : nil }, perform: { _ in [.listConversations] }),
-        BoardCommand("chat.endTalk", "Let the training go on", label: "go on training", keys: keys("ctrl+d"), in: [.chat], rank: 2,
-            onlyWhenPossible: true, refusal: { $0.endTalkRefusal() }, perform: { $0.endTalk() }),
+        BoardCommand("chat.endTalk", "Leave the talk with the training", label: "go on training", keys: keys("ctrl+d"), in: [.chat], rank: 2,
+            onlyWhenPossible: true, listed: { $0.isTalking }, relabelled: { $0.staysPaused ? "leave talk" : nil }, refusal: { $0.endTalkRefusal() }, perform: { $0.endTalk() }),
         BoardCommand("editor.accept", "Take the text", label: "take", keys: keys("ctrl+s", "f5"), in: [.editor], rank: 1) { $0.acceptEditor() },
         BoardCommand("editor.newline", "New line", keys: keys("enter"), in: [.editor]) { $0.typeInEditor { $0.insertNewline() } },
         BoardCommand("editor.cancel", "Leave the text as it was", label: "cancel", keys: keys("escape"), in: [.editor], rank: 2) {

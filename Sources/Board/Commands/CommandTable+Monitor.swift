@@ -16,8 +16,12 @@ extension CommandTable {
         BoardCommand("chart.smooth", "Smoothing: 0, 0.6, 0.9, 0.99; finer by , and .", label: "smooth", keys: keys("s"), in: [.chart], rank: 8, hinted: readsNot) {
             $0.cycleSmoothing()
         },
-        BoardCommand("chart.zoomIn", "Zoom in", label: "zoom", keys: keys("+", "="), in: [.chart], rank: 3, refusal: { needsPoints($0) ?? $0.zoomInRefusal() },
+        BoardCommand("chart.zoomIn", "Zoom in", label: "zoom", keys: keys("+"), in: [.chart], rank: 3, refusal: { needsPoints($0) ?? $0.zoomInRefusal() },
             perform: { $0.zoom(by: 0.5) }),
+        // The same key compares in the list of runs, from which one comes here; + without Shift elsewhere.
+        BoardCommand("chart.compare", "Show where the drawn runs differ; of one run zoom in", label: "compare", keys: keys("="), in: [.chart], rank: 4,
+            hinted: { !$0.overlayRuns.isEmpty && readsNot($0) },
+            refusal: { $0.overlayRuns.isEmpty ? needsPoints($0) ?? $0.zoomInRefusal() : nil }, perform: { $0.compareDrawnRuns() }),
         BoardCommand("chart.zoomOut", "Zoom out", label: "zoom out", keys: keys("-", "_"), in: [.chart], rank: 1, hinted: isZoomed, refusal: needsPoints) { $0.zoom(by: 2) },
         BoardCommand("chart.left", "Pan left, or move the cursor", label: "earlier", keys: keys("left"), in: [.chart], rank: 1,
             relabelled: { reads($0) ? nil : "pan" }, hinted: { reads($0) || isZoomed($0) }, refusal: needsPoints, perform: { $0.pan(by: -1) }),
@@ -88,7 +92,7 @@ extension CommandTable {
         BoardCommand("runs.export", "Export what the run has learnt", label: "export", keys: keys("4"), in: [.runs], rank: 7,
             hinted: { $0.selectedRun.map($0.canTake) ?? false }, perform: { $0.goOn(to: .export) }),
         BoardCommand("runs.resume", "Resume the run from its last checkpoint", label: "resume", keys: keys("r"), in: [.runs], rank: 5, onlyWhenPossible: true,
-            refusal: { $0.resumeRefusal() }, perform: { $0.resumeSelectedRun() }),
+            ranked: { $0.selectedRun?.state == .finished ? nil : 1 }, refusal: { $0.resumeRefusal() }, perform: { $0.resumeSelectedRun() }),
         BoardCommand("runs.load", "Load the run's configuration into the form", label: "load", keys: keys("c"), in: [.runs], rank: 6, onlyWhenPossible: true,
             refusal: { $0.loadRunRefusal() }, perform: { $0.loadSelectedRun() }),
         BoardCommand("runs.extend", "Make a finished run longer", label: "extend", keys: keys("e"), in: [.runs], rank: 7,

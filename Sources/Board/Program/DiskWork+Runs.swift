@@ -52,7 +52,8 @@ extension DiskWork {
     static func checkExportTarget(_ path: String, _ queue: ActionQueue) {
         begin(queue) {
             let count = FileSystem.isDirectory(path) ? ((try? FileSystem.list(path)) ?? []).count : 0
-            return [.exportTargetChecked(path: path, fileCount: count)]
+            let neighbours = count > 0 ? (try? FileSystem.list(Path.directory(Path.absolute(Path.expandingTilde(path))))) ?? [] : []
+            return [.exportTargetChecked(path: path, fileCount: count, neighbours: neighbours)]
         }
     }
 

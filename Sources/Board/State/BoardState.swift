@@ -115,6 +115,10 @@ public struct BoardState: Sendable {
     var queueSecrets: [String: [(name: String, value: String)]] = [:]
     /// What sets this board's jobs apart from those of another board.
     public var queueOwner = ""
+    /// Whether the queue on disk was looked at since the board was opened.
+    var hasSeenQueue = false
+    /// An export that is to wait in the queue once it is known what lies in its folder.
+    var exportToQueue: Configuration?
     var queueCounter = 0
     public var history = FieldHistory()
 

@@ -12,6 +12,8 @@ public struct ChatTurn: Sendable, Equatable {
     public var isStopped = false
     /// Whether the adapter was on when the answer was made; nil when none is loaded or for the user's turns.
     public var usedAdapter: Bool?
+    /// What answered: the adapter's name, or the model's where none was at work; nil for the user's turns and for what was loaded.
+    public var answeredBy: String?
     public var tokenCount: Int?
     public var tokensPerSecond: Double?
     /// Answers that the same question had before, oldest first. They are shown, not sent along.
@@ -40,6 +42,9 @@ public struct ChatModelInfo: Sendable, Equatable {
     public var parameterCount: Int
     /// True for the weights of a training that holds between two steps.
     public var isInTraining = false
+
+    /// Whose answer it is: the adapter's, or the model's alone.
+    func answerer(usesAdapter: Bool) -> String { usesAdapter ? adapterName ?? modelName : modelName }
 
     public init(modelName: String, adapterName: String?, templateName: String, contextLength: Int, parameterCount: Int, isInTraining: Bool = false) {
         self.modelName = modelName
@@ -128,6 +133,16 @@ public struct ChatState: Sendable {
         let last = selectedTurn.map { min($0, turns.count - 1) } ?? turns.count - 1
         guard last >= 0 else { return nil }
         return turns[...last].lastIndex { $0.speaker == .user }
+    }
+
+    /// The conversation as it is shown. Beside the base, what the base had answered before would stand there twice.
+    var shownTurns: [ChatTurn] {
+        guard otherTurns != nil else { return turns }
+        return turns.map { turn in
+            var turn = turn
+            if turn.usedAdapter == true { turn.earlier.removeAll { $0.usedAdapter == false } }
+            return turn
+        }
     }
 
     /// Takes the answer off the end of a conversation, with what was answered before it.

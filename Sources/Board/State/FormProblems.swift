@@ -7,6 +7,20 @@ extension BoardState {
     /// What is wrong with a page's form: what the argument table knows, and a folder that another process writes to.
     func problems(of tab: Tab) -> [Problem] {
         problems(of: tab, forms[tab].configuration)
+            + [nothingLeft(tab).map { Problem(argument: "resume_from_checkpoint", severity: .warning, message: $0) }].compactMap { $0 }
+    }
+
+    /// Why a run that the form of Train goes on with would train nothing; nil where it would, or where nobody knows.
+    func nothingLeft(_ tab: Tab) -> String? {
+        let configuration = forms[tab].configuration
+        let resumed = configuration.text("resume_from_checkpoint")
+        guard tab == .train, !resumed.isEmpty, resumed != "false", case .ready(let plan) = forms[tab].plan, plan.totalSteps > 0 else { return nil }
+        let output = configuration.text("output_dir")
+        let newest = catalog.runs.first { $0.kind == .train && !$0.isAlive && RunName.isSame($0.directory, output) }?.checkpoint
+        guard let checkpoint = resumed == "true" ? newest : resumed, case let name = Path.name(checkpoint), name.hasPrefix("checkpoint-"),
+            let step = Int(name.dropFirst("checkpoint-".count)), step >= plan.totalSteps
+        else { return nil }
+        return "The run has \(step) steps behind it and \(plan.totalSteps) in all: nothing is left to train. Raise num_train_epochs or max_steps to extend it, or set overwrite_output_dir: true."
     }
 
     /// The same of a configuration that is in no form.

@@ -73,6 +73,8 @@ public struct PickerState: Sendable {
     /// Values marked by Space where several can be taken, in the order of marking.
     public var marked: [String]
     public var takesSeveral: Bool
+    /// Whether somebody has marked something here. What the field held is marked from the beginning, and is no wish to keep it.
+    var hasOwnMarks = false
 
     public init(kind: Kind, title: String, tab: Tab, argument: String, marked: [String] = [], takesSeveral: Bool = false) {
         self.kind = kind
@@ -81,6 +83,13 @@ public struct PickerState: Sendable {
         self.argument = argument
         self.marked = marked
         self.takesSeveral = takesSeveral
+    }
+
+    /// The marked values where Enter takes those: once something was marked here, and on a line of several that the field holds. Nil
+    /// where it takes the line under the cursor.
+    func takenMarks(on item: PickerItem?) -> [String]? {
+        guard takesSeveral, !marked.isEmpty else { return nil }
+        return hasOwnMarks || item.map { marked.contains($0.value) } ?? true ? marked : nil
     }
 }
 

@@ -5,14 +5,24 @@ import Platform
 /// stand beside each other and can be compared. And where it puts exports: one folder for each form of the model, so that none
 /// replaces another.
 enum ResultFolder {
-    /// - Parameter adapter: a run's folder or one of its checkpoints; empty for the base model.
+    /// - Parameter adapter: a run's folder or one of its checkpoints, or several with commas between them; empty for the base model.
     static func evaluation(model: String, adapter: String) -> String {
         let model = Path.name(model)
         guard !model.isEmpty else { return "" }
-        guard !adapter.isEmpty else { return "saves/\(model)/eval/base" }
+        let names = adapter.split(separator: ",").map { name(ofAdapter: String($0).trimmingSpaces) }
+        guard let first = names.first else { return "saves/\(model)/eval/base" }
+        // Adapters on top of each other are all named, as long as a folder may be called so.
+        let all = names.joined(separator: "+")
+        return "saves/\(model)/eval/" + (all.utf8.count <= longestName ? all : "\(first)+\(names.count - 1)")
+    }
+
+    /// Bytes; file systems take 255.
+    private static let longestName = 200
+
+    /// `run`, or `run-checkpoint-20` of one of its checkpoints.
+    private static func name(ofAdapter adapter: String) -> String {
         let name = Path.name(adapter)
-        guard name.hasPrefix("checkpoint-") else { return "saves/\(model)/eval/\(name)" }
-        return "saves/\(model)/eval/\(Path.name(Path.directory(adapter)))-\(name)"
+        return name.hasPrefix("checkpoint-") ? "\(Path.name(Path.directory(adapter)))-\(name)" : name
     }
 
     private static func evaluation(of configuration: Configuration) -> String {

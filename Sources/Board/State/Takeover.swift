@@ -30,7 +30,8 @@ public enum Takeover: Sendable, Equatable {
         case .goOn:
             try? configuration.set("resume_from_checkpoint", text: "true")
             try? configuration.set("overwrite_output_dir", text: "false")
-        case .replace: try? configuration.set("overwrite_output_dir", text: "true")
+        // An export replaces what it finds by itself.
+        case .replace: if folderArgument == "output_dir" { try? configuration.set("overwrite_output_dir", text: "true") }
         }
         return configuration
     }

@@ -49,8 +49,8 @@ public enum Action: Sendable {
     case fileExists(path: String, text: String)
     /// What the editor left; nil when it could not be run or the file is gone.
     case textEdited(EditorPurpose, before: String, after: String?)
-    /// How many files are in the folder that an export is to go to.
-    case exportTargetChecked(path: String, fileCount: Int)
+    /// How many files are in the folder that an export is to go to, and the names of what lies beside it.
+    case exportTargetChecked(path: String, fileCount: Int, neighbours: [String] = [])
     case runRenamed(directory: String, to: String)
     case runsCompared(RunComparison)
     /// A file was written as it was asked for.

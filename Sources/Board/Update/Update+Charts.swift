@@ -119,6 +119,14 @@ extension BoardState {
         return []
     }
 
+    /// With other runs drawn: where they differ from the one that is shown. A run alone is zoomed into.
+    mutating func compareDrawnRuns() -> [Effect] {
+        guard !overlayRuns.isEmpty else { return zoom(by: 0.5) }
+        let own = monitoredRun.map { [$0.directory] } ?? []
+        let others = overlayRuns.map(\.directory).filter { !isMonitored($0) }
+        return [.compareRuns(Array((own + others).prefix(4)))]
+    }
+
     /// Draws a run, or takes it away again when it is drawn already.
     mutating func toggleOverlay(_ directory: String) -> [Effect] {
         if let index = overlayRuns.firstIndex(where: { $0.directory == directory }) {

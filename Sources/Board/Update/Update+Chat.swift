@@ -10,7 +10,9 @@ extension BoardState {
     }
 
     func reloadRefusal() -> String? {
-        chat.modelInfo?.isInTraining == true ? say("The training waits for this conversation: Ctrl+D lets it go on.") : chatLoadRefusal()
+        guard isTalking else { return chatLoadRefusal() }
+        return staysPaused
+            ? say("The training holds for this conversation: Ctrl+D leaves the talk.") : say("The training waits for this conversation: Ctrl+D lets it go on.")
     }
 
     mutating func loadChat() -> [Effect] {
@@ -82,6 +84,7 @@ extension BoardState {
         turn.earlier = earlier
         turn.isStreaming = true
         turn.usedAdapter = chat.modelInfo?.adapterName == nil ? nil : chat.isAdapterEnabled
+        turn.answeredBy = chat.modelInfo?.answerer(usesAdapter: chat.isAdapterEnabled)
         chat.turns.append(turn)
         chat.owesOtherAnswer = chat.otherTurns != nil
         chat.linesFromEnd = 0
@@ -96,6 +99,7 @@ extension BoardState {
         var turn = ChatTurn(speaker: .assistant, text: "")
         turn.isStreaming = true
         turn.usedAdapter = false
+        turn.answeredBy = chat.modelInfo?.answerer(usesAdapter: false)
         turn.earlier = chat.earlierOfOther
         chat.earlierOfOther = []
         chat.otherTurns?.append(turn)

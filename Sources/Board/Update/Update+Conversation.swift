@@ -227,7 +227,11 @@ extension BoardState {
         overlays.removeAll()
         tab = .chat
         focusByTab[.chat] = .message
-        status = StatusMessage(.success, say("The training holds. What answers are its weights as they stand; Ctrl+D lets it go on."))
+        status = StatusMessage(
+            .success,
+            staysPaused
+                ? say("The training holds. What answers are its weights as they stand; Ctrl+D leaves the talk, and the training stays paused.")
+                : say("The training holds. What answers are its weights as they stand; Ctrl+D lets it go on."))
         return []
     }
 

@@ -1,4 +1,6 @@
+import Configuration
 import Platform
+import Runs
 import Terminal
 
 extension BoardState {
@@ -7,14 +9,33 @@ extension BoardState {
         [.checkExportTarget(path: forms[.export].configuration.text("export_dir"))]
     }
 
-    mutating func exportTargetChecked(_ path: String, fileCount: Int) -> [Effect] {
+    mutating func exportTargetChecked(_ path: String, fileCount: Int, _ neighbours: [String]) -> [Effect] {
         if let effects = queuedExportChecked(path, fileCount: fileCount) { return effects }
+        if let configuration = exportToQueue, configuration.text("export_dir") == path {
+            exportToQueue = nil
+            return fileCount > 0 ? askAboutExport(configuration, fileCount, neighbours, isQueued: true) : enqueue(.export, configuration)
+        }
         guard startRefusal() == nil else { return [] }
-        guard fileCount > 0 else { return start(.export) }
+        return fileCount > 0 ? askAboutExport(forms[.export].configuration, fileCount, neighbours, isQueued: false) : start(.export)
+    }
+
+    /// A new folder beside it is the careful answer, as for a training.
+    private mutating func askAboutExport(_ configuration: Configuration, _ fileCount: Int, _ neighbours: [String], isQueued: Bool) -> [Effect] {
+        let path = configuration.text("export_dir")
+        let way = Takeover.elsewhere(EarlierRun.freeFolder(beside: path, neighbours: neighbours) { isTaken($0) })
+        var sentences = [
+            say("\(path) holds \(fileCount) files. An earlier export there is replaced once the new one is verified; a folder with anything else is refused and left alone.")
+        ]
+        if case .elsewhere(let folder) = way { sentences.append(say("The new folder would be \(Path.name(folder)).")) }
+        // The question may come in the midst of a word, whose letters must not answer it.
+        let key: Character = takesText ? "\0" : Takeover.replace.key
         return ask(
             DialogState(
-                title: say("\(Path.name(path)) is not empty"),
-                text: say("\(path) holds \(fileCount) files. An earlier export there is replaced once the new one is verified; a folder with anything else is refused and left alone."),
-                choices: [.init(say("Export"), key: "e", .start(.export)), .init(say("Cancel"), key: "c", .dismiss)], selection: 1))
+                title: say("\(Path.name(path)) is not empty"), text: sentences.joined(separator: Wording.current.language.sentenceSpace),
+                choices: [
+                    .init(way.label, key: way.key, .takeOver(.export, configuration, way, isQueued: isQueued)),
+                    .init(Takeover.replace.label, key: key, .takeOver(.export, configuration, .replace, isQueued: isQueued)),
+                    .init(say("Cancel"), key: "c", .dismiss),
+                ]))
     }
 }

@@ -187,6 +187,8 @@ extension BoardState {
     mutating func formChanged(_ tab: Tab) -> [Effect] {
         forms[tab].problems = problems(of: tab)
         forms[tab].refusal = nil
+        // Why another model could not be loaded says nothing of this one.
+        if tab == .chat, case .failed = chat.engine { chat.engine = .empty }
         forms[tab].generation += 1
         var effects: [Effect] = []
         if tab == .train || tab == .export {

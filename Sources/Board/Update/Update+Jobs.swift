@@ -22,6 +22,12 @@ extension BoardState {
             // A folder in use may be free by now.
             return [.bell] + (folderProblem(tab, forms[tab].configuration) == nil ? [] : rescan())
         }
+        if let reason = nothingLeft(tab) {
+            focus = .form
+            forms[tab].reveal("resume_from_checkpoint")
+            status = StatusMessage(.failure, say(engine: reason))
+            return [.bell]
+        }
         // A job that waits may have been told to replace what lies in its folder, but not the run that is to start now.
         let folder = forms[tab].configuration.text("output_dir")
         if tab == .train, queue.contains(where: { $0.tab == .train && RunName.isSame($0.folder, folder) }) {
@@ -181,6 +187,9 @@ extension BoardState {
         let goesOn = intent == .dismiss && (run.state == .finished || run.state == .failed) && !queue.isEmpty
         overlays.removeAll { if case .dialog(let dialog) = $0 { dialog.isAboutRunningJob } else { false } }
         if goesOn { return effects + rescan() + [.bell] + startNextInQueue() }
+        if intent == .dismiss, standingJobs > 0, let told = status {
+            status = StatusMessage(told.kind, [told.text, Self.standingWords(standingJobs)].joined(separator: Wording.current.language.sentenceSpace))
+        }
         return effects + rescan() + (intent == .dismiss ? [.bell] : carryOut(intent))
     }
 

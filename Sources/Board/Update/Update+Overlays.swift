@@ -48,7 +48,7 @@ extension BoardState {
         var groups: [(title: String, commands: [BoardCommand])] = []
         let beneath = beneathList
         for context in list.contexts {
-            var own = Self.listed.filter { $0.contexts.contains(context) && seen.insert($0.title).inserted }
+            var own = Self.listed.filter { $0.contexts.contains(context) && $0.isListed(beneath) && seen.insert($0.title).inserted }
             guard !own.isEmpty else { continue }
             // What can be done comes before what cannot.
             own = own.filter { $0.refusal(beneath) == nil } + own.filter { $0.refusal(beneath) != nil }
@@ -150,7 +150,7 @@ extension BoardState {
             kind: kind, title: argument?.name ?? kind.title, tab: tab, argument: argument?.name ?? "", marked: marked,
             takesSeveral: takesSeveral)
         let items = items(of: picker)
-        picker.selection = items.firstIndex { $0.value == current } ?? 0
+        picker.selection = items.firstIndex { $0.value == current } ?? items.firstIndex { marked.contains($0.value) } ?? 0
         overlays.append(.picker(picker))
         return kind.isFromDisk ? rescan() : []
     }
@@ -165,7 +165,7 @@ extension BoardState {
         } else if !value.isEmpty {
             picker.marked.append(value)
         }
-        picker.selection = min(picker.selection + 1, items.count - 1)
+        picker.hasOwnMarks = true
         overlays[overlays.count - 1] = .picker(picker)
         return []
     }
@@ -174,13 +174,14 @@ extension BoardState {
         guard case .picker(let picker) = overlays.last else { return [] }
         let items = items(of: picker)
         let picked = items.indices.contains(picker.selection) ? items[picker.selection] : nil
-        if let problem = picked?.problem, picker.marked.isEmpty {
+        let marks = picker.takenMarks(on: picked)
+        if let problem = picked?.problem, marks == nil {
             status = StatusMessage(.warning, problem)
             return []
         }
         if picker.takesSeveral {
             overlays.removeLast()
-            let values = picker.marked.isEmpty ? [picked?.value].compactMap { $0 } : picker.marked
+            let values = marks ?? [picked?.value].compactMap { $0 }
             return change(picker.tab, picker.argument, to: values.joined(separator: ","))
         }
         guard let picked else { return [] }

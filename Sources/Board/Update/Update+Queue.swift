@@ -16,7 +16,13 @@ extension BoardState {
             status = StatusMessage(.failure, problem.words)
             return [.bell]
         }
-        return enqueue(tab, forms[tab].configuration)
+        let configuration = forms[tab].configuration
+        // What lies in the folder of an export is asked about now, when there is somebody to answer.
+        if tab == .export, case let folder = configuration.text("export_dir"), !isTaken(folder) {
+            exportToQueue = configuration
+            return [.checkExportTarget(path: folder)]
+        }
+        return enqueue(tab, configuration)
     }
 
     /// - Parameter replaces: whether a run that lies in its folder may go. Where that was not agreed to, the job comes back with a question
@@ -127,7 +133,7 @@ extension BoardState {
     /// - Returns: nil when the question came from the page itself.
     mutating func queuedExportChecked(_ path: String, fileCount: Int) -> [Effect]? {
         guard let start = queueStart, start.stage == .checking, start.run?.tab == .export, start.configuration.text("export_dir") == path else { return nil }
-        return fileCount > 0 ? holdQueued(say("\(path) holds \(fileCount) files.")) : startQueued()
+        return fileCount > 0 && start.run?.replaces != true ? holdQueued(say("\(path) holds \(fileCount) files.")) : startQueued()
     }
 
     private mutating func startQueued() -> [Effect] {
@@ -211,8 +217,23 @@ extension BoardState {
         return [.changeQueue(.look)]
     }
 
+    /// How many jobs could start, and do not: nothing is at work, and the queue waits for a key. That of another process may be at it.
+    var standingJobs: Int {
+        guard runningJob == nil, starting == nil, queueStart == nil else { return 0 }
+        return queue.count { $0.problem == nil }
+    }
+
+    static func standingWords(_ count: Int) -> String {
+        count == 1 ? say("1 job waits: B, then F5, starts it.") : say("\(count) jobs wait: B, then F5, starts them.")
+    }
+
     mutating func queueChanged(_ waiting: [QueuedRun]) -> [Effect] {
         queue = waiting
+        // Left from an earlier session: a board that opens starts nothing by itself.
+        if !hasSeenQueue, standingJobs > 0, status == nil, !catalog.runs.contains(where: { $0.isAlive && !$0.isOurs }) {
+            status = StatusMessage(.note, Self.standingWords(standingJobs))
+        }
+        hasSeenQueue = true
         if let place = overlays.lastIndex(where: { if case .queue = $0 { true } else { false } }), case .queue(let selection) = overlays[place] {
             overlays[place] = .queue(selection: min(selection, max(0, queue.count - 1)))
         }

@@ -55,7 +55,6 @@ extension BoardState {
         } else {
             runList.marked.append(directory)
         }
-        runList.selection = min(runList.selection + 1, max(0, visibleRuns.count - 1))
         return []
     }
 
@@ -119,6 +118,7 @@ extension BoardState {
         tab = .monitor
         focusByTab[.monitor] = .chart
         runList.marked = []
+        if !runs.isEmpty { status = StatusMessage(.note, say("Drawn over each other: = shows where they differ, O draws one alone, R goes back to the list.")) }
         return effects
     }
 

@@ -45,7 +45,10 @@ extension BoardState {
             // What waits is on disk too, and other boards change it.
             return reviewFolders() + [.changeQueue(.look)] + (isFirst ? showLiveRun() : [])
         case .planned(let tab, let generation, let plan):
-            if forms[tab].generation == generation { forms[tab].plan = plan }
+            guard forms[tab].generation == generation else { return [] }
+            forms[tab].plan = plan
+            // Whether anything is left to train hangs on it.
+            if tab == .train { forms[tab].problems = problems(of: tab) }
             return []
         case .queuePlanned(let identifier, let plan): return queuedPlanned(identifier, plan)
         case .recipeLoaded(let tab, let path, let configuration, let notices):
@@ -82,7 +85,7 @@ extension BoardState {
             if text == conversation.json { chat.kept = chat.turns }
             status = StatusMessage(.success, say("Wrote \(path)"))
             return []
-        case .exportTargetChecked(let path, let fileCount): return exportTargetChecked(path, fileCount: fileCount)
+        case .exportTargetChecked(let path, let fileCount, let neighbours): return exportTargetChecked(path, fileCount: fileCount, neighbours)
         case .chat(let update): return fold(update)
         case .datasetPreviewed(let preview): return show(preview)
         case .datasetFailed(let name, let reason): return failDataset(name, reason)

@@ -11,7 +11,7 @@ extension Painter {
         let page = layout.chat
         if let others = state.chat.otherTurns {
             let (left, right) = layout.comparison
-            drawTranscript(state.chat.turns, in: left, title: "A  " + transcriptTitle(width: left.width - 9), pane: .transcript)
+            drawTranscript(state.chat.shownTurns, in: left, title: "A  " + transcriptTitle(width: left.width - 9), pane: .transcript)
             drawTranscript(others, in: right, title: "B  " + say("base model, adapter off"), pane: nil)
         } else {
             drawTranscript(state.chat.turns, in: page.transcript, title: transcriptTitle(width: page.transcript.width - 6), pane: .transcript)

@@ -23,12 +23,16 @@ extension Painter {
                 "ui.placeholder")
             return
         }
-        let present = EvaluationScores.columns.filter { column in results.contains { $0.value(column.name) != nil } }
-        let columns = Array(present.prefix(max(1, (inside.width - 14) / 8)))
+        let columns = EvaluationScores.columns(for: results, count: max(1, (inside.width - 14) / 8))
         let nameWidth = inside.width - columns.count * 8 - 2
         text(say("run"), x: inside.x + 2, y: inside.y, width: nameWidth, "ui.table.header")
         for (index, column) in columns.enumerated() { drawCell(column.title, index, nameWidth, in: inside.row(0), "ui.table.header") }
-        let differenceRows = marked == 2 ? columns.count + 2 : 0
+        let pair = state.evaluation.marked.compactMap { directory in results.first { $0.directory == directory } }
+        let compared = pair.count == 2 ? EvaluationScores.columns.filter { column in pair.allSatisfy { $0.value(column.name) != nil } } : []
+        // Both runs stay in view above their differences.
+        let room = inside.height - 1 - min(2, results.count)
+        let differences = compared.prefix(max(0, min(columns.count, room - 1)))
+        let differenceRows = differences.isEmpty ? 0 : differences.count + (differences.count + 2 <= room ? 2 : 1)
         let list = Rect(x: inside.x, y: inside.y + 1, width: inside.width, height: max(1, inside.height - 1 - differenceRows))
         let selection = state.evaluation.resultSelection
         let top = max(0, min(selection - list.height / 2, results.count - list.height))
@@ -45,7 +49,7 @@ extension Painter {
                 grid.overlay(row, style: theme.style(focused ? "ui.selection" : "ui.selection.unfocused"))
             }
         }
-        if differenceRows > 0 { drawDifference(columns, results, in: inside, rows: differenceRows) }
+        if differenceRows > 0 { drawDifference(Array(differences), pair, in: inside.droppingFirstRows(inside.height - differences.count - 1)) }
     }
 
     private mutating func drawCell(_ value: String, _ index: Int, _ nameWidth: Int, in row: Rect, _ scope: String) {
@@ -53,20 +57,14 @@ extension Painter {
         text(value, in: Rect(x: x + 1, y: row.y, width: 7, height: 1), scope, alignment: .trailing)
     }
 
-    private mutating func drawDifference(
-        _ columns: [(name: String, title: String)], _ results: [ResultEntry], in inside: Rect, rows: Int
-    ) {
-        let pair = state.evaluation.marked.compactMap { directory in results.first { $0.directory == directory } }
-        guard pair.count == 2, rows < inside.height else { return }
-        let top = inside.endY - rows + 1
-        let names = say("\(Path.name(pair[1].directory)) against \(Path.name(pair[0].directory))")
-        text(say("difference: \(names)"), x: inside.x, y: top, width: inside.width, "ui.text.dim")
+    /// What the second of two results has more or less than the first: a heading, then a row for each score that both have.
+    private mutating func drawDifference(_ columns: [(name: String, title: String)], _ results: [ResultEntry], in area: Rect) {
+        let names = say("\(Path.name(results[1].directory)) against \(Path.name(results[0].directory))")
+        text(say("difference: \(names)"), in: area.row(0), "ui.text.dim")
         for (index, column) in columns.enumerated() {
-            guard let old = pair[0].value(column.name), let new = pair[1].value(column.name), top + 1 + index < inside.endY else { continue }
+            guard let old = results[0].value(column.name), let new = results[1].value(column.name) else { continue }
             let change = new - old
-            self.pair(
-                "  " + column.title, (change > 0 ? "+" : "") + Words.metric(change),
-                in: Rect(x: inside.x, y: top + 1 + index, width: inside.width, height: 1), nameWidth: 10)
+            pair("  " + column.title, (change > 0 ? "+" : "") + Words.metric(change), in: area.row(1 + index), nameWidth: 10)
         }
     }
 
@@ -175,6 +173,23 @@ enum EvaluationScores {
         ("eval_loss", "loss"), ("eval_perplexity", "ppl"), ("eval_accuracy", "acc"), ("predict_rouge-l", "rougeL"),
         ("predict_bleu-4", "bleu4"), ("predict_rouge-1", "rouge1"), ("predict_rouge-2", "rouge2"),
     ]
+
+    /// The columns that there is room for: none of the results stands there without a number, as far as that can be, and then the
+    /// preferred ones.
+    static func columns(for results: [ResultEntry], count: Int) -> [(name: String, title: String)] {
+        let present = columns.indices.filter { place in results.contains { $0.value(columns[place].name) != nil } }
+        var chosen: [Int] = []
+        var bare = results
+        func fills(_ place: Int) -> Int { bare.count { $0.value(columns[place].name) != nil } }
+        while chosen.count < count, !bare.isEmpty {
+            // Of equals `max` gives the first.
+            guard let best = present.max(by: { fills($0) < fills($1) }), fills(best) > 0 else { break }
+            chosen.append(best)
+            bare.removeAll { $0.value(columns[best].name) != nil }
+        }
+        chosen += present.filter { !chosen.contains($0) }.prefix(max(0, count - chosen.count))
+        return chosen.sorted().map { columns[$0] }
+    }
 }
 
 extension BoardState {

@@ -38,7 +38,14 @@ extension Painter {
         if plan.peakBytes > 0 { lines.append((say("memory"), NumberText.bytes(plan.peakBytes), "ui.text")) }
         if plan.parameterCount > 0 { lines.append((say("model"), "\(plan.modelName)  \(NumberText.count(plan.parameterCount))", "ui.text")) }
         let nameWidth = min(12, lines.map { TextWidth.width(of: $0.0) }.max() ?? 10)
-        for (index, line) in lines.prefix(inside.height).enumerated() { pair(line.0, line.1, in: inside.row(index), nameWidth: nameWidth, scope: line.2) }
+        for (index, line) in lines.prefix(inside.height).enumerated() {
+            if TextWidth.width(of: line.1) > inside.width - nameWidth - 1 {
+                // A file's name is read whole, without a heading where there is no room for both.
+                text(TextWidth.truncateStart(line.1, to: inside.width), in: inside.row(index), line.2)
+            } else {
+                pair(line.0, line.1, in: inside.row(index), nameWidth: nameWidth, scope: line.2)
+            }
+        }
     }
 
     /// What is to be known before the export begins. It has the whole width: beside the sizes it would push them out of view.
@@ -64,8 +71,22 @@ extension Painter {
             y += 1
         }
         for line in outcome where y < inside.endY {
-            y += paragraph(line.text, in: Rect(x: inside.x, y: y, width: inside.width, height: inside.endY - y), line.scope)
+            let width = Self.evenWidth(line.text, inside.width)
+            y += paragraph(line.text, in: Rect(x: inside.x, y: y, width: width, height: inside.endY - y), line.scope)
         }
+    }
+
+    /// The width at which a sentence takes as few lines as it can and ends in no stub: a number alone in a line reads as if it were
+    /// something of its own.
+    static func evenWidth(_ text: String, _ width: Int) -> Int {
+        let count = TextWidth.wrap(text, to: width).count
+        guard count > 1 else { return width }
+        for narrower in stride(from: width, to: width / 2, by: -1) {
+            let lines = TextWidth.wrap(text, to: narrower)
+            guard lines.count == count else { return width }
+            if let last = lines.last, TextWidth.width(of: last) * 4 >= narrower { return narrower }
+        }
+        return width
     }
 
     private mutating func drawExportStep(_ step: String, _ run: RunDigest, isDone: Bool, in row: Rect) {

@@ -42,7 +42,7 @@ extension Painter {
         let rowWidth = layout.listPopup.width - 4
         let remarkRows = items.prefix(300).contains { isCut($0, picker, in: rowWidth) } ? 2 : 0
         let height = max(9, min(items.count + 5 + remarkRows, layout.listPopup.height))
-        let note = picker.takesSeveral ? say("space marks, ⏎ takes") : say("⏎ takes, Esc closes")
+        let note = note(of: picker, items)
         let inside = popup(layout.popup(columns: layout.listPopup.width, rows: height), title: say(key: picker.title), note: note)
         drawListFilter(picker.filter, count: items.count, noun: { $0 == 1 ? say("1 line") : say("\($0) lines") }, isTop: isTop, in: inside.row(0))
         var area = inside.droppingFirstRows(2)
@@ -57,9 +57,10 @@ extension Painter {
         }
         area = area.droppingLastRows(remarkRows)
         let top = max(0, min(picker.selection - area.height / 2, items.count - area.height))
+        let names = names(items, picker, in: rowWidth)
         for (index, item) in items.enumerated().dropFirst(top).prefix(area.height) {
             let row = area.row(index - top)
-            drawItem(item, picker: picker, in: row)
+            drawItem(item, named: names[index], picker: picker, in: row)
             hits.append(HitRegion(row, .overlayRow(index)))
             if index == picker.selection { grid.overlay(row, style: theme.style("ui.selection")) }
         }
@@ -68,7 +69,25 @@ extension Painter {
             theme: theme)
     }
 
-    private mutating func drawItem(_ item: PickerItem, picker: PickerState, in row: Rect) {
+    /// What Enter does: where several lines can be taken, it depends on what is marked.
+    private func note(of picker: PickerState, _ items: [PickerItem]) -> String {
+        guard picker.takesSeveral else { return say("⏎ takes, Esc closes") }
+        let item = items.indices.contains(picker.selection) ? items[picker.selection] : nil
+        guard let marks = picker.takenMarks(on: item), picker.hasOwnMarks || marks.count > 1 else { return say("space marks, ⏎ takes this line") }
+        return marks.count == 1 ? say("space marks, ⏎ takes the marked one") : say("space marks, ⏎ takes \(marks.count) marked")
+    }
+
+    /// How the lines of a picker are called: paths of which some are too long go without the folders that all of them lie in.
+    private func names(_ items: [PickerItem], _ picker: PickerState, in width: Int) -> [String] {
+        let paths = items.indices.filter { items[$0].title == items[$0].value && items[$0].title.contains("/") && !items[$0].isTyped }
+        let isTooLong = paths.contains { TextWidth.width(of: items[$0].title) > titleRoom(of: items[$0], picker, in: width) }
+        var names = items.map(\.title)
+        guard isTooLong else { return names }
+        for (index, name) in zip(paths, RunName.withoutSharedFolders(paths.map { items[$0].title })) { names[index] = name }
+        return names
+    }
+
+    private mutating func drawItem(_ item: PickerItem, named name: String, picker: PickerState, in row: Rect) {
         var x = row.x
         if picker.takesSeveral {
             let place = picker.marked.firstIndex(of: item.value)
@@ -78,9 +97,11 @@ extension Painter {
         let detail = item.problem ?? item.detail
         let detailWidth = detailWidth(of: item, in: row.width)
         let room = row.endX - x - (detailWidth > 0 ? detailWidth + 2 : 0)
-        let title = TextWidth.sanitize(item.title)
+        // The end of a path tells most, the beginning of anything else.
+        let whole = TextWidth.sanitize(name)
+        let title = name.contains("/") ? TextWidth.truncateStart(whole, to: room) : whole
         text(title, x: x, y: row.y, width: room, item.problem == nil ? "ui.text" : "ui.field.disabled")
-        if TextWidth.width(of: title) <= room { drawMatches(item, x: x, y: row.y) }
+        if TextWidth.width(of: whole) <= room { drawMatches(item, named: name, x: x, y: row.y) }
         text(detail, x: row.endX - detailWidth, y: row.y, width: detailWidth, item.problem == nil ? "ui.text.dim" : "ui.warning")
     }
 
@@ -102,9 +123,11 @@ extension Painter {
         return TextWidth.sanitize(item.title) + "  " + detail
     }
 
-    private mutating func drawMatches(_ item: PickerItem, x: Int, y: Int) {
-        let characters = Array(item.title)
-        for position in item.matches where characters.indices.contains(position) {
+    private mutating func drawMatches(_ item: PickerItem, named name: String, x: Int, y: Int) {
+        let characters = Array(name)
+        // Folders that are not shown stand before it.
+        let hidden = item.title.count - characters.count
+        for position in item.matches.map({ $0 - hidden }) where characters.indices.contains(position) {
             let offset = TextWidth.width(of: String(characters[..<position]))
             grid.overlay(
                 Rect(x: x + offset, y: y, width: TextWidth.width(of: characters[position]), height: 1), style: theme.style("ui.match"))

@@ -168,6 +168,7 @@ extension Painter {
                 share = " \(Int(fraction * 100))%"
                 if layout.size.columns < 72 { words = "●" }
             }
+            if !state.queue.isEmpty { share += " +\(state.queue.count)" }
             if layout.isWide, let latest = run.latest {
                 share += "  " + say("step \(latest.step)/\(latest.totalSteps)  ETA \(Words.duration(latest.remainingSeconds))")
             }
@@ -186,7 +187,9 @@ extension Painter {
             let words = [long, say("● at work in another process"), say("● in another process"), "●"].first { TextWidth.width(of: $0) <= room }
             return (words ?? "", "", "ui.info")
         }
-        return (say("idle"), "", "ui.status")
+        guard !state.queue.isEmpty else { return (say("idle"), "", "ui.status") }
+        let long = say("idle") + "  " + say("\(state.queue.count) queued")
+        return TextWidth.width(of: long) <= room ? (long, "", "ui.status") : (say("idle"), " +\(state.queue.count)", "ui.status")
     }
 
     /// The outcome of the last action, in the rows above the footer.
@@ -213,8 +216,11 @@ extension Painter {
         var general = commands.filter { $0.footerRank >= 80 && $0.isHinted(state) }
         // On narrow terminals the other panes are out of sight: their key matters more than the palette's, which the help has too.
         if row.width < 72, general.contains(where: { $0.identifier == "pane.next" }) { general.removeAll { $0.identifier == "board.palette.page" } }
+        var seen: Set<String> = []
+        // Of twins, which do the same by another key, the first alone.
         let special = commands.filter { $0.footerRank < 80 && $0.isHinted(state) && (!$0.isShownOnlyWhenPossible || $0.refusal(state) == nil) }
             .enumerated().sorted { ($0.element.rank(state), $0.offset) < ($1.element.rank(state), $1.offset) }.map(\.element)
+            .filter { seen.insert($0.title).inserted }
         var right = row.endX
         for command in general.reversed() {
             let width = TextWidth.width(of: shortKey(command)) + 1 + TextWidth.width(of: command.footerLabel(state))

@@ -44,7 +44,8 @@ extension Painter {
     /// The jobs that wait, the next one first.
     mutating func drawQueue(selection: Int) {
         let problem = state.queue.indices.contains(selection) ? state.queue[selection].problem : nil
-        let problemRows = state.queue.contains { $0.problem != nil } ? 3 : 0
+        let isStanding = state.standingJobs > 0
+        let problemRows = isStanding || state.queue.contains { $0.problem != nil } ? 3 : 0
         let height = max(8, min(state.queue.count + 4 + problemRows, layout.listPopup.height))
         let rect = layout.popup(columns: layout.listPopup.width, rows: height)
         hits.append(HitRegion(rect, .overlay))
@@ -57,6 +58,8 @@ extension Painter {
         let list = inside.droppingLastRows(problemRows)
         if let problem {
             paragraph("! " + TextWidth.sanitize(problem) + " " + say("⏎ takes it back into its form."), in: inside.droppingFirstRows(list.height + 1), "ui.warning")
+        } else if isStanding {
+            paragraph(say("The queue stands still: after a stop, and when the board is opened, it waits for you. F5 starts it."), in: inside.droppingFirstRows(list.height + 1), "ui.info")
         }
         let top = max(0, min(selection - list.height / 2, state.queue.count - list.height))
         for (index, job) in state.queue.enumerated().dropFirst(top).prefix(list.height) {

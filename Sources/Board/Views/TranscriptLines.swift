@@ -9,17 +9,17 @@ struct TranscriptLines {
 
     init(of chat: ChatState, _ turns: [ChatTurn], width: Int) {
         blocks = turns.enumerated().map { index, turn in
-            turn.earlier.flatMap { answer in
-                [Self.heading(of: answer, isSelected: false, version: say("earlier answer"))]
+            turn.earlier.enumerated().flatMap { place, answer in
+                [Self.heading(of: answer, isSelected: false, version: Self.version(place, of: turn.versions), loaded: chat.modelInfo)]
                     + chat.wrapped.body(of: answer, width: width, showsThoughts: chat.showsThoughts) + [StyledLine("", "chat.text")]
             }
-                + [Self.heading(of: turn, isSelected: chat.selectedTurn == index, version: turn.earlier.isEmpty ? nil : say("new answer"))]
+                + [Self.heading(of: turn, isSelected: chat.selectedTurn == index, version: Self.version(turn.earlier.count, of: turn.versions), loaded: chat.modelInfo)]
                 + chat.wrapped.body(of: turn, width: width, showsThoughts: chat.showsThoughts)
         }
         count = blocks.reduce(0) { $0 + $1.count } + max(0, blocks.count - 1)
     }
 
-    init(of chat: ChatState, width: Int) { self.init(of: chat, chat.turns, width: width) }
+    init(of chat: ChatState, width: Int) { self.init(of: chat, chat.shownTurns, width: width) }
 
     /// Some of the lines, of all from the first to the last.
     subscript(_ range: Range<Int>) -> [StyledLine] {
@@ -50,15 +50,33 @@ struct TranscriptLines {
         max(TranscriptLines(of: chat, width: width).count, chat.otherTurns.map { TranscriptLines(of: chat, $0, width: width).count } ?? 0)
     }
 
-    private static func heading(of turn: ChatTurn, isSelected: Bool, version: String?) -> StyledLine {
+    /// What tells an answer from the others to its question: who gave it, and where the same one gave several, which of them it is.
+    private struct Version {
+        var isOneOfSeveral: Bool
+        var words: String?
+    }
+
+    private static func version(_ place: Int, of versions: [ChatTurn]) -> Version {
+        let own = versions.indices.filter { versions[$0].usedAdapter == versions[place].usedAdapter && versions[$0].answeredBy == versions[place].answeredBy }
+        return Version(
+            isOneOfSeveral: versions.count > 1, words: own.count < 2 ? nil : own.last == place ? say("new answer") : say("earlier answer"))
+    }
+
+    private static func heading(of turn: ChatTurn, isSelected: Bool, version: Version, loaded: ChatModelInfo?) -> StyledLine {
         let mark = isSelected ? "▶ " : ""
         switch turn.speaker {
         case .user: return StyledLine(mark + say("User"), "chat.user")
         case .assistant:
             var title = mark + say("Assistant")
-            if let version { title += "  " + version }
-            if turn.usedAdapter == true, version != nil { title += "  " + say("with the adapter") }
-            if let used = turn.usedAdapter, !used { title += "  " + say("base model, adapter off") }
+            // Who it was comes first: the rest is cut off where there is little room.
+            if let name = turn.answeredBy, let loaded, name != loaded.answerer(usesAdapter: turn.usedAdapter ?? (loaded.adapterName != nil)) {
+                title += "  " + TextWidth.sanitize(name)
+            } else if turn.usedAdapter == false {
+                title += "  " + say("base")
+            } else if turn.usedAdapter == true, version.isOneOfSeveral {
+                title += "  " + say("adapter")
+            }
+            if let words = version.words { title += "  " + words }
             if turn.isStreaming { title += "  " + say("(streaming, Esc stops)") }
             if turn.isStopped { title += "  " + say("(stopped)") }
             var note = ""
