@@ -37,6 +37,7 @@ import Testing
             #expect(lines.contains { $0.contains("[ ]" + name) || $0.contains("[x]" + name) }, "\(name): \(lines.joined(separator: "\n"))")
         }
         #expect(!lines.contains { $0.contains("saves/demo-model/lora/quickst…") })
+        #expect(lines.contains { $0.contains("quickstart-2 ") && $0.contains("demo-model  r=16  loss 2.358  5 min ago") }, "the rest has the room that is left")
         #expect(lines.contains { $0.contains("saves/demo-model/lora/quickstart ") }, "the whole path stands under the list")
     }
 

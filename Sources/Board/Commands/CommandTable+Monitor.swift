@@ -19,7 +19,7 @@ extension CommandTable {
         BoardCommand("chart.zoomIn", "Zoom in", label: "zoom", keys: keys("+"), in: [.chart], rank: 3, refusal: { needsPoints($0) ?? $0.zoomInRefusal() },
             perform: { $0.zoom(by: 0.5) }),
         // The same key compares in the list of runs, from which one comes here; + without Shift elsewhere.
-        BoardCommand("chart.compare", "Show where the drawn runs differ; of one run zoom in", label: "compare", keys: keys("="), in: [.chart], rank: 4,
+        BoardCommand("chart.compare", "Show where the drawn runs differ; of one run zoom in", label: "compare", keys: keys("="), in: [.chart], rank: 6,
             hinted: { !$0.overlayRuns.isEmpty && readsNot($0) },
             refusal: { $0.overlayRuns.isEmpty ? needsPoints($0) ?? $0.zoomInRefusal() : nil }, perform: { $0.compareDrawnRuns() }),
         BoardCommand("chart.zoomOut", "Zoom out", label: "zoom out", keys: keys("-", "_"), in: [.chart], rank: 1, hinted: isZoomed, refusal: needsPoints) { $0.zoom(by: 2) },

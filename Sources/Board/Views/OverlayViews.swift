@@ -95,7 +95,9 @@ extension Painter {
             x += 4
         }
         let detail = item.problem ?? item.detail
-        let detailWidth = detailWidth(of: item, in: row.width)
+        // A short name leaves its room to what there is to say.
+        let left = row.endX - x - TextWidth.width(of: name) - 2
+        let detailWidth = max(detailWidth(of: item, in: row.width), min(TextWidth.width(of: detail), left))
         let room = row.endX - x - (detailWidth > 0 ? detailWidth + 2 : 0)
         // The end of a path tells most, the beginning of anything else.
         let whole = TextWidth.sanitize(name)
