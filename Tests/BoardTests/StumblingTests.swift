@@ -172,6 +172,14 @@ import Testing
         for part in ["● base", "● eval", "difference: "] { #expect(lines.contains { $0.contains(part) }, "\(part): \(lines.joined(separator: "\n"))") }
     }
 
+    @Test func `two results that were measured differently are said to have nothing in common`() {
+        var state = state()
+        state.catalog.results[0].values = [NamedValue("eval_loss", 1.5)]
+        state.catalog.results[1].values = [NamedValue("predict_rouge-l", 44)]
+        state.press("2 tab space down space")
+        #expect(text(state).contains("no score in common") && !text(state).contains("difference"))
+    }
+
     // MARK: Chat
 
     private func chatting(adapter: String? = "quickstart") -> BoardState {

@@ -400,6 +400,7 @@ extension LanguageFiles {
         "The training holds for this conversation: Ctrl+D leaves the talk." = "训练正为此对话停着：Ctrl+D 结束对话。"
         "Show where the drawn runs differ; of one run zoom in" = "显示所绘各次运行的差异；只有一个时放大"
         "Drawn over each other: = shows where they differ, O draws one alone, R goes back to the list." = "已叠加绘制：= 显示差异，O 只画一个，R 回到列表。"
+        "no score in common" = "没有共同的分数"
         "Everything has its default." = "全部为默认值。"
         "Show the others too, which have their defaults?" = "也显示其余取默认值的项吗？"
         "engine:The GGUF file there would be replaced by safetensors: another export_dir keeps both." = "那里的 GGUF 文件会被 safetensors 取代：换一个 export_dir 可两者都保留。"

@@ -400,6 +400,7 @@ extension LanguageFiles {
         "The training holds for this conversation: Ctrl+D leaves the talk." = "学習はこの会話のために止まっています：Ctrl+D で会話を終えます。"
         "Show where the drawn runs differ; of one run zoom in" = "描いた実行の違いを表示、1 つなら拡大"
         "Drawn over each other: = shows where they differ, O draws one alone, R goes back to the list." = "重ねて描きました：= で違いを表示、O で 1 つだけ、R で一覧へ戻ります。"
+        "no score in common" = "共通のスコアなし"
         "Everything has its default." = "すべて既定値です。"
         "Show the others too, which have their defaults?" = "既定値のままの項目も表示しますか？"
         "engine:The GGUF file there would be replaced by safetensors: another export_dir keeps both." = "そこの GGUF ファイルは safetensors に置き換わります。別の export_dir なら両方残ります。"

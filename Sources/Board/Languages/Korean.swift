@@ -400,6 +400,7 @@ extension LanguageFiles {
         "The training holds for this conversation: Ctrl+D leaves the talk." = "학습이 이 대화를 위해 멈춰 있습니다: Ctrl+D로 대화를 끝냅니다."
         "Show where the drawn runs differ; of one run zoom in" = "그려진 실행의 차이 보기, 하나면 확대"
         "Drawn over each other: = shows where they differ, O draws one alone, R goes back to the list." = "겹쳐 그렸습니다: =는 차이, O는 하나만, R은 목록으로 돌아갑니다."
+        "no score in common" = "공통된 점수 없음"
         "Everything has its default." = "모두 기본값입니다."
         "Show the others too, which have their defaults?" = "기본값인 나머지도 표시할까요?"
         "engine:The GGUF file there would be replaced by safetensors: another export_dir keeps both." = "그곳의 GGUF 파일이 safetensors로 바뀝니다. 다른 export_dir을 쓰면 둘 다 남습니다."

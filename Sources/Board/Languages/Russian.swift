@@ -400,6 +400,7 @@ extension LanguageFiles {
         "The training holds for this conversation: Ctrl+D leaves the talk." = "Обучение стоит ради этого разговора: Ctrl+D заканчивает разговор."
         "Show where the drawn runs differ; of one run zoom in" = "Показать различия нарисованных запусков; один приблизить"
         "Drawn over each other: = shows where they differ, O draws one alone, R goes back to the list." = "Нарисованы вместе: = покажет различия, O оставит один, R вернёт к списку."
+        "no score in common" = "нет общих оценок"
         "Everything has its default." = "Всё имеет значения по умолчанию."
         "Show the others too, which have their defaults?" = "Показать и остальные, со значениями по умолчанию?"
         "engine:The GGUF file there would be replaced by safetensors: another export_dir keeps both." = "Лежащий там файл GGUF заменят safetensors: другой export_dir сохранит оба."

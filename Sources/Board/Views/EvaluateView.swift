@@ -32,7 +32,7 @@ extension Painter {
         // Both runs stay in view above their differences.
         let room = inside.height - 1 - min(2, results.count)
         let differences = compared.prefix(max(0, min(columns.count, room - 1)))
-        let differenceRows = differences.isEmpty ? 0 : differences.count + (differences.count + 2 <= room ? 2 : 1)
+        let differenceRows = differences.isEmpty ? (pair.count == 2 && compared.isEmpty && room > 0 ? 1 : 0) : differences.count + (differences.count + 2 <= room ? 2 : 1)
         let list = Rect(x: inside.x, y: inside.y + 1, width: inside.width, height: max(1, inside.height - 1 - differenceRows))
         let selection = state.evaluation.resultSelection
         let top = max(0, min(selection - list.height / 2, results.count - list.height))
@@ -49,7 +49,10 @@ extension Painter {
                 grid.overlay(row, style: theme.style(focused ? "ui.selection" : "ui.selection.unfocused"))
             }
         }
-        if differenceRows > 0 { drawDifference(Array(differences), pair, in: inside.droppingFirstRows(inside.height - differences.count - 1)) }
+        if pair.count == 2, compared.isEmpty, room > 0 {
+            text(say("no score in common"), in: inside.row(inside.height - 1), "ui.text.dim")
+        }
+        if !differences.isEmpty { drawDifference(Array(differences), pair, in: inside.droppingFirstRows(inside.height - differences.count - 1)) }
     }
 
     private mutating func drawCell(_ value: String, _ index: Int, _ nameWidth: Int, in row: Rect, _ scope: String) {
