@@ -115,6 +115,8 @@ struct HostileFileTests {
         "{% for i in range(100000) %}{% set t = ('é' * 100000).upper() %}{% endfor %}", "{% for i in range(100000) %}{% set t = strftime_now('%Y' * 100000) %}{% endfor %}",
         "{% set l = range(100000)|list %}{% for i in range(100000) %}{% if l == l %}{% endif %}{% if l.count(1) %}{% endif %}{% endfor %}",
         "{% for i in range(100000) %}{% set t = ('ab ' * 30000)|wordwrap(5) %}{% endfor %}",
+        "{% set s = 'ab ' * 30000 %}{% for i in range(100000) %}{% set t = s|int %}{% endfor %}", "{% set s = 'ab ' * 30000 %}{% for i in range(100000) %}{% set t = s|pprint %}{% endfor %}",
+        "{% set s = 'ab ' * 30000 %}{% for i in range(100000) %}{% set t = s.splitlines() %}{% endfor %}", "{% set s = 'ab ' * 30000 %}{% for i in range(100000) %}{% set t = s|format %}{% endfor %}",
     ]
 
     @Test("Templates that only take time are stopped soon", arguments: dear)

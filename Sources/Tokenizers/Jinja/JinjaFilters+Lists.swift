@@ -30,7 +30,7 @@ extension JinjaInterpreter {
                 })
         case "reverse":
             if case .string(let text) = value {
-                try spend(text.utf8.count * 16)
+                try spend(text.utf8.count * 64)
                 return .string(JinjaText.string(text.unicodeScalars.reversed()))
             }
             if case .generator = value { return .list(try items(of: value).reversed()) }

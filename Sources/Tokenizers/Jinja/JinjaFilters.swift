@@ -13,10 +13,10 @@ extension JinjaInterpreter {
         case "trim", "strip":
             var characters: String?
             if case .string(let given)? = arguments.value(0, "chars") { characters = given }
-            return .string(JinjaText.strip(try worked(value, costPerByte: 16), characters, left: true, right: true))
+            return .string(JinjaText.strip(try worked(value, costPerByte: 24), characters, left: true, right: true))
         case "upper": return .string(try worked(value).uppercased())
         case "lower": return .string(JinjaText.lower(try worked(value)))
-        case "title": return .string(JinjaText.filterTitle(try worked(value)))
+        case "title": return .string(JinjaText.filterTitle(try worked(value, costPerByte: 400)))
         case "capitalize": return .string(JinjaText.capitalized(try worked(value)))
         case "string", "safe": return .string(try text(of: value))
         case "escape", "e", "forceescape":
@@ -34,9 +34,11 @@ extension JinjaInterpreter {
             return .string(try replaced(try worked(value, costPerByte: 16), try text(of: from), try text(of: to), limit ?? -1))
         case "int":
             try refuseUndefined(value)
+            try spendWeight(value, times: 100)
             return toInteger(value, arguments.value(0, "default") ?? .integer(0), base: arguments.value(1, "base")?.integer ?? 10)
         case "float":
             try refuseUndefined(value)
+            try spendWeight(value, times: 100)
             if case .string(let text) = value {
                 return JinjaNumbers.double(text).map { .number($0) } ?? arguments.value(0, "default") ?? .number(0)
             }
@@ -74,7 +76,7 @@ extension JinjaInterpreter {
     }
 
     /// The text of a value, charged as gone through.
-    func worked(_ value: JinjaValue, costPerByte: Int = 100) throws(TemplateError) -> String {
+    func worked(_ value: JinjaValue, costPerByte: Int = 200) throws(TemplateError) -> String {
         let text = try text(of: value)
         try spend(text.utf8.count * costPerByte)
         return text
@@ -92,6 +94,7 @@ extension JinjaInterpreter {
 
     /// Replaces at most `limit` occurrences; all when it is negative. What that makes is charged before it is made.
     func replaced(_ text: String, _ from: String, _ to: String, _ limit: Int64) throws(TemplateError) -> String {
+        try spend(text.utf8.count * 16)
         let most = limit < 0 ? Int.max : Int(clamping: limit)
         let places = min(most, from.isEmpty ? text.utf8.count + 1 : text.utf8.count / from.utf8.count)
         let (grown, overflow) = places.multipliedReportingOverflow(by: to.utf8.count)
@@ -184,7 +187,7 @@ extension JinjaInterpreter {
         }
         let indentsFirst = arguments.value(1, "first")?.isTrue ?? false
         let indentsBlank = arguments.value(2, "blank")?.isTrue ?? false
-        try spend(text.utf8.count * 32)
+        try spend(text.utf8.count * 80)
         let lines = JinjaText.lines(text + "\n")
         try charge(lines.count * prefix.utf8.count + text.utf8.count)
         return lines.enumerated().map { index, line in
@@ -255,7 +258,7 @@ extension JinjaInterpreter {
 
     /// Lines of at most `width` characters, cut between words.
     private func wrapped(_ value: JinjaValue, _ arguments: JinjaCallArguments) throws(TemplateError) -> String {
-        let text = try worked(value, costPerByte: 300)
+        let text = try worked(value, costPerByte: 400)
         let width = arguments.value(0, "width")?.integer ?? 79
         guard width > 0 else { throw fail("wordwrap needs a width above 0") }
         let separator = try optionalText(arguments.value(2, "wrapstring").flatMap { isNone($0) ? nil : $0 }) ?? "\n"

@@ -25,7 +25,7 @@ enum JinjaFormat {
         var values: [JinjaValue]
         if case .tuple(let several) = value { values = several } else { values = [value] }
         let scalars = Array(format.unicodeScalars)
-        try interpreter.spend(scalars.count * 8)
+        try interpreter.spend(scalars.count * 80)
         var result = ""
         var place = 0
         var usesNames = false
@@ -148,7 +148,7 @@ enum JinjaFormat {
         _ scalars: [Unicode.Scalar], _ arguments: JinjaCallArguments, _ interpreter: JinjaInterpreter, _ automatic: inout Int, depth: Int
     ) throws(TemplateError) -> String {
         if depth == 0 { throw interpreter.fail("format specifications are nested too deep") }
-        try interpreter.spend(scalars.count * 8)
+        try interpreter.spend(scalars.count * 80)
         var result = ""
         var place = 0
         while place < scalars.count {

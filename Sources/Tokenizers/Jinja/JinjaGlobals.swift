@@ -56,7 +56,7 @@ enum JinjaGlobals {
             }
         }
         for (name, value) in arguments.named { result.append((.string(name), value)) }
-        try interpreter.spendElements(result.count * 8)
+        try interpreter.spendElements(result.count * 40)
         return result
     }
 

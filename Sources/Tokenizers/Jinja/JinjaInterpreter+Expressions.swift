@@ -8,7 +8,7 @@ extension JinjaInterpreter {
         if let spread = arguments.spread { result.positional += try items(of: try evaluate(spread)) }
         if let spread = arguments.spreadNamed {
             guard case .dictionary(let dictionary) = try evaluate(spread) else { throw fail("** needs a mapping") }
-            try spendElements(dictionary.pairs.count * 4)
+            try spendElements(dictionary.pairs.count * 30)
             var names = Set(result.named.map(\.name))
             for pair in dictionary.pairs {
                 guard case .string(let name) = pair.key else { throw fail("** needs names, found \(pair.key.kindName)") }
@@ -242,7 +242,7 @@ extension JinjaInterpreter {
         switch container {
         case .string(let text):
             guard case .string(let wanted) = value else { throw fail("in a string only a string can be found, not \(value.kindName)") }
-            try spend(text.utf8.count * 2)
+            try spend(text.utf8.count * 4)
             return TextSearch.contains(text, wanted)
         case .list(let values), .tuple(let values):
             try spendElements(values.count)
@@ -354,7 +354,7 @@ extension JinjaInterpreter {
     /// A stretch of a text without taking it apart.
     private func slicedForward(_ text: String, _ start: Int?, _ stop: Int?, _ stride: Int) throws(TemplateError) -> String? {
         guard stride == 1 else { return nil }
-        try spend(text.utf8.count * 2)
+        try spend(text.utf8.count * 8)
         let scalars = text.unicodeScalars
         let count = scalars.count
         func clamp(_ index: Int?, _ missing: Int) -> Int {

@@ -71,6 +71,9 @@ final class JinjaInterpreter {
         if producedBytes > limits.outputBytes { throw .tooExpensive(what: "it made more than \(limits.outputBytes >> 20) MB of text") }
     }
 
+    /// Allows work in proportion to what is rendered, so that long conversations have room too.
+    func allowWork(forBytes bytes: Int) { work -= min(bytes, 1 << 32) * 1000 }
+
     /// Charges for what an operation looks at, in about nanoseconds.
     func spend(_ cost: Int) throws(TemplateError) {
         work += min(max(cost, 0), 1 << 40)
@@ -239,6 +242,7 @@ final class JinjaInterpreter {
     /// As Python's `repr`, charged for.
     func representation(of value: JinjaValue) throws(TemplateError) -> String {
         try chargeText(of: value)
+        try spendWeight(value, times: 100)
         return value.representation
     }
 

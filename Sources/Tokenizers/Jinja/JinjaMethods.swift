@@ -42,14 +42,14 @@ enum JinjaMethods {
     /// Those that ask for what each character is: an order slower than those that compare bytes.
     private static let wordNames: Set<String> = [
         "upper", "lower", "title", "capitalize", "swapcase", "casefold", "isdigit", "isalpha", "isalnum", "isspace", "isupper", "islower",
-        "isdecimal", "isnumeric", "istitle", "isprintable",
+        "isdecimal", "isnumeric", "istitle", "isprintable", "splitlines", "expandtabs", "format", "format_map",
     ]
 
     private static func stringMethod(_ name: String, _ text: String) -> JinjaFunction? {
         guard stringNames.contains(name) else { return nil }
         return JinjaFunction(name) { (interpreter, arguments) throws(TemplateError) in
             try interpreter.charge(text.utf8.count)
-            try interpreter.spend(text.utf8.count * (wordNames.contains(name) ? 100 : 16))
+            try interpreter.spend(text.utf8.count * (wordNames.contains(name) ? 200 : 16))
             switch name {
             case "strip", "lstrip", "rstrip":
                 let characters = try self.text(arguments, 0, "chars", interpreter)
@@ -57,6 +57,7 @@ enum JinjaMethods {
             case "split", "rsplit":
                 let separator = try self.text(arguments, 0, "sep", interpreter)
                 let limit = arguments.value(1, "maxsplit")?.integer ?? -1
+                if separator == nil { try interpreter.spend(text.utf8.count * 32) }
                 if separator?.isEmpty == true { throw interpreter.fail("a separator cannot be empty") }
                 let parts = JinjaText.split(text, separator, limit < 0 ? .max : Int(limit), fromRight: name == "rsplit")
                 try interpreter.chargeElements(parts.count)
@@ -162,6 +163,7 @@ enum JinjaMethods {
 
     private static func within(_ text: String, _ arguments: Arguments, _ interpreter: JinjaInterpreter) throws(TemplateError) -> String {
         if arguments.positional.count < 2 { return text }
+        try interpreter.spend(text.utf8.count * 48)
         let range = try bounds(text, arguments, interpreter)
         return JinjaText.string(text.unicodeScalars.dropFirst(range.lowerBound).prefix(range.count))
     }

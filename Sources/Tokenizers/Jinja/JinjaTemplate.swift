@@ -24,6 +24,15 @@ public struct JinjaTemplate: Sendable {
         try renderWithGenerations(context: context, unixTime: unixTime).text
     }
 
+    private static func textBytes(_ value: JSONValue) -> Int {
+        switch value {
+        case .string(let text): return text.utf8.count
+        case .array(let values): return values.reduce(0) { $0 + textBytes($1) }
+        case .object(let object): return object.pairs.reduce(0) { $0 + textBytes($1.value) }
+        case .null, .bool, .integer, .number: return 0
+        }
+    }
+
     /// The text, and the byte ranges in it that stand in `{% generation %}` blocks.
     public func renderWithGenerations(
         context: JSONObject, unixTime: Double = Clock.unixTime()
@@ -31,6 +40,7 @@ public struct JinjaTemplate: Sendable {
         var globals = JinjaGlobals.values(unixTime: unixTime)
         for (name, value) in context { globals[name] = JinjaValue(value) }
         let interpreter = JinjaInterpreter(globals: globals, limits: limits)
+        interpreter.allowWork(forBytes: JinjaTemplate.textBytes(.object(context)))
         _ = try interpreter.run(body)
         return (interpreter.output, interpreter.generationRanges)
     }

@@ -10,14 +10,18 @@ enum JinjaText {
     static func hasSuffix(_ text: String, _ suffix: String) -> Bool { text.utf8.reversed().starts(with: suffix.utf8.reversed()) }
 
     static func strip(_ text: String, _ characters: String?, left: Bool, right: Bool) -> String {
-        let scalars = Array(text.unicodeScalars)
+        let scalars = text.unicodeScalars
         let set = characters.map { Set($0.unicodeScalars) }
         func goes(_ scalar: Unicode.Scalar) -> Bool { set?.contains(scalar) ?? isSpace(scalar) }
-        var start = 0
-        var end = scalars.count
-        if left { while start < end, goes(scalars[start]) { start += 1 } }
-        if right { while end > start, goes(scalars[end - 1]) { end -= 1 } }
-        return string(scalars[start..<end])
+        var start = scalars.startIndex
+        var end = scalars.endIndex
+        while left, start < end, goes(scalars[start]) { start = scalars.index(after: start) }
+        while right, end > start {
+            let last = scalars.index(before: end)
+            if !goes(scalars[last]) { break }
+            end = last
+        }
+        return String(scalars[start..<end])
     }
 
     static func string(_ scalars: some Sequence<Unicode.Scalar>) -> String {
