@@ -280,6 +280,8 @@ import Testing
         _ = update(&state, .pasteWasCut(limit: 1 << 20))
         #expect(state.status?.text.contains("200") == true)
         state.press("esc esc 3 f5")
+        let info = ChatModelInfo(modelName: "demo-model", adapterName: nil, templateName: "chatml", contextLength: 512, parameterCount: 1)
+        _ = update(&state, .chat(.ready(info)))
         _ = update(&state, .pasteWasCut(limit: 1 << 20))
         #expect(state.status?.text.contains("1,048,576") == true)
     }

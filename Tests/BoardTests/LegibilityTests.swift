@@ -81,6 +81,8 @@ import Testing
         #expect(RunName.withoutSharedFolders(["demo/lora/a", "demo/full/a"]) == ["lora/a", "full/a"])
         #expect(RunName.withoutSharedFolders(["demo/a", "demo/a"]) == ["a", "a"])
         #expect(RunName.withoutSharedFolders(["x/only"]) == ["x/only"])
+        #expect(RunName.withoutSharedFolders(["/data/a", "/other/b"]) == ["/data/a", "/other/b"])
+        #expect(RunName.withoutSharedFolders(["/data/a", "/data/b"]) == ["a", "b"])
     }
 
     @Test(arguments: [ChartAxis.step, .time, .tokens, .epoch]) func `both axes tell where they begin and end`(_ axis: ChartAxis) {

@@ -347,6 +347,9 @@ import Testing
         #expect(FileSystem.exists(file.path))
         #expect(try file.change(.add(QueuedRun(tab: .train, title: "t", recipe: "lora_rank: 4\n", identifier: "two"))).waiting.count == 1)
         #expect(try FileSystem.readText(file.path + ".unreadable") == "[{\"id\": \"one\"")
+        try FileSystem.writeAtomically(file.path, text: "{}")
+        _ = try file.change(.remove("two"))
+        #expect(try FileSystem.readText(file.path + ".unreadable-2") == "{}")
     }
 
     @Test func `a stop by the user stops the queue too`() throws {

@@ -292,10 +292,15 @@ import Testing
         #expect(state.forms.train.problem(of: "resume_from_checkpoint")?.severity == .warning)
         let effects = state.press("f5")
         #expect(!effects.contains { if case .startJob = $0 { true } else { false } } && state.tab == .train)
-        #expect(state.status?.text.contains("nothing is left to train") == true && text(state).contains("overwrite_output_dir: true."))
+        #expect(state.status?.text.contains("nothing is left to train") == true && text(state).contains("resume_from_checkpoint."))
         state.wording = Wording(.chinese)
         state.press("f5")
         #expect(state.status?.text.contains("nothing is left") == false)
+        // A run that was cut off before its results has those to make.
+        state.catalog.runs[0].state = .aborted
+        #expect(state.nothingLeft(.train) == nil)
+        state.catalog.runs[0].state = .finished
+        #expect(state.nothingLeft(.train) != nil)
         // More steps than were done are worth a start.
         var plan = BoardFixture.plan
         plan.totalSteps = 84

@@ -149,6 +149,15 @@ import Testing
         #expect(PlotAxis(low: low, high: high).ticks(count: count, isCounted: true) == expected)
     }
 
+    @Test func numbersAtTheEndsOfTheirRangeAreDrawn() {
+        for (xs, ys) in [([1.0, 2.0], [1.7e308, 1.7e308]), ([-1.7e308, 1.7e308], [-1.7e308, 1.7e308]), ([1.0, 2.0], [-1.7e308, 1.7e308])] {
+            var series = PlotSeries(name: "loss")
+            for (x, y) in zip(xs, ys) { series.append(x: x, y: y) }
+            var grid = CellGrid(size: Size(columns: 60, rows: 16))
+            #expect(LinePlot(series: [series], isXCounted: false).draw(into: &grid, Rect(x: 0, y: 0, width: 60, height: 16), theme: .dark()) != nil)
+        }
+    }
+
     @Test func aFrameOfAHundredThousandPointsIsFast() {
         var series = PlotSeries(name: "loss", smoothing: 0.9)
         for step in 0..<100_000 { series.append(x: Double(step), y: Double(step % 1000)) }

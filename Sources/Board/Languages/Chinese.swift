@@ -1433,6 +1433,7 @@ extension LanguageFiles {
         "engine:{1} rows are left out: {2}" = "略去 {1} 行：{2}"
         "engine:The longest sample has {1} tokens, the model knows {2} positions." = "最长样本有 {1} 个词元，而模型只有 {2} 个位置。"
         "engine:{1} has rank {2} and keeps it; lora_rank: {3} counts for new adapters only. Set create_new_adapter: true to put one on top." = "{1} 的秩是 {2} 并保持不变；lora_rank: {3} 只对新适配器有效。要在其上新建，请设 create_new_adapter: true。"
+        "engine:The run has {1} steps behind it and {2} in all: nothing is left to train. Raise num_train_epochs or max_steps to extend it, or clear resume_from_checkpoint." = "运行已完成 {1} 步，总共 {2} 步：没有可训练的了。请增大 num_train_epochs 或 max_steps，或清空 resume_from_checkpoint。"
         "engine:The run has {1} steps behind it and {2} in all: nothing is left to train. Raise num_train_epochs or max_steps to extend it, or set overwrite_output_dir: true." = "运行已完成 {1} 步，总共 {2} 步：没有可训练的了。请增大 num_train_epochs 或 max_steps，或设 overwrite_output_dir: true。"
         "engine:About {1} of memory are needed and {2} are free. With {3} it would be about {4}, which fits." = "约需内存 {1}，空闲 {2}。使用 {3} 时约为 {4}，放得下。"
         "engine:About {1} of memory are needed and {2} are free. Even one sample at a time, with gradient_checkpointing: true, needs about {3}: lower cutoff_len, train a LoRA adapter, or quantise the base with quantization_bit: 4." = "约需内存 {1}，空闲 {2}。即使每次一个样本并设 gradient_checkpointing: true，也约需 {3}：请降低 cutoff_len、训练 LoRA 适配器，或用 quantization_bit: 4 量化基座。"

@@ -1433,6 +1433,7 @@ extension LanguageFiles {
         "engine:{1} rows are left out: {2}" = "{1} 行を除外：{2}"
         "engine:The longest sample has {1} tokens, the model knows {2} positions." = "最長サンプルは {1} トークンで、モデルの位置は {2} です。"
         "engine:{1} has rank {2} and keeps it; lora_rank: {3} counts for new adapters only. Set create_new_adapter: true to put one on top." = "{1} のランクは {2} のままです。lora_rank: {3} は新しいアダプターだけに効きます。上に重ねるには create_new_adapter: true を。"
+        "engine:The run has {1} steps behind it and {2} in all: nothing is left to train. Raise num_train_epochs or max_steps to extend it, or clear resume_from_checkpoint." = "実行は全 {2} ステップ中 {1} を終え、残りはありません。num_train_epochs か max_steps を増やすか resume_from_checkpoint を空にしてください。"
         "engine:The run has {1} steps behind it and {2} in all: nothing is left to train. Raise num_train_epochs or max_steps to extend it, or set overwrite_output_dir: true." = "実行は全 {2} ステップ中 {1} を終え、残りはありません。num_train_epochs か max_steps を増やすか overwrite_output_dir: true を。"
         "engine:About {1} of memory are needed and {2} are free. With {3} it would be about {4}, which fits." = "メモリは約 {1} 必要で空きは {2} です。{3} なら約 {4} で収まります。"
         "engine:About {1} of memory are needed and {2} are free. Even one sample at a time, with gradient_checkpointing: true, needs about {3}: lower cutoff_len, train a LoRA adapter, or quantise the base with quantization_bit: 4." = "メモリは約 {1} 必要で空きは {2} です。gradient_checkpointing: true で一度に 1 サンプルでも約 {3} 必要です：cutoff_len を下げる、LoRA アダプターを学習する、または quantization_bit: 4 でベースを量子化してください。"

@@ -57,7 +57,7 @@ struct QueueFile: Sendable {
                 entries.insert(Entry(run: run), at: 0)
             }
             if change != .look {
-                if list() == nil, FileSystem.exists(path) { try FileSystem.rename(path, path + ".unreadable") }
+                try putDamagedAside()
                 try write(entries)
             }
             return (entries.filter(\.isFree).map(\.run), taken)
@@ -66,9 +66,21 @@ struct QueueFile: Sendable {
 
     // MARK: The file
 
-    /// Nil where there is no file, or one that is no list: the next change puts it aside.
+    /// Nil where there is no file, or one that is no list.
     private func list() -> [JSONValue]? {
-        (try? FileSystem.readText(path)).flatMap { try? JSONValue.parse($0, name: path) }?.arrayValue
+        (try? FileSystem.readBytes(path)).flatMap { try? JSONValue.parse($0, name: path) }?.arrayValue
+    }
+
+    /// What is no list is kept under another name. A file that cannot be read at all is left where it is, and is an error.
+    private func putDamagedAside() throws {
+        guard FileSystem.exists(path), (try? JSONValue.parse(FileSystem.readBytes(path), name: path))?.arrayValue == nil else { return }
+        _ = try FileSystem.readBytes(path)
+        var free = path + ".unreadable", number = 1
+        while FileSystem.isThere(free) {
+            number += 1
+            free = path + ".unreadable-\(number)"
+        }
+        try FileSystem.rename(path, free)
     }
 
     private func read() -> [Entry] {

@@ -126,7 +126,7 @@ extension RunsEffects {
         case .export:
             let target = configuration.text("export_dir")
             let files = (try? FileSystem.list(target)) ?? []
-            return files.isEmpty ? nil : say("\(target) holds \(files.count) files.")
+            return files.isEmpty || run.replaces ? nil : say("\(target) holds \(files.count) files.")
         case .evaluate, .chat, .monitor: return nil
         }
     }

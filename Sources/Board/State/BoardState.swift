@@ -117,8 +117,8 @@ public struct BoardState: Sendable {
     public var queueOwner = ""
     /// Whether the queue on disk was looked at since the board was opened.
     var hasSeenQueue = false
-    /// An export that is to wait in the queue once it is known what lies in its folder.
-    var exportToQueue: Configuration?
+    /// An export that is to start, or to wait in the queue, once it is known what lies in its folder.
+    var askedExport: (configuration: Configuration, isQueued: Bool)?
     var queueCounter = 0
     public var history = FieldHistory()
 

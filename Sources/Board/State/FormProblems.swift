@@ -16,11 +16,12 @@ extension BoardState {
         let resumed = configuration.text("resume_from_checkpoint")
         guard tab == .train, !resumed.isEmpty, resumed != "false", case .ready(let plan) = forms[tab].plan, plan.totalSteps > 0 else { return nil }
         let output = configuration.text("output_dir")
-        let newest = catalog.runs.first { $0.kind == .train && !$0.isAlive && RunName.isSame($0.directory, output) }?.checkpoint
-        guard let checkpoint = resumed == "true" ? newest : resumed, case let name = Path.name(checkpoint), name.hasPrefix("checkpoint-"),
+        // A run that was cut off before its results has those to make, and another run's checkpoint may only be where one begins.
+        let run = catalog.runs.first { $0.kind == .train && $0.state == .finished && RunName.isSame($0.directory, output) }
+        guard let run, let checkpoint = resumed == "true" ? run.checkpoint : resumed, RunName.isSame(Path.directory(checkpoint), output), case let name = Path.name(checkpoint), name.hasPrefix("checkpoint-"),
             let step = Int(name.dropFirst("checkpoint-".count)), step >= plan.totalSteps
         else { return nil }
-        return "The run has \(step) steps behind it and \(plan.totalSteps) in all: nothing is left to train. Raise num_train_epochs or max_steps to extend it, or set overwrite_output_dir: true."
+        return "The run has \(step) steps behind it and \(plan.totalSteps) in all: nothing is left to train. Raise num_train_epochs or max_steps to extend it, or clear resume_from_checkpoint."
     }
 
     /// The same of a configuration that is in no form.

@@ -6,17 +6,23 @@ import Terminal
 extension BoardState {
     /// Looks into the folder first: what is there already is replaced only when somebody says so.
     mutating func requestExport() -> [Effect] {
-        [.checkExportTarget(path: forms[.export].configuration.text("export_dir"))]
+        checkExport(forms[.export].configuration, isQueued: false)
+    }
+
+    /// One question at a time: a key that is held down asks nothing more.
+    mutating func checkExport(_ configuration: Configuration, isQueued: Bool) -> [Effect] {
+        guard askedExport == nil else { return [] }
+        askedExport = (configuration, isQueued)
+        return [.checkExportTarget(path: configuration.text("export_dir"))]
     }
 
     mutating func exportTargetChecked(_ path: String, fileCount: Int, _ neighbours: [String]) -> [Effect] {
         if let effects = queuedExportChecked(path, fileCount: fileCount) { return effects }
-        if let configuration = exportToQueue, configuration.text("export_dir") == path {
-            exportToQueue = nil
-            return fileCount > 0 ? askAboutExport(configuration, fileCount, neighbours, isQueued: true) : enqueue(.export, configuration)
-        }
-        guard startRefusal() == nil else { return [] }
-        return fileCount > 0 ? askAboutExport(forms[.export].configuration, fileCount, neighbours, isQueued: false) : start(.export)
+        guard let asked = askedExport else { return [] }
+        askedExport = nil
+        if !asked.isQueued, startRefusal() != nil { return [] }
+        if fileCount > 0 { return askAboutExport(asked.configuration, fileCount, neighbours, isQueued: asked.isQueued) }
+        return asked.isQueued ? enqueue(.export, asked.configuration) : start(.export)
     }
 
     /// A new folder beside it is the careful answer, as for a training.

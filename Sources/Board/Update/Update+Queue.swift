@@ -18,9 +18,8 @@ extension BoardState {
         }
         let configuration = forms[tab].configuration
         // What lies in the folder of an export is asked about now, when there is somebody to answer.
-        if tab == .export, case let folder = configuration.text("export_dir"), !isTaken(folder) {
-            exportToQueue = configuration
-            return [.checkExportTarget(path: folder)]
+        if tab == .export, !isTaken(configuration.text("export_dir")) {
+            return checkExport(configuration, isQueued: true)
         }
         return enqueue(tab, configuration)
     }

@@ -21,7 +21,7 @@ extension BoardState {
         case .paste(let text): return paste(text)
         case .pasteWasCut(let limit):
             // Of the little that a line takes was told already.
-            if status?.kind != .warning { status = cutPaste(limit) }
+            if takesText, contexts.first == .message || contexts.first == .editor { status = cutPaste(limit) }
             return []
         case .mouse(let event, let target): return handle(event, on: target)
         case .resize(let size):

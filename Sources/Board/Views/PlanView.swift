@@ -98,7 +98,8 @@ extension Painter {
         ] where count > 0 {
             lines.append(PlanLine(name: name, value: say("\(NumberText.grouped(count)) samples"), scope: "ui.warning"))
         }
-        lines += plan.warnings.map { PlanLine(name: "", value: "! " + say(engine: $0), scope: "ui.warning") }
+        let said = Set(form.problems.map(\.message))
+        lines += plan.warnings.filter { !said.contains($0) }.map { PlanLine(name: "", value: "! " + say(engine: $0), scope: "ui.warning") }
         lines += form.problems.filter { $0.severity != .error }.map { PlanLine(name: "", value: "! " + $0.words, scope: "ui.warning") }
         return lines
     }

@@ -145,11 +145,13 @@ enum RunName {
 
     /// Paths without the folders that all of them begin with; each keeps its last part.
     static func withoutSharedFolders(_ names: [String]) -> [String] {
-        var parts = names.map { $0.split(separator: "/") }
-        while parts.count > 1, let first = parts.first?.first, parts.allSatisfy({ $0.count > 1 && $0.first == first }) {
-            parts = parts.map { Array($0.dropFirst()) }
-        }
-        return parts.map { $0.joined(separator: "/") }
+        let parts = names.map { $0.split(separator: "/", omittingEmptySubsequences: false) }
+        guard parts.count > 1, let first = parts.first else { return names }
+        var shared = 0
+        while parts.allSatisfy({ $0.count > shared + 1 && $0[shared] == first[shared] }) { shared += 1 }
+        // The root alone is no folder that they share: without its stroke a path would be another one.
+        guard shared > (first[0].isEmpty ? 1 : 0) else { return names }
+        return parts.map { $0.dropFirst(shared).joined(separator: "/") }
     }
 }
 

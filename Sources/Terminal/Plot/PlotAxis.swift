@@ -5,11 +5,15 @@ struct PlotAxis: Equatable, Sendable {
     let range: ClosedRange<Double>
     let isLogarithmic: Bool
 
+    /// Beyond these a distance would be no number any more.
+    private static let most = Double.greatestFiniteMagnitude / 4
+
     /// A range without extent is widened; a logarithmic one is kept above 0.
     init(low: Double, high: Double, isLogarithmic: Bool = false) {
         self.isLogarithmic = isLogarithmic
-        var low = low.isFinite ? low : 0
-        var high = high.isFinite ? high : low + 1
+        func within(_ value: Double) -> Double { max(-PlotAxis.most, min(value, PlotAxis.most)) }
+        var low = low.isFinite ? within(low) : 0
+        var high = high.isFinite ? within(high) : low + 1
         if isLogarithmic {
             low = max(low, 1e-300)
             high = max(high, low)

@@ -10,7 +10,7 @@ final class JinjaScope {
 /// Runs a template's tree. Steps, nesting, work and the size of what is made are bounded: a template is somebody else's program.
 final class JinjaInterpreter {
     struct Limits: Sendable {
-        var steps = 2_000_000
+        var steps = 10_000_000
         var callDepth = 100
         /// Expressions and blocks inside one another while they run, calls included.
         var nesting = 1000

@@ -191,9 +191,10 @@ struct RunPlanner {
         }
         if let note = rankNote { warnings.append(note) }
         if let resumed, resumed.step >= steps.totalSteps {
+            let way = settings.resumePath == nil ? "set overwrite_output_dir: true" : "clear resume_from_checkpoint"
             warnings.append(
                 "The run has \(resumed.step) steps behind it and \(steps.totalSteps) in all: nothing is left to train. "
-                    + "Raise num_train_epochs or max_steps to extend it, or set overwrite_output_dir: true.")
+                    + "Raise num_train_epochs or max_steps to extend it, or \(way).")
         }
         return warnings + model.notes
     }
