@@ -23,7 +23,7 @@ press M-b
 await 'B  base model'
 type_text 'Who are you?'
 press Enter
-expect 'both answer' await 'tok/s .*Assistant  base model' 30
+expect 'both answer' await 'tok/s .*Assistant  base +[0-9]+ tok' 30
 # The heading of the half-wide side has no room for "streaming".
 await 'Type a message' 30
 expect 'the adapter names itself, the base does not' bash -c '[ "$(grep -c "Who are you" <<<"$1")" -ge 1 ]' _ "$(screen)"
@@ -87,8 +87,8 @@ await 'Assistant  +[0-9]+ tok' 30
 press C-t
 await 'Adapter off'
 press C-r
-expect 'the base answers the same question' await 'Assistant  new answer  base model, adapter off +[0-9]+ tok' 30
-expect 'under the earlier answer' await 'Assistant  earlier answer  with the adapter'
+expect 'the base answers the same question' await 'Assistant  base +[0-9]+ tok' 30
+expect "under the adapter's answer" await 'Assistant  adapter +[0-9]+ tok'
 press C-d
 expect 'it goes on' await '\[5 Monitor\]' 30
 expect 'and says so' await_gone 'paused' 30

@@ -104,7 +104,7 @@ for size in '80 24' '60 16'; do
     step 'the second run finishes, and the footer says what comes next' await '3 chat  4 export' 60
 
     press R
-    await 'lora/second'
+    await '(lora/| )second +done'
     step 'the footer of the runs says how to compare' names '= compare'
     press =
     step 'two runs are compared' await 'Where the runs differ'
