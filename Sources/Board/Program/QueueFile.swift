@@ -73,8 +73,9 @@ struct QueueFile: Sendable {
 
     /// What is no list is kept under another name. A file that cannot be read at all is left where it is, and is an error.
     private func putDamagedAside() throws {
-        guard FileSystem.exists(path), (try? JSONValue.parse(FileSystem.readBytes(path), name: path))?.arrayValue == nil else { return }
-        _ = try FileSystem.readBytes(path)
+        guard FileSystem.exists(path) else { return }
+        let bytes = try FileSystem.readBytes(path)
+        guard (try? JSONValue.parse(bytes, name: path))?.arrayValue == nil else { return }
         var free = path + ".unreadable", number = 1
         while FileSystem.isThere(free) {
             number += 1
