@@ -70,6 +70,12 @@ import Testing
         let effects = state.press("v")
         #expect(effects.contains { if case .openRun("saves/demo-model/lora/quickstart") = $0 { true } else { false } })
         #expect(effects.contains { if case .loadOverlay("saves/demo-model/full/sft") = $0 { true } else { false } })
+        #expect(state.status?.text.contains("= shows where they differ") == true)
+        // The one that is shown already is over no other.
+        state = self.state()
+        _ = update(&state, .jobStarted(.train, .train, title: "one", directory: "saves/demo-model/lora/quickstart"))
+        state.status = nil
+        #expect(state.press("v").isEmpty && state.status == nil && state.tab == .monitor)
     }
 
     @Test func `a name alone renames within the folder`() {

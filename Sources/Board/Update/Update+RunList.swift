@@ -118,7 +118,7 @@ extension BoardState {
         tab = .monitor
         focusByTab[.monitor] = .chart
         runList.marked = []
-        if !runs.isEmpty { status = StatusMessage(.note, say("Drawn over each other: = shows where they differ, O draws one alone, R goes back to the list.")) }
+        if runs.contains(where: { !isMonitored($0.directory) }) { status = StatusMessage(.note, say("Drawn over each other: = shows where they differ, O draws one alone, R goes back to the list.")) }
         return effects
     }
 
