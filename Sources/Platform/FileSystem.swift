@@ -178,6 +178,17 @@ public enum FileSystem {
         }
     }
 
+    /// Gives a name free that something else has to have: `a` becomes `a.old`, or `a.old-2`, `a.old-3`, ... where that is taken.
+    /// - Parameter ending: ".old"
+    public static func putAside(_ path: String, ending: String) throws(PlatformError) {
+        var free = path + ending, number = 1
+        while isThere(free) {
+            number += 1
+            free = "\(path)\(ending)-\(number)"
+        }
+        try rename(path, free)
+    }
+
     /// Swaps two names in one instant; false where the file system cannot.
     public static func exchange(_ first: String, _ second: String) -> Bool { platform_exchange(first, second) == 0 }
 

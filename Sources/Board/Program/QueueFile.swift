@@ -76,12 +76,7 @@ struct QueueFile: Sendable {
         guard FileSystem.exists(path) else { return }
         let bytes = try FileSystem.readBytes(path)
         guard (try? JSONValue.parse(bytes, name: path))?.arrayValue == nil else { return }
-        var free = path + ".unreadable", number = 1
-        while FileSystem.isThere(free) {
-            number += 1
-            free = path + ".unreadable-\(number)"
-        }
-        try FileSystem.rename(path, free)
+        try FileSystem.putAside(path, ending: ".unreadable")
     }
 
     private func read() -> [Entry] {

@@ -47,7 +47,7 @@ public struct CheckpointFolder: Sendable, Equatable {
         do {
             try fill(partial)
             try makeDurable(partial)
-            if FileSystem.isThere(place), !FileSystem.exists(Path.join(place, lastFile)) { try putAside(place) }
+            if FileSystem.isThere(place), !FileSystem.exists(Path.join(place, lastFile)) { try FileSystem.putAside(place, ending: ".other") }
             if FileSystem.exists(place), FileSystem.exchange(partial, place) {
                 // The earlier checkpoint of this step has the partial name now; at no instant was there none.
                 FileSystem.synchronizeDirectory(directory)
@@ -62,16 +62,6 @@ public struct CheckpointFolder: Sendable, Equatable {
             throw error
         }
         return CheckpointFolder(path: place, step: step)
-    }
-
-    /// `checkpoint-7` becomes `checkpoint-7.other`, or `.other-2`, ...
-    private static func putAside(_ place: String) throws {
-        var free = place + ".other", number = 1
-        while FileSystem.isThere(free) {
-            number += 1
-            free = place + ".other-\(number)"
-        }
-        try FileSystem.rename(place, free)
     }
 
     /// Every file's data reaches the disk before the folder gets its name.
